@@ -1,0 +1,3 @@
+//! The ground floor: words and tools that every other room stands on.
+
+pub mod units;

@@ -1,0 +1,6 @@
+//! Load testing and chaos drills from one YAML file: peak traffic, faults, recovery and a verdict on one clock.
+//!
+//! The rooms and who may use whom: ARCHITECTURE.md, held by `tests/tidy.rs`.
+
+pub mod base;
+pub mod plan;
