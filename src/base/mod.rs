@@ -1,3 +1,4 @@
 //! The ground floor: words and tools that every other room stands on.
 
+pub mod diagnostic;
 pub mod units;
