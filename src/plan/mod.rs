@@ -1,1 +1,95 @@
-//! The plan as data.
+//! The plan as data: what a scenario comes to once every reference, default and choice is settled. A stored format
+//! (`plan.json`): versioned, and the same bytes for the same file, profile, settings and seed.
+//!
+//! It holds no secret, no position in a file and no path of the machine. Texts that may hold `{{ … }}` are kept as
+//! [`Template`]s; whoever renders them compiles them once. Leaves to others: how a plan comes about (`compile`), and
+//! all doing.
+
+mod condition;
+mod fault;
+mod id;
+mod journey;
+mod load;
+mod platform;
+
+pub use condition::{Abort, Basis, Bound, Condition, Measure, Quantity, Scope, SteadyState, Target, Timing, Unit};
+pub use fault::{Fault, FaultKind, Instant, Moment};
+pub use id::{
+    AbortId, EndpointId, FaultId, FeedId, JourneyId, LoadId, PhaseId, ProcessId, SeriesId, SteadyId, StepId, TargetId,
+    WatchId,
+};
+pub use journey::{
+    Action, Body, Capture, CaptureFrom, Expect, Feed, FeedData, Journey, Matcher, Method, OnFailure, Pick, Poll,
+    Repeat, Request, StatusSet, Step, Think, Turns,
+};
+pub use load::{Limits, Load, Phase, Series, Spacing, Stage, StageKind};
+pub use platform::{
+    Allow, Attach, Chore, ChoreWork, Connections, Endpoint, Mark, PerConnection, Platform, Process, ProcessSource,
+    Ready, Tls, Watch, WatchKind,
+};
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::units::{Span, Text};
+
+/// The version of the stored format; a reader refuses a newer one.
+pub const VERSION: u32 = 1;
+
+/// A text that may hold `{{ … }}`, as written. `compile` has parsed it once; rendering compiles it again, once a run.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Template(pub String);
+
+impl Template {
+    /// True when rendering would give the text back unchanged.
+    pub fn is_constant(&self) -> bool {
+        !self.0.contains("{{") && !self.0.contains("{%") && !self.0.contains("{#")
+    }
+}
+
+/// What the drill is, for people.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct About {
+    pub name: String,
+    pub title: Text,
+    pub description: Text,
+    pub purpose: Text,
+    pub scope: Text,
+    pub emergency_plan: Option<String>,
+    pub owner: Text,
+    pub people: Vec<Text>,
+    pub environment: Text,
+    pub differs_from_production: Text,
+}
+
+/// One drill, fully resolved. Ids are indices into the lists here.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub version: u32,
+    pub about: About,
+    pub seed: u64,
+    pub profile: Option<String>,
+    /// `vars.*` as templates of steps see them.
+    pub vars: BTreeMap<String, serde_json::Value>,
+    pub platform: Platform,
+    pub prepare: Vec<Chore>,
+    pub cleanup: Vec<Chore>,
+    pub feeds: Vec<Feed>,
+    /// One for each name of a step: figures are kept per name.
+    pub steps: Vec<Step>,
+    pub journeys: Vec<Journey>,
+    pub loads: Vec<Load>,
+    /// Every (load, journey, step) that can happen: the finest grain that figures are kept at.
+    pub series: Vec<Series>,
+    /// Ordered by their start; they do not overlap within one load.
+    pub phases: Vec<Phase>,
+    pub faults: Vec<Fault>,
+    pub steady_states: Vec<SteadyState>,
+    pub aborts: Vec<Abort>,
+    pub targets: Vec<Target>,
+    pub limits: Limits,
+    /// When the drill ends: the last stage's end, or what `end:` says.
+    pub end: Span,
+}

@@ -1,0 +1,226 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{EndpointId, FaultId, JourneyId, LoadId, PhaseId, ProcessId, SteadyId, StepId};
+use crate::base::units::{Rate, Share, Size, Span, Text};
+
+/// One type for steady states, aborts and targets: a measure in a scope over a window, against a bound.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Condition {
+    pub measure: Measure,
+    pub scope: Scope,
+    /// None: the whole time under load.
+    pub phase: Option<PhaseId>,
+    /// The sliding window of steady states and aborts; targets have none.
+    pub over: Option<Span>,
+    pub timing: Timing,
+    pub bound: Bound,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Measure {
+    /// The quantile: 0.99 for p99.
+    Percentile(f64),
+    Max,
+    Mean,
+    Availability,
+    Shed,
+    Throughput,
+    /// Share of planned arrivals.
+    Unsent,
+    NotReached,
+    Downtime,
+    FaultRate {
+        basis: Basis,
+        per_month: f64,
+    },
+    Apdex {
+        satisfied: Span,
+    },
+    /// Share of the error budget of `objective` that is left; negative when overspent.
+    BudgetLeft {
+        objective: Share,
+    },
+    BurnRate {
+        objective: Share,
+    },
+    DetectionTime,
+    RecoveryTime {
+        to: SteadyId,
+    },
+    DegradedTime {
+        to: SteadyId,
+    },
+    /// Cores in use: 1.5 is one and a half cores. The greatest second.
+    Cpu,
+    /// Resident bytes, the greatest second.
+    Memory,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Basis {
+    Outages,
+    Time,
+}
+
+impl Measure {
+    pub const fn unit(&self) -> Unit {
+        match self {
+            Measure::Percentile(_)
+            | Measure::Max
+            | Measure::Mean
+            | Measure::Downtime
+            | Measure::DetectionTime
+            | Measure::RecoveryTime { .. }
+            | Measure::DegradedTime { .. } => Unit::Span,
+            Measure::Availability
+            | Measure::Shed
+            | Measure::Unsent
+            | Measure::FaultRate { .. }
+            | Measure::BudgetLeft { .. }
+            | Measure::Cpu => Unit::Share,
+            Measure::Throughput => Unit::Rate,
+            Measure::NotReached => Unit::Count,
+            Measure::Apdex { .. } | Measure::BurnRate { .. } => Unit::Number,
+            Measure::Memory => Unit::Size,
+        }
+    }
+}
+
+/// The word that scenarios use.
+impl fmt::Display for Measure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Measure::Percentile(q) => {
+                let percent = (q * 100.0 * 1e6).round() / 1e6;
+                f.pad(&format!("p{percent}"))
+            }
+            Measure::Max => f.pad("max"),
+            Measure::Mean => f.pad("mean"),
+            Measure::Availability => f.pad("availability"),
+            Measure::Shed => f.pad("shed"),
+            Measure::Throughput => f.pad("throughput"),
+            Measure::Unsent => f.pad("unsent"),
+            Measure::NotReached => f.pad("not-reached"),
+            Measure::Downtime => f.pad("downtime"),
+            Measure::FaultRate { .. } => f.pad("fault-rate"),
+            Measure::Apdex { .. } => f.pad("apdex"),
+            Measure::BudgetLeft { .. } => f.pad("budget-left"),
+            Measure::BurnRate { .. } => f.pad("burn-rate"),
+            Measure::DetectionTime => f.pad("detection-time"),
+            Measure::RecoveryTime { .. } => f.pad("recovery-time"),
+            Measure::DegradedTime { .. } => f.pad("degraded-time"),
+            Measure::Cpu => f.pad("cpu"),
+            Measure::Memory => f.pad("memory"),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unit {
+    Span,
+    Share,
+    Rate,
+    Size,
+    Count,
+    Number,
+}
+
+/// A value of a measure, with its unit.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Quantity {
+    Span(Span),
+    Share(Share),
+    Rate(Rate),
+    Size(Size),
+    Count(u64),
+    Number(f64),
+}
+
+impl Quantity {
+    /// As a plain number in the base unit: seconds, parts of one, per second, bytes.
+    pub fn as_f64(self) -> f64 {
+        match self {
+            Quantity::Span(span) => span.as_seconds_f64(),
+            Quantity::Share(share) => share.as_f64(),
+            Quantity::Rate(rate) => rate.as_per_second(),
+            Quantity::Size(size) => size.bytes() as f64,
+            Quantity::Count(count) => count as f64,
+            Quantity::Number(number) => number,
+        }
+    }
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Quantity::Span(span) => span.fmt(f),
+            Quantity::Share(share) => share.fmt(f),
+            Quantity::Rate(rate) => rate.fmt(f),
+            Quantity::Size(size) => size.fmt(f),
+            Quantity::Count(count) => count.fmt(f),
+            Quantity::Number(number) => number.fmt(f),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// All requests of journeys.
+    All,
+    Step(StepId),
+    Journey(JourneyId),
+    Load(LoadId),
+    Process(ProcessId),
+    Endpoint(EndpointId),
+    Fault(FaultId),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Timing {
+    Response,
+    Service,
+}
+
+/// Obligations say at-most and at-least (both: a range); triggers say above or below.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bound {
+    AtMost(Quantity),
+    AtLeast(Quantity),
+    Between(Quantity, Quantity),
+    Above(Quantity),
+    Below(Quantity),
+}
+
+/// What must hold before the first fault, and again for `hold` before a recovery counts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SteadyState {
+    pub name: String,
+    pub title: Text,
+    pub hold: Span,
+    /// Every one must hold; each has an `over`.
+    pub must: Vec<Condition>,
+}
+
+/// Stops the drill when its condition holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Abort {
+    pub name: String,
+    pub title: Text,
+    pub condition: Condition,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    pub name: String,
+    pub title: Text,
+    pub condition: Condition,
+    pub severity: Option<String>,
+}

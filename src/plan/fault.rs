@@ -1,0 +1,63 @@
+use serde::{Deserialize, Serialize};
+
+use super::{FaultId, ProcessId};
+use crate::base::units::{At, Span, Text};
+
+/// One planned injury and its natural end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fault {
+    pub name: String,
+    pub title: Text,
+    pub kind: FaultKind,
+    pub at: Instant,
+    /// From *effective* to the order to heal.
+    pub lasts: Span,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultKind {
+    /// KILL to the whole tree; healed by starting it again at the same address and waiting until it is ready.
+    Kill { processes: Vec<ProcessId> },
+    /// The whole tree stopped; healed by letting it go on.
+    Pause { processes: Vec<ProcessId> },
+}
+
+impl FaultKind {
+    /// The processes that it bites.
+    pub fn processes(&self) -> &[ProcessId] {
+        match self {
+            FaultKind::Kill { processes } | FaultKind::Pause { processes } => processes,
+        }
+    }
+
+    /// The verb that scenarios name it by.
+    pub const fn verb(&self) -> &'static str {
+        match self {
+            FaultKind::Kill { .. } => "kill",
+            FaultKind::Pause { .. } => "pause",
+        }
+    }
+}
+
+/// When something happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Instant {
+    At(At),
+    After { fault: FaultId, moment: Moment, offset: Span },
+}
+
+/// The instants of a fault, in the order in which they come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Moment {
+    Ordered,
+    /// Observed to bite.
+    Effective,
+    /// The platform's own signal turned.
+    Detected,
+    /// Undone, and observed to be undone.
+    Healed,
+    Recovered,
+}

@@ -1,0 +1,237 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{EndpointId, StepId, Template};
+use crate::base::units::{Span, Text};
+
+/// A name that figures are kept under.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    pub name: String,
+    pub title: Text,
+    /// The step's `within`: its patience, and the bound of a down window in which nothing completed.
+    pub within: Option<Span>,
+    /// Response bounds that steady states and aborts put on this step, in µs order: cells note who counts against them.
+    pub bounds: Vec<Span>,
+}
+
+/// What one visitor does. A visit ends at the first failed step that does not say `on-failure: continue`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Journey {
+    pub name: String,
+    pub title: Text,
+    /// Whether a visit keeps a cookie jar.
+    pub cookies: bool,
+    pub actions: Vec<Action>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    Request(Box<Request>),
+    /// Names and values, each seeing those before it.
+    Let(Vec<(String, Template)>),
+    Think(Think),
+    Repeat(Repeat),
+    Poll(Box<Poll>),
+    If {
+        test: Template,
+        then: Vec<Action>,
+        otherwise: Vec<Action>,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    pub step: StepId,
+    pub endpoint: EndpointId,
+    pub method: Method,
+    /// Path and query, beginning with `/`.
+    pub path: Template,
+    pub query: Vec<(String, Template)>,
+    pub headers: Vec<(String, Template)>,
+    pub body: Option<Body>,
+    /// Cuts the request.
+    pub timeout: Span,
+    pub expect: Expect,
+    pub on_failure: OnFailure,
+    pub captures: Vec<Capture>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+    Head,
+    Options,
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Patch => "PATCH",
+            Method::Delete => "DELETE",
+            Method::Head => "HEAD",
+            Method::Options => "OPTIONS",
+        })
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Body {
+    /// Every string in it is a template; one that is exactly `{{ … }}` keeps the type of its value.
+    Json(serde_json::Value),
+    Text(Template),
+}
+
+/// What makes an answer ok. `within` judges and never cuts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Expect {
+    /// Empty: 2xx.
+    pub status: Vec<StatusSet>,
+    /// Statuses of intended shedding.
+    pub shed: Vec<StatusSet>,
+    /// JSONPath and what its value must be.
+    pub body: Vec<(String, Matcher)>,
+    pub contains: Vec<Template>,
+    pub headers: Vec<(String, Matcher)>,
+    pub within: Option<Span>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StatusSet {
+    Exactly(u16),
+    /// 2 stands for 2xx.
+    Class(u8),
+}
+
+impl StatusSet {
+    pub const fn holds(self, status: u16) -> bool {
+        match self {
+            StatusSet::Exactly(exact) => status == exact,
+            StatusSet::Class(class) => status / 100 == class as u16,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Matcher {
+    /// Strings in it are templates.
+    Equals(serde_json::Value),
+    /// A regular expression that must be found in the text.
+    Matches(String),
+    Range {
+        at_least: Option<f64>,
+        at_most: Option<f64>,
+    },
+    Exists(bool),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailure {
+    End,
+    Continue,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Capture {
+    pub name: String,
+    pub from: CaptureFrom,
+    /// Never written anywhere.
+    pub secret: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CaptureFrom {
+    /// A JSONPath into the body; the first value found.
+    Json(String),
+    Header(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Think {
+    Fixed(Span),
+    Uniform { from: Span, to: Span },
+    Exponential { mean: Span },
+    Lognormal { median: Span, sigma: f64 },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Repeat {
+    pub turns: Turns,
+    pub actions: Vec<Action>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Turns {
+    Times(u32),
+    /// Asked before each turn; a visit ends as failed after a thousand turns.
+    While(Template),
+}
+
+/// One request asked again `every` until `until` holds: one outcome, whose response runs from the first ask to the
+/// answer that held; bad when that did not come `within`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Poll {
+    pub request: Request,
+    pub every: Span,
+    /// What the awaited answer looks like (its `within` is unused); other good answers mean "not yet".
+    pub until: Expect,
+    pub within: Span,
+}
+
+/// Rows of data for visits, made `feed.NAME` or `feed.NAME.column` in templates.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Feed {
+    pub name: String,
+    pub data: FeedData,
+    pub pick: Pick,
+    /// Columns that are never written anywhere.
+    pub secret: Vec<String>,
+    /// How many rows there are.
+    pub rows: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FeedData {
+    /// Both ends are in it.
+    Range {
+        from: i64,
+        to: i64,
+    },
+    List(Vec<serde_json::Value>),
+    /// A file beside the scenario, as named there; its rows are kept by hash, so that a plan cannot be run with others.
+    Csv {
+        file: String,
+        sha256: String,
+    },
+    Json {
+        file: String,
+        sha256: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pick {
+    InOrder,
+    Random,
+    Unique,
+    Zipf { exponent: f64 },
+}

@@ -1,0 +1,147 @@
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Action, EndpointId, ProcessId, Template};
+use crate::base::units::{Span, Text};
+
+/// The system under drill.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Platform {
+    /// Nothing else is ever sent a request, a probe or a fault. Never empty.
+    pub allow: Vec<Allow>,
+    pub mark: Option<Mark>,
+    /// In the order of their start; `count: 2` has been made into `node_1`, `node_2`.
+    pub processes: Vec<Process>,
+    pub endpoints: Vec<Endpoint>,
+    pub watches: Vec<Watch>,
+}
+
+/// What traffic and faults may reach.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Allow {
+    Network {
+        address: IpAddr,
+        prefix: u8,
+    },
+    /// A host by name, on one port or (none) on any; holds for the addresses that the name resolves to.
+    Name {
+        host: String,
+        port: Option<u16>,
+    },
+}
+
+/// The header that every request of the drill carries.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Mark {
+    pub header: String,
+    pub value: Template,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Process {
+    pub name: String,
+    pub title: Text,
+    /// `node` for `node_1` and `node_2`.
+    pub group: Option<String>,
+    pub source: ProcessSource,
+    pub ready: Option<Ready>,
+    /// Between TERM and KILL when it is stopped.
+    pub grace: Span,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProcessSource {
+    /// Started by the drill. Templates see `address host port folder process.* vars.* env.* secret.* run.id`.
+    Run { argv: Vec<Template>, env: Vec<(String, Template)>, dir: Option<String> },
+    /// Runs already; never stopped at the end.
+    Attach(Attach),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Attach {
+    PidFile(String),
+    /// The process that listens on this TCP port of this host.
+    Port(u16),
+}
+
+/// A process is ready when a GET of `get` at its own address answers 2xx; without one, when it listens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ready {
+    pub get: String,
+    pub within: Span,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Endpoint {
+    pub name: String,
+    pub title: Text,
+    /// Sees `process.* vars.* env.*`; the scheme is http or https.
+    pub url: Template,
+    pub headers: Vec<(String, Template)>,
+    pub tls: Tls,
+    pub connections: Connections,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Tls {
+    /// A PEM file of roots to trust beside the system's.
+    pub ca: Option<String>,
+    /// The name to ask for and check, where it is not the URL's host.
+    pub server_name: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Connections {
+    /// The greatest number of connections open at once, over all workers.
+    pub max: u32,
+    /// Arrivals that may wait for a connection, over all workers.
+    pub queue: u32,
+    pub per: PerConnection,
+    /// Opened before the load begins.
+    pub warm: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PerConnection {
+    /// Kept alive and shared by all visits of a load.
+    Shared,
+    /// Each visit opens its own and closes it at its end.
+    Visit,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Watch {
+    pub name: String,
+    pub title: Text,
+    pub kind: WatchKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WatchKind {
+    /// CPU, memory, threads and open files of each process, once a second.
+    Process(Vec<ProcessId>),
+    /// A health probe: good while it answers 2xx in time. Its turning bad is "detected".
+    Probe { endpoint: EndpointId, get: String, every: Span },
+}
+
+/// One thing to do before or after the load, outside all figures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Chore {
+    pub work: ChoreWork,
+    pub within: Span,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChoreWork {
+    /// A program that must exit 0.
+    Run { argv: Vec<Template>, env: Vec<(String, Template)>, dir: Option<String> },
+    /// Steps that must all be ok; what they capture is `prepare.NAME` for the journeys.
+    Steps(Vec<Action>),
+}
