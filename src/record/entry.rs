@@ -1,0 +1,137 @@
+use serde::{Deserialize, Serialize};
+
+use super::BadKind;
+use crate::base::units::{At, Span};
+use crate::plan::{AbortId, FaultId, ProcessId, SeriesId, SteadyId, WatchId};
+
+/// One line of `events.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    pub at: At,
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// Everything that happened, other than requests and vitals.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The first entry of every record.
+    Opened {
+        /// Of the stored format.
+        version: u32,
+        run: String,
+        program: String,
+        /// Nanoseconds since the epoch at the drill's start instant.
+        wall: i64,
+        host: HostFacts,
+    },
+    /// Addresses chosen by the system, kept over restarts.
+    Bindings { addresses: Vec<(ProcessId, String)> },
+    ProcessStarted { process: ProcessId, pid: u32 },
+    ProcessReady { process: ProcessId },
+    /// It ended although nobody ordered it; `status` in words a shell user knows (`exit 1`, `signal 9`).
+    ProcessDied { process: ProcessId, status: String },
+    ProcessStopped { process: ProcessId },
+    /// A chore of `prepare` or `cleanup`, with its place in the list.
+    ChoreDone { cleanup: bool, index: u32, took: Span },
+    ChoreFailed { cleanup: bool, index: u32, why: String },
+    LoadBegan,
+    /// The last planned instant; what is in flight drains from here.
+    LoadEnded,
+    Drained { abandoned: u64 },
+    /// Every worker handed the second over, or those named did not within 250 ms.
+    SecondClosed { second: u64, missing: Vec<u16> },
+    Fault { fault: FaultId, what: FaultEvent },
+    /// A probe's answer turned from good to bad or back; the first answer counts as a turn.
+    Probe { watch: WatchId, good: bool, why: Option<String> },
+    /// The steady state had held for its `hold` when the first fault was due.
+    SteadyHeld { steady: SteadyId },
+    /// It had not, so the drill stops, inconclusive.
+    SteadyMissed { steady: SteadyId },
+    Aborting { abort: AbortId },
+    /// Ctrl-C or TERM; `count` 2 drops the load at once.
+    Signalled { signal: String, count: u32 },
+    Failed(Failure),
+    /// The wall clock was stepped by this many nanoseconds.
+    ClockStepped { by: i64 },
+    /// The generator's own open files and memory, once a second.
+    Generator { cpu: Span, memory: u64, files: u64, files_limit: u64, cores: u32 },
+    /// Something that a reader should know and no other entry says; English, for logs.
+    Noted { text: String },
+    /// An undo that could not be done; `command` removes what is left by hand.
+    Residue { what: String, command: String },
+    /// The last entry of a run that ended by itself.
+    Ended { reason: EndReason },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "moment", rename_all = "kebab-case")]
+pub enum FaultEvent {
+    Ordered,
+    /// Observed to bite; `proof` says what was seen.
+    Effective { proof: String },
+    /// It did not bite.
+    NotEffective { why: String },
+    HealOrdered,
+    /// Observed to be undone.
+    Healed { proof: String },
+    NotHealed { why: String },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndReason {
+    /// The plan's end was reached.
+    Finished,
+    /// An abort condition held.
+    Aborted,
+    Interrupted,
+    /// The steady state did not hold before the first fault.
+    NotSteady,
+    /// The platform or a chore of `prepare` failed before any load.
+    NotPrepared,
+    /// The record could not be written (a full disk).
+    RecordLost,
+    /// A process of the platform died by itself and nothing brings it back.
+    PlatformLost,
+}
+
+/// One of the first failures of a step and kind: what was sent and what came back, secrets masked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    pub series: SeriesId,
+    pub kind: BadKind,
+    /// Which arrival of its load.
+    pub arrival: u64,
+    pub planned: At,
+    /// Why, in one line.
+    pub why: String,
+    /// Request line and headers, and the body's first 2 KiB.
+    pub request: String,
+    /// Status line and headers, and the body's first 2 KiB; empty where nothing came.
+    pub answer: String,
+}
+
+/// The machine that the harness ran on.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct HostFacts {
+    pub cores: u32,
+    pub memory: u64,
+    pub kernel: String,
+    pub cpu_model: String,
+    pub open_files: u64,
+}
+
+/// One line of `vitals.jsonl`: a process's whole tree at one instant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Vital {
+    pub at: At,
+    pub process: ProcessId,
+    /// CPU time used since it started, over all restarts; only ever grows.
+    pub cpu: Span,
+    /// Resident bytes.
+    pub memory: u64,
+    pub threads: u32,
+    pub files: u32,
+}

@@ -1,0 +1,127 @@
+use hdrhistogram::Histogram;
+
+use crate::base::units::Span;
+
+/// A distribution of times: 3 significant digits, 1 µs to 1 h, cells made on first use and grown as needed.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Latency {
+    histogram: Option<Box<Histogram<u64>>>,
+}
+
+/// Longer times count as this.
+const LONGEST: u64 = 3_600_000_000;
+
+impl Latency {
+    pub fn new() -> Latency {
+        Latency::default()
+    }
+
+    /// Counts one time; under 1 µs counts as 1 µs, over 1 h as 1 h.
+    pub fn record(&mut self, span: Span) {
+        let histogram = self.histogram.get_or_insert_with(|| Box::new(empty()));
+        histogram.saturating_record(span.as_micros().clamp(1, LONGEST));
+    }
+
+    /// Adds all of `other`.
+    pub fn add(&mut self, other: &Latency) {
+        if let Some(theirs) = &other.histogram {
+            let ours = self.histogram.get_or_insert_with(|| Box::new(empty()));
+            ours.add(theirs.as_ref()).expect("histograms that grow can always be added");
+        }
+    }
+
+    pub fn count(&self) -> u64 {
+        self.histogram.as_ref().map_or(0, |histogram| histogram.len())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.count() == 0
+    }
+
+    /// The smallest counted time with at least `rank` times at or below it; none when fewer than `rank` were counted.
+    /// Exact to 3 significant digits.
+    pub fn at_rank(&self, rank: u64) -> Option<Span> {
+        let histogram = self.histogram.as_ref()?;
+        if rank == 0 || rank > histogram.len() {
+            return None;
+        }
+        let mut seen = 0;
+        for step in histogram.iter_recorded() {
+            seen += step.count_at_value();
+            if seen >= rank {
+                return Some(Span::micros(histogram.highest_equivalent(step.value_iterated_to())));
+            }
+        }
+        None
+    }
+
+    /// How many times were over `bound`, to the histogram's resolution.
+    pub fn over(&self, bound: Span) -> u64 {
+        let Some(histogram) = &self.histogram else { return 0 };
+        histogram
+            .iter_recorded()
+            .filter(|step| step.value_iterated_to() > bound.as_micros())
+            .map(|step| step.count_at_value())
+            .sum()
+    }
+
+    pub fn mean(&self) -> Option<Span> {
+        let histogram = self.histogram.as_ref().filter(|histogram| !histogram.is_empty())?;
+        Some(Span::from_seconds_f64(histogram.mean() / 1e6))
+    }
+
+    pub fn max(&self) -> Option<Span> {
+        let histogram = self.histogram.as_ref().filter(|histogram| !histogram.is_empty())?;
+        Some(Span::micros(histogram.max()))
+    }
+
+    /// Makes it empty and keeps its memory.
+    pub fn clear(&mut self) {
+        if let Some(histogram) = &mut self.histogram {
+            histogram.reset();
+        }
+    }
+
+    pub(super) fn histogram(&self) -> Option<&Histogram<u64>> {
+        self.histogram.as_deref()
+    }
+
+    pub(super) fn from_histogram(histogram: Histogram<u64>) -> Latency {
+        Latency { histogram: Some(Box::new(histogram)) }
+    }
+}
+
+fn empty() -> Histogram<u64> {
+    let mut histogram = Histogram::new_with_bounds(1, 2_000, 3).expect("1 to 2,000 with 3 digits is a valid range");
+    histogram.auto(true);
+    histogram
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Against exact sorting: within the three digits that a histogram keeps.
+        #[test]
+        fn a_rank_is_that_of_the_sorted_times(mut micros in prop::collection::vec(1u64..100_000_000, 1..400), pick in 0.0f64..1.0) {
+            let mut latency = Latency::new();
+            for &one in &micros {
+                latency.record(Span::micros(one));
+            }
+            micros.sort_unstable();
+            let rank = 1 + (pick * (micros.len() - 1) as f64) as usize;
+            let exact = micros[rank - 1] as f64;
+            let got = latency.at_rank(rank as u64).unwrap().as_micros() as f64;
+            prop_assert!((got - exact).abs() <= exact * 0.001 + 1.0, "{got} is not {exact}");
+        }
+    }
+
+    #[test]
+    fn nothing_counted_has_no_figures() {
+        let latency = Latency::new();
+        assert_eq!((latency.at_rank(1), latency.mean(), latency.max(), latency.over(Span::ZERO)), (None, None, None, 0));
+    }
+}
