@@ -27,42 +27,98 @@ pub enum Event {
         host: HostFacts,
     },
     /// Addresses chosen by the system, kept over restarts.
-    Bindings { addresses: Vec<(ProcessId, String)> },
-    ProcessStarted { process: ProcessId, pid: u32 },
-    ProcessReady { process: ProcessId },
+    Bindings {
+        addresses: Vec<(ProcessId, String)>,
+    },
+    ProcessStarted {
+        process: ProcessId,
+        pid: u32,
+    },
+    ProcessReady {
+        process: ProcessId,
+    },
     /// It ended although nobody ordered it; `status` in words a shell user knows (`exit 1`, `signal 9`).
-    ProcessDied { process: ProcessId, status: String },
-    ProcessStopped { process: ProcessId },
+    ProcessDied {
+        process: ProcessId,
+        status: String,
+    },
+    ProcessStopped {
+        process: ProcessId,
+    },
     /// A chore of `prepare` or `cleanup`, with its place in the list.
-    ChoreDone { cleanup: bool, index: u32, took: Span },
-    ChoreFailed { cleanup: bool, index: u32, why: String },
+    ChoreDone {
+        cleanup: bool,
+        index: u32,
+        took: Span,
+    },
+    ChoreFailed {
+        cleanup: bool,
+        index: u32,
+        why: String,
+    },
     LoadBegan,
     /// The last planned instant; what is in flight drains from here.
     LoadEnded,
-    Drained { abandoned: u64 },
+    Drained {
+        abandoned: u64,
+    },
     /// Every worker handed the second over, or those named did not within 250 ms.
-    SecondClosed { second: u64, missing: Vec<u16> },
-    Fault { fault: FaultId, what: FaultEvent },
+    SecondClosed {
+        second: u64,
+        missing: Vec<u16>,
+    },
+    Fault {
+        fault: FaultId,
+        what: FaultEvent,
+    },
     /// A probe's answer turned from good to bad or back; the first answer counts as a turn.
-    Probe { watch: WatchId, good: bool, why: Option<String> },
+    Probe {
+        watch: WatchId,
+        good: bool,
+        why: Option<String>,
+    },
     /// The steady state had held for its `hold` when the first fault was due.
-    SteadyHeld { steady: SteadyId },
+    SteadyHeld {
+        steady: SteadyId,
+    },
     /// It had not, so the drill stops, inconclusive.
-    SteadyMissed { steady: SteadyId },
-    Aborting { abort: AbortId },
+    SteadyMissed {
+        steady: SteadyId,
+    },
+    Aborting {
+        abort: AbortId,
+    },
     /// Ctrl-C or TERM; `count` 2 drops the load at once.
-    Signalled { signal: String, count: u32 },
+    Signalled {
+        signal: String,
+        count: u32,
+    },
     Failed(Failure),
     /// The wall clock was stepped by this many nanoseconds.
-    ClockStepped { by: i64 },
+    ClockStepped {
+        by: i64,
+    },
     /// The generator's own open files and memory, once a second.
-    Generator { cpu: Span, memory: u64, files: u64, files_limit: u64, cores: u32 },
+    Generator {
+        cpu: Span,
+        memory: u64,
+        files: u64,
+        files_limit: u64,
+        cores: u32,
+    },
     /// Something that a reader should know and no other entry says; English, for logs.
-    Noted { text: String },
+    Noted {
+        text: String,
+    },
     /// An undo that could not be done; `command` removes what is left by hand.
-    Residue { what: String, command: String },
+    Residue {
+        what: String,
+        command: String,
+    },
     /// The last entry of a run that ended by itself.
-    Ended { reason: EndReason },
+    Ended {
+        reason: EndReason,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,13 +126,21 @@ pub enum Event {
 pub enum FaultEvent {
     Ordered,
     /// Observed to bite; `proof` says what was seen.
-    Effective { proof: String },
+    Effective {
+        proof: String,
+    },
     /// It did not bite.
-    NotEffective { why: String },
+    NotEffective {
+        why: String,
+    },
     HealOrdered,
     /// Observed to be undone.
-    Healed { proof: String },
-    NotHealed { why: String },
+    Healed {
+        proof: String,
+    },
+    NotHealed {
+        why: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -122,6 +122,9 @@ mod tests {
     #[test]
     fn nothing_counted_has_no_figures() {
         let latency = Latency::new();
-        assert_eq!((latency.at_rank(1), latency.mean(), latency.max(), latency.over(Span::ZERO)), (None, None, None, 0));
+        assert_eq!(
+            (latency.at_rank(1), latency.mean(), latency.max(), latency.over(Span::ZERO)),
+            (None, None, None, 0)
+        );
     }
 }

@@ -7,6 +7,6 @@ mod entry;
 mod latency;
 mod window;
 
-pub use entry::{Entry, EndReason, Event, Failure, FaultEvent, HostFacts, Vital};
+pub use entry::{EndReason, Entry, Event, Failure, FaultEvent, HostFacts, Vital};
 pub use latency::Latency;
 pub use window::{Against, BadKind, Book, Cell, Counts, GeneratorHealth, UnsentKind, VisitCell, Window};
