@@ -19,7 +19,10 @@ impl Latency {
     /// Counts one time; under 1 µs counts as 1 µs, over 1 h as 1 h.
     pub fn record(&mut self, span: Span) {
         let histogram = self.histogram.get_or_insert_with(|| Box::new(empty()));
-        histogram.saturating_record(span.as_micros().clamp(1, LONGEST));
+        // Not `saturating_record`: that one clamps to what there is room for instead of growing.
+        if histogram.record(span.as_micros().clamp(1, LONGEST)).is_err() {
+            histogram.saturating_record(LONGEST);
+        }
     }
 
     /// Adds all of `other`.
