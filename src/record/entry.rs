@@ -7,7 +7,11 @@ use crate::plan::{AbortId, FaultId, ProcessId, SeriesId, SteadyId, WatchId};
 /// One line of `events.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
+    /// After the drill's start; while `preparing`, after the run was opened.
     pub at: At,
+    /// Before the drill's start instant: the platform is being started and prepared.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub preparing: bool,
     #[serde(flatten)]
     pub event: Event,
 }
@@ -56,6 +60,7 @@ pub enum Event {
         index: u32,
         why: String,
     },
+    /// The drill's start instant: arrivals count from here.
     LoadBegan,
     /// The last planned instant; what is in flight drains from here.
     LoadEnded,
