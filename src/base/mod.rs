@@ -3,3 +3,4 @@
 pub mod diagnostic;
 pub mod rng;
 pub mod units;
+pub mod yaml;
