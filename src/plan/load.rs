@@ -60,6 +60,60 @@ pub enum StageKind {
     },
 }
 
+/// A flight of stairs is cut off here, whatever a plan says.
+const MOST_LEVELS: f64 = 100_000.0;
+
+impl StageKind {
+    pub fn span(&self) -> Span {
+        match *self {
+            StageKind::Ramp { span, .. } | StageKind::Hold { span, .. } => span,
+            StageKind::Stairs { every, .. } => every.saturating_mul(self.levels().count() as u64),
+            StageKind::Spike { rise, hold, fall, .. } => rise + hold + fall,
+        }
+    }
+
+    /// The rate that it leaves off at: where a next stage begins that does not say.
+    pub fn last_rate(&self) -> Rate {
+        match *self {
+            StageKind::Ramp { to, .. } | StageKind::Stairs { to, .. } => to,
+            StageKind::Hold { rate, .. } => rate,
+            StageKind::Spike { from, .. } => from,
+        }
+    }
+
+    /// The levels that are held one after another: those of stairs; one for any other stage, its last.
+    pub fn levels(&self) -> impl Iterator<Item = Rate> + use<> {
+        let (from, to, by) = match *self {
+            StageKind::Stairs { from, to, by, .. } => (from.as_per_second(), to.as_per_second(), by.as_per_second()),
+            _ => (self.last_rate().as_per_second(), self.last_rate().as_per_second(), 1.0),
+        };
+        // A hair less, so that 0.3 in steps of 0.1 is three steps and not four.
+        let steps = ((to - from).abs() / by * (1.0 - 1e-12)).ceil();
+        let steps = if steps.is_finite() { steps.min(MOST_LEVELS) as u32 } else { 0 };
+        let sign = if to < from { -1.0 } else { 1.0 };
+        (0..steps)
+            .map(move |step| Rate::per_second(from + sign * by * f64::from(step)))
+            .chain(std::iter::once(Rate::per_second(to)))
+    }
+}
+
+impl Load {
+    /// When each stage begins and ends.
+    pub fn stage_times(&self) -> impl Iterator<Item = (At, At)> {
+        let mut next = self.start;
+        self.stages.iter().map(move |stage| {
+            let from = next;
+            next = next + stage.kind.span();
+            (from, next)
+        })
+    }
+
+    /// The end of the last stage.
+    pub fn end(&self) -> At {
+        self.stage_times().last().map_or(self.start, |(_, end)| end)
+    }
+}
+
 /// A named stretch of the drill that targets are judged over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Phase {

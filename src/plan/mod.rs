@@ -5,6 +5,7 @@
 //! [`Template`]s; whoever renders them compiles them once. Leaves to others: how a plan comes about (`compile`), and
 //! all doing.
 
+pub mod arrivals;
 mod condition;
 mod fault;
 mod id;
