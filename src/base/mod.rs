@@ -1,6 +1,8 @@
 //! The ground floor: words and tools that every other room stands on.
 
+pub mod clock;
 pub mod diagnostic;
+pub mod host;
 pub mod rng;
 pub mod units;
 pub mod yaml;
