@@ -2,6 +2,8 @@
 //!
 //! The rooms and who may use whom: ARCHITECTURE.md, held by `tests/tidy.rs`.
 
+pub mod analysis;
 pub mod base;
 pub mod plan;
 pub mod record;
+pub mod verdict;

@@ -1,0 +1,546 @@
+//! The figures as data: what `verdict` judges and `report` shows. Words for people are in neither.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::units::{At, Rate, Share, Span};
+use crate::plan::{Basis, FaultId, JourneyId, PhaseId, ProcessId, Quantity, Scope, SteadyId, TargetId, WatchId};
+use crate::record::{BadKind, EndReason, Entry, Failure, HostFacts, UnsentKind};
+
+/// Everything that a run comes to.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Analysis {
+    /// None: the record ends before its first entry.
+    pub opened: Option<Opened>,
+    /// None: no load ever began. Ends with the last closed second where the record breaks off.
+    pub load: Option<Stretch>,
+    /// None: the run did not end by itself.
+    pub ended: Option<EndReason>,
+    /// All requests first, then loads, journeys and steps in the plan's order.
+    pub curves: Vec<Curve>,
+    /// The whole time under load first, then each phase.
+    pub tables: Vec<Table>,
+    /// One for each target of the plan, in its order.
+    pub targets: Vec<Measured>,
+    /// One for each fault of the plan, in its order.
+    pub faults: Vec<FaultFigures>,
+    pub outages: Vec<Outage>,
+    /// One for each steady state of the plan, in its order.
+    pub steady_states: Vec<SteadyFigures>,
+    /// Of all requests.
+    pub down: Vec<DownStretch>,
+    pub probes: Vec<ProbeFigures>,
+    pub vitals: Vec<VitalCurve>,
+    pub generator: Generator,
+    /// The first failures of each step and kind.
+    pub failures: Vec<Failure>,
+    /// Everything that happened, without what stands elsewhere here: samples of failures, closed seconds, the
+    /// generator's own state.
+    pub events: Vec<Entry>,
+    /// What workers never handed over.
+    pub missing: Vec<Missing>,
+    /// What could not be undone.
+    pub residue: Vec<Residue>,
+}
+
+/// [from, to) on the drill's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stretch {
+    pub from: At,
+    pub to: At,
+}
+
+impl Stretch {
+    pub const fn span(self) -> Span {
+        self.to.since(self.from)
+    }
+
+    pub fn holds(self, at: At) -> bool {
+        self.from <= at && at < self.to
+    }
+
+    pub fn overlaps(self, other: Stretch) -> bool {
+        self.from < other.to && other.from < self.to
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Opened {
+    pub run: String,
+    pub program: String,
+    /// Nanoseconds since the epoch at the drill's start instant.
+    pub wall: i64,
+    pub host: HostFacts,
+}
+
+/// A figure that has been measured.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Figure {
+    Exactly(Quantity),
+    /// The rank falls among the failed requests: slower than any bound.
+    Failed,
+    /// It had not ended when watching did, or not all of it was seen: this much at least.
+    MoreThan(Quantity),
+}
+
+impl Figure {
+    /// The quantity, where it is known exactly.
+    pub const fn exactly(self) -> Option<Quantity> {
+        match self {
+            Figure::Exactly(quantity) => Some(quantity),
+            Figure::Failed | Figure::MoreThan(_) => None,
+        }
+    }
+}
+
+/// Two order statistics with the true percentile between them in 95 % of runs, were requests independent.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    pub low: Figure,
+    pub high: Figure,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Percentile {
+    /// 0.99 for p99.
+    pub q: f64,
+    /// Over ok, bad and unsent by the platform. None: fewer than `needed` samples.
+    pub figure: Option<Figure>,
+    /// Of the ok ones alone; never a target. None: fewer than `needed` ok ones.
+    pub of_ok: Option<Span>,
+    /// None: one of its ends does not exist.
+    pub interval: Option<Interval>,
+    pub samples: u64,
+    pub needed: u64,
+}
+
+/// The book of seconds, one scope.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Curve {
+    pub scope: Scope,
+    /// Of `points`, in seconds.
+    pub resolution: u64,
+    pub points: Vec<Point>,
+    /// p50, p95, p99 and p99.9 of the ok ones.
+    pub percentiles: Vec<PercentileCurve>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// [second, second + resolution).
+    pub second: u64,
+    /// Visits whose planned instant lies in it; known for all requests only.
+    pub planned: Option<u64>,
+    /// Visits begun in it; known for all requests only.
+    pub released: Option<u64>,
+    pub ok: u64,
+    pub bad: Vec<(BadKind, u64)>,
+    pub shed: u64,
+    pub unsent: Vec<(UnsentKind, u64)>,
+    /// Planned and not settled at its end.
+    pub waiting: u64,
+    /// Whether a second of it was down.
+    pub down: bool,
+}
+
+impl Point {
+    pub fn bad(&self) -> u64 {
+        self.bad.iter().map(|(_, count)| count).sum()
+    }
+
+    pub fn unsent(&self) -> u64 {
+        self.unsent.iter().map(|(_, count)| count).sum()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PercentileCurve {
+    pub q: f64,
+    /// Each spans as many seconds as it takes to have samples enough; where 30 s do not, there is none.
+    pub points: Vec<PercentilePoint>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PercentilePoint {
+    /// Seconds: [from, to).
+    pub from: u64,
+    pub to: u64,
+    pub value: Span,
+}
+
+/// The book of phases, one phase.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Table {
+    /// None: the whole time under load.
+    pub phase: Option<PhaseId>,
+    /// None: the load never came to it.
+    pub window: Option<Stretch>,
+    /// All requests first, then loads, journeys and steps in the plan's order.
+    pub rows: Vec<Row>,
+    pub visits: Vec<VisitRow>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    pub scope: Scope,
+    /// All that were planned, whatever became of them.
+    pub requests: u64,
+    pub ok: u64,
+    /// With the shedding beyond its limit.
+    pub bad: Vec<(BadKind, u64)>,
+    /// Within its limit.
+    pub shed: u64,
+    pub unsent: Vec<(UnsentKind, u64)>,
+    pub not_reached: u64,
+    /// ok / (ok + bad + unsent by the platform).
+    pub availability: Option<Share>,
+    /// p50, p90, p95, p99 and p99.9 of response, and what the targets name.
+    pub percentiles: Vec<Percentile>,
+    /// The same of service.
+    pub service: Vec<Percentile>,
+    /// Of the ok ones.
+    pub mean: Option<Span>,
+    /// Of the ok ones.
+    pub max: Option<Span>,
+    /// Ok requests done per second of the window.
+    pub throughput: Option<Rate>,
+    /// For each bound that a target names.
+    pub apdex: Vec<ApdexScore>,
+}
+
+impl Row {
+    pub fn bad(&self) -> u64 {
+        self.bad.iter().map(|(_, count)| count).sum()
+    }
+
+    pub fn unsent(&self) -> u64 {
+        self.unsent.iter().map(|(_, count)| count).sum()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ApdexScore {
+    pub satisfied: Span,
+    pub score: f64,
+}
+
+/// Whole visits of one journey, over all loads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VisitRow {
+    pub journey: JourneyId,
+    pub started: u64,
+    pub ok: u64,
+    pub failed: u64,
+    /// Its ok visits over its started ones.
+    pub availability: Option<Share>,
+    /// A journey's own time: its steps without think time.
+    pub percentiles: Vec<Percentile>,
+}
+
+/// What a target is judged by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    pub target: TargetId,
+    /// None: no data, see `gap`.
+    pub figure: Option<Figure>,
+    pub gap: Option<Gap>,
+    /// The figure with the generator's lateness taken out; none where lateness does not touch it.
+    pub unlagged: Option<Figure>,
+    /// The figure with the step's *not reached* counted as bad; none where there are none.
+    pub with_not_reached: Option<Figure>,
+    pub window: Option<Stretch>,
+    /// Requests, visits, windows or seconds that it was made from.
+    pub samples: u64,
+    pub interval: Option<Interval>,
+    pub detail: Detail,
+    /// How well the generator kept up in the window; none for targets that it does not touch.
+    pub late: Option<Late>,
+    /// Share of the window's arrivals in the scope that the generator did not send.
+    pub unsent_by_generator: Option<Share>,
+    /// Of the generator's busiest worker, in the window's worst 10 s.
+    pub cpu: Option<Share>,
+}
+
+/// Why there is no figure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Gap {
+    /// Nothing was counted.
+    NoData,
+    TooFew {
+        have: u64,
+        need: u64,
+    },
+    /// The fault was never ordered.
+    NotOrdered,
+    /// The fault did not bite.
+    NotEffective {
+        why: String,
+    },
+    /// No probe of the platform turned.
+    NotDetected,
+}
+
+/// What stands beside a figure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "of")]
+pub enum Detail {
+    None,
+    FaultRate {
+        basis: Basis,
+        /// In outages (basis `outages`) or at all (basis `time`).
+        downtime: Span,
+        per_month: f64,
+        /// In which the downtime was seen.
+        under_load: Span,
+        /// The 95 % bound where no window was down (basis `time`): at most three windows' share.
+        at_most: Option<Share>,
+        unrecovered: bool,
+        /// Down windows outside every outage (basis `outages`).
+        stray: Span,
+    },
+    Budget {
+        objective: Share,
+        valid: u64,
+        bad: u64,
+        /// (1 − objective) × valid requests.
+        budget: f64,
+    },
+    Apdex {
+        satisfied: u64,
+        tolerating: u64,
+        frustrated: u64,
+    },
+    /// An index into `Analysis::outages`; none without a breach.
+    Recovery {
+        outage: Option<usize>,
+    },
+}
+
+/// Arrivals released over the limit late, of the window's worst 10 s or 100 arrivals.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Late {
+    pub share: Share,
+    pub of: u64,
+    pub window: Stretch,
+}
+
+/// The instants of a fault, and what they come to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FaultFigures {
+    pub fault: FaultId,
+    pub ordered: Option<At>,
+    /// Observed to bite.
+    pub effective: Option<At>,
+    /// Why it did not bite.
+    pub not_effective: Option<String>,
+    pub heal_ordered: Option<At>,
+    /// Observed to be undone.
+    pub healed: Option<At>,
+    pub not_healed: Option<String>,
+    /// A probe of the platform turned bad.
+    pub detected: Option<At>,
+    pub detected_by: Option<WatchId>,
+    /// Detected − effective. None: not measured.
+    pub detection: Option<Span>,
+    /// One for each steady state, in the plan's order.
+    pub recoveries: Vec<Recovery>,
+}
+
+/// How one fault broke one steady state, and the way back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recovery {
+    pub to: SteadyId,
+    /// None: no window missed ("no breach").
+    pub breach: Option<At>,
+    /// None: it had not recovered when watching ended. Without a breach: *healed*.
+    pub recovered: Option<At>,
+    /// How often it held and was broken again.
+    pub reopened: u32,
+    /// Recovered − breach: a `Span`; 0 without a breach, "more than" where watching ended before.
+    pub time: Option<Figure>,
+    /// Recovered − ordered.
+    pub since_ordered: Option<Figure>,
+    /// Windows from breach to recovered that were not down.
+    pub degraded: Span,
+    /// Windows from breach to recovered that were down.
+    pub down: Span,
+    /// The share of the steady throughput that was kept from breach to recovered.
+    pub kept: Option<Share>,
+}
+
+/// Faults whose times from ordered to recovered overlap; every figure is that of them together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outage {
+    /// None: of a plan without steady states; then it ends with its faults' *healed* and the down windows that follow.
+    pub to: Option<SteadyId>,
+    pub faults: Vec<FaultId>,
+    pub ordered: At,
+    pub breach: Option<At>,
+    /// None: not when watching ended.
+    pub recovered: Option<At>,
+    pub time: Option<Figure>,
+    pub since_ordered: Option<Figure>,
+    pub degraded: Span,
+    pub down: Span,
+    pub kept: Option<Share>,
+}
+
+/// What a condition or steady state came to in a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    Meets,
+    Misses,
+    /// Too few samples: neither broken nor met.
+    Unknown,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SteadyFigures {
+    pub steady: SteadyId,
+    /// When it had first held for its `hold`.
+    pub held: Option<At>,
+    /// Whether it had held in the last 30 s before the first fault; none without a fault ordered.
+    pub before_fault: Option<bool>,
+    /// Second by second.
+    pub runs: Vec<StandingRun>,
+    /// Misses that belong to no fault.
+    pub stray: Vec<Stretch>,
+    /// Bounds that its sound time came too near to.
+    pub tight: Vec<Tight>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct StandingRun {
+    /// Seconds at whose end the sliding window stood so: [from, to).
+    pub from: u64,
+    pub to: u64,
+    pub standing: Standing,
+}
+
+/// A condition whose share of misses in sound time exceeded a third of what its bound allows.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Tight {
+    /// Into the steady state's `must`.
+    pub must: usize,
+    pub share: Share,
+    pub allowed: Share,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct DownStretch {
+    pub window: Stretch,
+    /// Into `Analysis::outages`; none: outside every outage.
+    pub outage: Option<usize>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProbeFigures {
+    pub watch: WatchId,
+    pub turns: Vec<ProbeTurn>,
+    /// While it was bad.
+    pub bad: Span,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProbeTurn {
+    pub at: At,
+    pub good: bool,
+    pub why: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VitalCurve {
+    pub process: ProcessId,
+    pub points: Vec<VitalPoint>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct VitalPoint {
+    pub at: At,
+    /// Cores in use since the point before; none at the first.
+    pub cpu: Option<f64>,
+    /// Resident bytes.
+    pub memory: u64,
+    pub threads: u32,
+    pub files: u32,
+}
+
+/// How well the harness itself kept up, over the whole time under load.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Generator {
+    pub planned: u64,
+    pub released: u64,
+    /// Released over the limit late.
+    pub late: u64,
+    pub lag_p50: Option<Span>,
+    pub lag_p99: Option<Span>,
+    pub lag_max: Option<Span>,
+    pub worst: Option<Late>,
+    /// Of its busiest worker, in its worst 10 s; spinning left out.
+    pub cpu: Option<Share>,
+    pub unsent: Vec<(UnsentKind, u64)>,
+    /// Of all requests that were planned.
+    pub unsent_by_generator: Option<Share>,
+    pub points: Vec<GeneratorPoint>,
+    /// When, and by how many nanoseconds the wall clock was stepped.
+    pub clock_steps: Vec<(At, i64)>,
+    pub memory_max: Option<u64>,
+    pub files_max: Option<u64>,
+    pub files_limit: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct GeneratorPoint {
+    pub second: u64,
+    pub planned: u64,
+    pub released: u64,
+    pub late: u64,
+    pub lag_p50: Option<Span>,
+    pub lag_p99: Option<Span>,
+    /// CPU time of all workers, spinning left out.
+    pub cpu: Span,
+    pub spun: Span,
+    pub in_flight: u64,
+    pub queued: u64,
+    pub connections: u64,
+    pub connected: u64,
+}
+
+/// A worker's window that never came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Missing {
+    pub second: u64,
+    pub crew: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Residue {
+    pub what: String,
+    pub command: String,
+}
+
+/// The last closed second, for those who watch while it runs.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Snapshot {
+    pub second: u64,
+    /// Visits.
+    pub planned: u64,
+    pub released: u64,
+    /// Requests, in the book of seconds.
+    pub ok: u64,
+    pub bad: u64,
+    pub shed: u64,
+    pub unsent: u64,
+    /// bad / all that settled; none where nothing did.
+    pub bad_share: Option<Share>,
+    /// Of the ok ones.
+    pub p50: Option<Span>,
+    pub p99: Option<Span>,
+    pub waiting: u64,
+    pub in_flight: u64,
+    pub down: bool,
+    /// One for each steady state of the plan.
+    pub steady: Vec<Standing>,
+}

@@ -1,0 +1,7 @@
+//! A figure against its bound: pass, fail or inconclusive, with the reason as data; and what the run comes to.
+//!
+//! No data never passes. Leaves to others: how figures come about (`analysis`), the words for reasons (`report`).
+
+mod judgement;
+
+pub use judgement::{Cause, Doubt, Exit, Judgement, Outcome, Reason, Verdict};
