@@ -7,3 +7,4 @@ pub mod base;
 pub mod plan;
 pub mod record;
 pub mod verdict;
+pub mod wire;

@@ -1,0 +1,23 @@
+//! Connections and their timings, and **the one door outward**: everything that leaves the harness for the platform
+//! goes through a [`Door`], which holds each connection to the scenario's `allow` at the address actually dialled.
+//!
+//! Leaves to others: what is sent and what an answer is worth (`load`, `platform`), pools and limits (`load`).
+
+mod allow;
+mod connection;
+mod door;
+mod error;
+mod origin;
+mod probe;
+#[cfg(test)]
+pub(crate) mod scripted;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+pub use connection::{Answer, Connection, Lost};
+pub use door::{Dialled, Door};
+pub use error::WireError;
+pub use origin::Origin;
+pub use probe::Probed;
