@@ -58,6 +58,11 @@ impl Latency {
         None
     }
 
+    /// How many times were at or below `bound`, to the histogram's resolution.
+    pub fn within(&self, bound: Span) -> u64 {
+        self.count() - self.over(bound)
+    }
+
     /// How many times were over `bound`, to the histogram's resolution.
     pub fn over(&self, bound: Span) -> u64 {
         let Some(histogram) = &self.histogram else { return 0 };
@@ -89,7 +94,8 @@ impl Latency {
         self.histogram.as_deref()
     }
 
-    pub(super) fn from_histogram(histogram: Histogram<u64>) -> Latency {
+    pub(super) fn from_histogram(mut histogram: Histogram<u64>) -> Latency {
+        histogram.auto(true);
         Latency { histogram: Some(Box::new(histogram)) }
     }
 }

@@ -1,12 +1,39 @@
 //! What a run leaves behind: entries, windows, vitals and process output, one folder a run, append-only and versioned.
 //! A record is read together with its plan; ids are the plan's.
 //!
+//! | file | what |
+//! |---|---|
+//! | `plan.json` | the plan; written whole before anything else |
+//! | `origins.json` | where each of its values came from |
+//! | `events.jsonl` | an [`Entry`] a line; locked while the writer lives |
+//! | `windows.jsonl` | a [`Window`] a line, without its distributions |
+//! | `histograms.hlog` | those, as a standard HdrHistogram interval log |
+//! | `vitals.jsonl` | a [`Vital`] a line |
+//! | `output/PROCESS.log` | what the platform's processes wrote |
+//!
+//! Lines carry their number over all three `.jsonl` files: a reader gives back exactly the order of appending.
+//!
 //! Leaves to others: what the entries mean (`analysis`), and who writes when (`drill` is the only holder of a writer).
 
 mod entry;
+mod error;
+mod folder;
+mod histograms;
 mod latency;
+mod lines;
+mod mask;
+mod reader;
+mod runs;
+#[cfg(test)]
+mod tests;
 mod window;
+mod writer;
 
 pub use entry::{EndReason, Entry, Event, Failure, FaultEvent, HostFacts, Vital};
+pub use error::RecordError;
+pub use folder::{Folder, run_id};
 pub use latency::Latency;
+pub use reader::{Item, Reader, VERSION};
+pub use runs::{RunFacts, find_run, list_runs, remove_run};
 pub use window::{Against, BadKind, Book, Cell, Counts, GeneratorHealth, UnsentKind, VisitCell, Window};
+pub use writer::{Masker, Writer};

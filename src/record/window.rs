@@ -40,6 +40,9 @@ pub struct Cell {
     pub oldest_waiting: Option<At>,
     /// Who counts against availability: bad and unsent by the platform (book of seconds only).
     pub against: Against,
+    /// Who was shed: where it exceeds the limit, these count against availability too (book of seconds only).
+    #[serde(default)]
+    pub shedding: Against,
     /// For each of the step's `bounds`, who of the ok ones was slower (book of seconds only).
     pub slower: Vec<Against>,
     /// Of the ok ones: done − planned. Histograms are kept in their own file.

@@ -1,0 +1,35 @@
+use std::path::{Path, PathBuf};
+
+/// What can go wrong with a record.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RecordError {
+    #[error("cannot create the run's folder {}: {why}; choose another folder with --out or make room", .path.display())]
+    Create { path: PathBuf, why: String },
+    /// Sticky: once an append has failed, every later one fails with the same.
+    #[error("cannot write {}: {why}; make room on that disk and run again", .path.display())]
+    Write { path: PathBuf, why: String },
+    #[error("cannot read {}: {why}", .path.display())]
+    Read { path: PathBuf, why: String },
+    #[error("{} is no plan of a run: {why}", .path.display())]
+    Plan { path: PathBuf, why: String },
+    #[error("{} was written by a newer peakdrill (format {found}, this one reads up to {known}); read it with that one", .path.display())]
+    Newer { path: PathBuf, found: u32, known: u32 },
+    #[error("there is no run '{run}' in {}; `peakdrill runs list` shows those there are", .root.display())]
+    NoSuchRun { root: PathBuf, run: String },
+    #[error("'{name}' is not the name of a run; give one of those that `peakdrill runs list` shows")]
+    NotARun { name: String },
+    #[error("run '{run}' is still going on; stop it first (Ctrl-C in its terminal)")]
+    Live { run: String },
+    #[error("cannot remove {}: {why}", .path.display())]
+    Remove { path: PathBuf, why: String },
+}
+
+impl RecordError {
+    pub(super) fn write(path: &Path, why: impl std::fmt::Display) -> RecordError {
+        RecordError::Write { path: path.to_owned(), why: why.to_string() }
+    }
+
+    pub(super) fn read(path: &Path, why: impl std::fmt::Display) -> RecordError {
+        RecordError::Read { path: path.to_owned(), why: why.to_string() }
+    }
+}

@@ -1,0 +1,66 @@
+//! Which texts of an entry came from outside the plan, and may therefore hold a secret.
+
+use std::borrow::Cow;
+
+use super::writer::Masker;
+use super::{Entry, Event, Failure, FaultEvent};
+
+/// The entry with every such text masked; borrowed where it has none.
+pub(super) fn mask<'e>(entry: &'e Entry, masker: &Masker) -> Cow<'e, Entry> {
+    let mut entry = Cow::Borrowed(entry);
+    // A fresh match on the owned copy: every kind of event stands here, so that a new text cannot be forgotten.
+    match &entry.event {
+        Event::Opened { .. }
+        | Event::ProcessStarted { .. }
+        | Event::ProcessReady { .. }
+        | Event::ProcessStopped { .. }
+        | Event::ChoreDone { .. }
+        | Event::LoadBegan
+        | Event::LoadEnded
+        | Event::Drained { .. }
+        | Event::SecondClosed { .. }
+        | Event::SteadyHeld { .. }
+        | Event::SteadyMissed { .. }
+        | Event::Aborting { .. }
+        | Event::Signalled { .. }
+        | Event::ClockStepped { .. }
+        | Event::Generator { .. }
+        | Event::Ended { .. }
+        | Event::Fault { what: FaultEvent::Ordered | FaultEvent::HealOrdered, .. } => return entry,
+        Event::Bindings { .. }
+        | Event::ProcessDied { .. }
+        | Event::ChoreFailed { .. }
+        | Event::Fault { .. }
+        | Event::Probe { .. }
+        | Event::Failed(_)
+        | Event::Noted { .. }
+        | Event::Residue { .. } => {}
+    }
+    for text in texts(&mut entry.to_mut().event) {
+        if let Cow::Owned(masked) = masker(text) {
+            *text = masked;
+        }
+    }
+    entry
+}
+
+fn texts(event: &mut Event) -> Vec<&mut String> {
+    match event {
+        Event::Bindings { addresses } => addresses.iter_mut().map(|(_, address)| address).collect(),
+        Event::ProcessDied { status: text, .. }
+        | Event::ChoreFailed { why: text, .. }
+        | Event::Noted { text }
+        | Event::Probe { why: Some(text), .. }
+        | Event::Fault {
+            what:
+                FaultEvent::Effective { proof: text }
+                | FaultEvent::NotEffective { why: text }
+                | FaultEvent::Healed { proof: text }
+                | FaultEvent::NotHealed { why: text },
+            ..
+        } => vec![text],
+        Event::Failed(Failure { why, request, answer, .. }) => vec![why, request, answer],
+        Event::Residue { what, command } => vec![what, command],
+        _ => Vec::new(),
+    }
+}
