@@ -1,11 +1,38 @@
-//! The kernel, as this house sees it: clocks and timers, processes by (pid, start time), signals, cgroups, `/proc`.
+//! The kernel, as this house sees it: clocks and timers, processes by (pid, start time), signals, whole trees of
+//! processes, cgroups, ports, `/proc`.
 //!
-//! The only room with `unsafe` in it. Everything here is blocking and short, robust against entries of `/proc` that
-//! vanish while they are read, and knows nothing of drills.
+//! The only room with `unsafe` in it. Everything here is blocking, bounded by a deadline where it waits, robust
+//! against entries of `/proc` that vanish while they are read, and knows nothing of drills.
+//!
+//! A process is its whole [`Tree`]. In a cgroup2 folder of its own nothing can leave it (double forks, new sessions),
+//! and it is killed or frozen as one; where there is no writable cgroup2, it is found by walking `/proc`, again and
+//! again until it is empty.
 //!
 //! Leaves to others: what time means to a drill (`clock`), what is written down before something is done (`undo`),
 //! when to do it (`platform`, `fault`).
 
+mod cgroup;
+mod descriptor;
+mod identity;
+mod launch;
+mod machine;
+mod port;
+mod proc;
 mod time;
+mod tree;
+mod vitals;
+mod walk;
 
+pub use cgroup::{Cgroup, CgroupHome};
+pub use descriptor::{Watched, ignore_terminal_signals, watch_end};
+pub use identity::{Identity, PidFd, Signal};
+pub use launch::{Launch, Launched, describe_exit, detach, find_program, leave_session};
+pub use machine::{
+    Limits, Machine, SystemLoad, become_subreaper, boot_id, local_port_range, machine, open_file_limits, own_cpu,
+    raise_open_files, system_load,
+};
+pub use port::{ReservedPort, listener_of, reserve_port};
+pub use proc::Marker;
 pub use time::{TimerFd, monotonic_nanos, realtime_nanos, sharpen_timers};
+pub use tree::Tree;
+pub use vitals::{Vitals, own_vitals};
