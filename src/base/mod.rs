@@ -4,5 +4,6 @@ pub mod clock;
 pub mod diagnostic;
 pub mod host;
 pub mod rng;
+pub mod template;
 pub mod units;
 pub mod yaml;
