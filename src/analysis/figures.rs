@@ -206,6 +206,15 @@ pub struct Row {
     pub throughput: Option<Rate>,
     /// For each bound that a target names.
     pub apdex: Vec<ApdexScore>,
+    /// The response times of the ok ones, for drawing: quantiles q = 1 − 10^(−n/20) for n = 0, 1, 2 … as long as
+    /// q ≤ 1 − 1/ok, then the greatest as q = 1. The whole time under load only; empty in phases.
+    pub distribution: Vec<Quantile>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Quantile {
+    pub q: f64,
+    pub value: Span,
 }
 
 impl Row {

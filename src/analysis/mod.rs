@@ -9,6 +9,6 @@ mod figures;
 pub use figures::{
     Analysis, ApdexScore, Curve, Detail, DownStretch, FaultFigures, Figure, Gap, Generator, GeneratorPoint, Interval,
     Late, Measured, Missing, Opened, Outage, Percentile, PercentileCurve, PercentilePoint, Point, ProbeFigures,
-    ProbeTurn, Recovery, Residue, Row, Snapshot, Standing, StandingRun, SteadyFigures, Stretch, Table, Tight, VisitRow,
-    VitalCurve, VitalPoint,
+    ProbeTurn, Quantile, Recovery, Residue, Row, Snapshot, Standing, StandingRun, SteadyFigures, Stretch, Table, Tight,
+    VisitRow, VitalCurve, VitalPoint,
 };
