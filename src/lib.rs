@@ -8,3 +8,4 @@ pub mod plan;
 pub mod record;
 pub mod verdict;
 pub mod wire;
+pub mod shop;
