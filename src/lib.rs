@@ -6,6 +6,6 @@ pub mod analysis;
 pub mod base;
 pub mod plan;
 pub mod record;
+pub mod shop;
 pub mod verdict;
 pub mod wire;
-pub mod shop;

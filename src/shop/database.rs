@@ -280,7 +280,7 @@ mod tests {
         for write in writes {
             good += i64::from(write.await.unwrap());
         }
-        let stored: usize =
+        let stored: i64 =
             database.read(|c| c.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0))).await.unwrap();
         assert_eq!((good, stored), (90_i64, 90));
     }
