@@ -6,6 +6,7 @@ pub mod analysis;
 pub mod base;
 pub mod plan;
 pub mod record;
+pub mod scenario;
 pub mod shop;
 pub mod verdict;
 pub mod wire;

@@ -92,7 +92,9 @@ impl Diagnostic {
 /// Puts `found` into the order of files and places, and drops what is said twice.
 pub fn sort(found: &mut Vec<Diagnostic>) {
     found.sort_by(Diagnostic::order);
-    found.dedup();
+    found.dedup_by(|later, first| {
+        later.mark == first.mark && later.code == first.code && later.message == first.message
+    });
 }
 
 /// Is there an error among `found`?

@@ -1,0 +1,201 @@
+use serde_json::{Value, json};
+
+use crate::base::diagnostic::{Diagnostic, Mark, nearest};
+use crate::base::units::{Span, Text, parse_span};
+use crate::base::yaml::{Kind, Node, ScalarKind};
+use crate::scenario::decode::{Context, Raw, block, words};
+use crate::scenario::field::{List, Spanned};
+use crate::scenario::schema::{Defs, or_var};
+use crate::scenario::value::{say_unit, text};
+
+block! {
+    /// One planned injury, named by its verb.
+    pub struct Fault("a fault") {
+        title: optional("title") Text,
+        /// When it is ordered: an instant, such as 30s, outage + 1s or other-fault.healed + 30s.
+        at: required("at") When,
+        /// How long it lasts from the moment it bites; then it is healed.
+        lasts: required("for") Span,
+        /// KILL to the whole tree of processes; healed by starting it again.
+        kill: optional("kill") Kill,
+        /// The whole tree of processes is stopped; healed by letting it go on.
+        pause: optional("pause") Pause,
+    }
+    one_of("kill", "pause");
+    later(
+        "after", "when", "every", "times", "until", "heal", "undo", "terminate", "restart", "crash-loop", "slow-start",
+        "disconnect", "delay", "throttle", "refuse", "reset", "hang", "close-after", "slice", "corrupt", "respond",
+        "direction", "share", "only", "burn", "fill-memory", "fill-disk", "slow-disk", "exhaust-files", "skew-clock",
+        "partition", "drop", "break-dns", "run", "storm"
+    );
+    check(check_fault);
+}
+
+fn check_fault(fault: &Fault, _: Mark, cx: &mut Context<'_>) {
+    super::load::positive(&fault.lasts, "for", cx);
+}
+
+block! {
+    /// What is killed.
+    pub struct Kill("`kill`") {
+        /// A process, a list of them, or { any: node, pick: 1 }.
+        process: required("process") FaultTarget,
+    }
+    later("container");
+}
+
+block! {
+    /// What is paused.
+    pub struct Pause("`pause`") {
+        /// A process, a list of them, or { any: node, pick: 1 }.
+        process: required("process") FaultTarget,
+    }
+    later("container");
+}
+
+/// Which processes a fault bites.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FaultTarget {
+    /// By name; a name with `count` means all of it.
+    Named(List<String>),
+    /// Drawn by the seed.
+    Any(AnyOf),
+}
+
+block! {
+    /// Some of a process that there are several of, drawn by the seed.
+    pub struct AnyOf("a choice of processes") {
+        any: required("any") String,
+        pick: required("pick") u64,
+    }
+    check(check_any);
+}
+
+fn check_any(any: &AnyOf, _: Mark, cx: &mut Context<'_>) {
+    if let Some(pick) = any.pick.get().filter(|pick| pick.value == 0) {
+        cx.say(Diagnostic::error("range", pick.mark, "`pick` is at least 1"));
+    }
+}
+
+impl Raw for FaultTarget {
+    fn decode(node: &Node, at: Mark, cx: &mut Context<'_>) -> Option<FaultTarget> {
+        match &node.kind {
+            Kind::Map(_) => cx.decode(node, at).map(FaultTarget::Any),
+            Kind::List(items) if items.is_empty() => {
+                cx.say(Diagnostic::error("empty-list", node.mark, "this list names no process"));
+                None
+            }
+            Kind::List(_) => cx.decode(node, at).map(FaultTarget::Named),
+            Kind::Hole | Kind::Scalar(_) => {
+                let name: String = cx.decode(node, at)?;
+                let name = Spanned { value: name, mark: node.mark, key: at };
+                Some(FaultTarget::Named(List { items: vec![name], complete: true }))
+            }
+        }
+    }
+
+    fn schema(defs: &mut Defs) -> Value {
+        let list = json!({ "type": "array", "items": String::schema(defs), "minItems": 1 });
+        json!({ "anyOf": [String::schema(defs), list, AnyOf::schema(defs)] })
+    }
+}
+
+words! {
+    /// The instants of a fault.
+    pub enum Moment("a fault's instants") {
+        Ordered = "ordered", Effective = "effective", Detected = "detected", Healed = "healed", Recovered = "recovered",
+    }
+}
+
+/// An instant as written: `30s`, `outage`, `outage + 5s`, `lose-primary.healed + 30s`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct When {
+    pub from: Reference,
+    pub offset: Span,
+}
+
+/// What an instant counts from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reference {
+    Start,
+    /// The beginning of a phase.
+    Phase(Spanned<String>),
+    /// An instant of a fault.
+    Fault {
+        name: Spanned<String>,
+        moment: Moment,
+    },
+}
+
+const WHEN: &str = "an instant such as 30s, outage + 5s or fault.healed + 30s";
+
+impl Raw for When {
+    fn decode(node: &Node, at: Mark, cx: &mut Context<'_>) -> Option<When> {
+        if let Some(scalar) = node.as_scalar().filter(|s| matches!(s.kind, ScalarKind::Int(_) | ScalarKind::Float(_))) {
+            let message = format!("`{}` has no unit", scalar.text);
+            cx.say(Diagnostic::error("unit", node.mark, message).help(format!("write {WHEN}")));
+            return None;
+        }
+        let written = text(node, WHEN, cx)?;
+        if written.contains("{{") {
+            // The check of plain texts says it.
+            return String::decode(node, at, cx).and(None);
+        }
+        let part = |part: &str| {
+            let start = part.as_ptr() as usize - written.as_ptr() as usize;
+            cx.sources.inside(node.mark, written, start..start + part.len())
+        };
+        let (name, offset) = match written.split_once('+') {
+            Some((name, offset)) => (name.trim(), Some(offset.trim())),
+            None => (written.trim(), None),
+        };
+        if offset.is_none() && name.starts_with(|c: char| c.is_ascii_digit()) {
+            let mark = node.mark;
+            let offset = parse_span(name).map_err(|error| say_unit(&error, mark, cx)).ok()?;
+            return Some(When { from: Reference::Start, offset });
+        }
+        let (name_mark, offset_mark) = (part(name), offset.map(part));
+        let named = |name: &str, mark| Spanned { value: name.to_owned(), mark, key: node.mark };
+        let word = |text: &str| {
+            text.starts_with(char::is_alphabetic) && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'))
+        };
+        let from = match name.split_once('.') {
+            None if word(name) => Reference::Phase(named(name, name_mark)),
+            Some((fault, moment)) if word(fault) => {
+                let mark = part(moment);
+                let fault = named(fault, part(fault));
+                let Some(moment) = Moment::of(moment) else {
+                    let message = format!("`{moment}` is no instant of a fault");
+                    let meant = nearest(moment, Moment::WORDS.iter().copied());
+                    let help = meant.map_or_else(
+                        || format!("a fault has {}", Moment::WORDS.join(" ")),
+                        |meant| format!("did you mean `{meant}`?"),
+                    );
+                    cx.say(Diagnostic::error("unknown-word", mark, message).help(help));
+                    return None;
+                };
+                Reference::Fault { name: fault, moment }
+            }
+            _ => {
+                cx.say(
+                    Diagnostic::error("instant", node.mark, format!("`{written}` is no instant"))
+                        .help(format!("write {WHEN}")),
+                );
+                return None;
+            }
+        };
+        let offset = match (offset, offset_mark) {
+            (Some(offset), Some(mark)) => parse_span(offset).map_err(|error| say_unit(&error, mark, cx)).ok()?,
+            _ => Span::ZERO,
+        };
+        Some(When { from, offset })
+    }
+
+    fn schema(_: &mut Defs) -> Value {
+        let span = r"([0-9]+(\.[0-9]*)?(ns|us|ms|s|m|h|d))+";
+        let name = r"\p{Alphabetic}[\p{Alphabetic}\p{N}_-]*";
+        let moments = Moment::WORDS.join("|");
+        let pattern = format!(r"^\s*({span}|{name}(\.({moments}))?(\s*\+\s*{span})?)\s*$");
+        or_var(json!({ "type": "string", "pattern": pattern }))
+    }
+}

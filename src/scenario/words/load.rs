@@ -1,0 +1,163 @@
+use super::When;
+use crate::base::diagnostic::{Diagnostic, Mark};
+use crate::base::units::{Rate, Share, Span, Text};
+use crate::scenario::decode::{Context, block, words};
+use crate::scenario::field::{List, Named};
+
+block! {
+    /// Visits that begin at planned instants, whatever the platform does.
+    pub struct Load("a load") {
+        title: optional("title") Text,
+        /// Journeys and their weights.
+        mix: required("mix") Named<f64>,
+        /// Journeys started per second, stage by stage.
+        arrivals: required("arrivals") List<Stage>,
+        /// `even`, or `poisson` as independent visitors come.
+        spacing: optional("spacing") Spacing,
+        /// When its first stage begins; left out: at once.
+        start: optional("start") Span,
+    }
+    later("users", "search", "replay", "first", "pace", "refresh");
+    check(check_load);
+}
+
+fn check_load(load: &Load, _: Mark, cx: &mut Context<'_>) {
+    let Some(mix) = load.mix.get() else { return };
+    if mix.entries.is_empty() && mix.complete {
+        cx.say(Diagnostic::error("empty-map", mix.mark, "`mix` names no journey").help("write { journey: weight }"));
+    }
+    for (name, weight) in mix.iter().filter(|(_, weight)| weight.value <= 0.0) {
+        let message = format!("the weight of `{}` is not over 0", name.value);
+        cx.say(Diagnostic::error("range", weight.mark, message).help("leave the journey out instead"));
+    }
+    if let Some(stages) = load.arrivals.get().filter(|stages| stages.items.is_empty() && stages.complete) {
+        cx.say(Diagnostic::error("empty-list", stages.mark, "`arrivals` holds no stage"));
+    }
+}
+
+words! {
+    pub enum Spacing("`spacing`") { Even = "even", Poisson = "poisson" }
+}
+
+block! {
+    /// One stretch of a load.
+    pub struct Stage("a stage") {
+        ramp: optional("ramp") Ramp,
+        hold: optional("hold") Hold,
+        stairs: optional("stairs") Stairs,
+        spike: optional("spike") Spike,
+    }
+    one_of("ramp", "hold", "stairs", "spike");
+    later("wave", "burst", "file");
+    refused("phase" => "write it inside the stage: hold: { …, phase: name }");
+}
+
+block! {
+    /// From one level to another, evenly.
+    pub struct Ramp("`ramp`") {
+        /// Left out: the level so far.
+        from: optional("from") Rate,
+        to: required("to") Rate,
+        span: required("for") Span,
+        /// The phase that this stage is, or belongs to.
+        phase: optional("phase") String,
+    }
+    check(check_ramp);
+}
+
+fn check_ramp(ramp: &Ramp, _: Mark, cx: &mut Context<'_>) {
+    positive(&ramp.span, "for", cx);
+}
+
+block! {
+    /// One level.
+    pub struct Hold("`hold`") {
+        /// Left out: the level so far.
+        rate: optional("rate") Rate,
+        span: required("for") Span,
+        /// The phase that this stage is, or belongs to.
+        phase: optional("phase") String,
+    }
+    refused("users" => "this is an open load: its level is a `rate`");
+    check(check_hold);
+}
+
+fn check_hold(hold: &Hold, _: Mark, cx: &mut Context<'_>) {
+    positive(&hold.span, "for", cx);
+}
+
+block! {
+    /// Level by level; both ends are held.
+    pub struct Stairs("`stairs`") {
+        /// Left out: the level so far.
+        from: optional("from") Rate,
+        to: required("to") Rate,
+        by: required("by") Rate,
+        every: required("every") Span,
+        /// The phase that this stage is, or belongs to.
+        phase: optional("phase") String,
+    }
+    check(check_stairs);
+}
+
+fn check_stairs(stairs: &Stairs, _: Mark, cx: &mut Context<'_>) {
+    positive(&stairs.every, "every", cx);
+    if let Some(by) = stairs.by.get().filter(|by| by.as_per_second() <= 0.0) {
+        cx.say(Diagnostic::error("range", by.mark, "`by` must be over 0/s"));
+    }
+}
+
+block! {
+    /// Up, there for a while, and back to the level before.
+    pub struct Spike("`spike`") {
+        to: required("to") Rate,
+        rise: required("rise") Span,
+        span: required("for") Span,
+        fall: required("fall") Span,
+        /// The phase that this stage is, or belongs to.
+        phase: optional("phase") String,
+    }
+}
+
+block! {
+    /// A named stretch that targets are judged over.
+    pub struct Phase("a phase") {
+        title: optional("title") Text,
+        from: required("from") When,
+        to: required("to") When,
+    }
+}
+
+block! {
+    /// What counts as late, down or shed.
+    pub struct Limits("`limits`") {
+        /// When a request that is not done counts as bad in the book of seconds; a step's `within` goes before it.
+        patience: optional("patience") Span,
+        /// The greatest share of intended shedding that is not bad.
+        shed: optional("shed") Share,
+        /// A window is down when less than this share of it was ok.
+        down_below: optional("down-below") Share,
+        /// How long requests in flight may finish after the load's end.
+        drain: optional("drain") Span,
+        /// An arrival released later than this counts as late.
+        lag: optional("lag") Span,
+    }
+    later("read-back");
+    check(check_limits);
+}
+
+fn check_limits(limits: &Limits, _: Mark, cx: &mut Context<'_>) {
+    for (word, share) in [("shed", &limits.shed), ("down-below", &limits.down_below)] {
+        if let Some(share) = share.get().filter(|share| share.as_f64() > 1.0) {
+            cx.say(Diagnostic::error("range", share.mark, format!("`{word}` is a share of at most 100%")));
+        }
+    }
+    positive(&limits.patience, "patience", cx);
+}
+
+/// Says that a span must not be zero.
+pub(super) fn positive(span: &crate::scenario::field::Field<Span>, word: &str, cx: &mut Context<'_>) {
+    if let Some(span) = span.get().filter(|span| span.value == Span::ZERO) {
+        cx.say(Diagnostic::error("range", span.mark, format!("`{word}` must be longer than 0s")));
+    }
+}

@@ -1,0 +1,28 @@
+//! The blocks of the language, each defined once.
+
+mod condition;
+mod fault;
+mod feed;
+mod journey;
+mod load;
+mod platform;
+mod request;
+mod top;
+
+pub use condition::{Basis, Condition, Figure, Measure, Obligation, SteadyState, Timing, Trigger};
+pub use fault::{AnyOf, Fault, FaultTarget, Kill, Moment, Pause, Reference, When};
+pub use feed::{Feed, Pick};
+pub use journey::{
+    Exponential, IfStep, Journey, JourneyBlock, LetStep, Lognormal, Poll, PollStep, Repeat, RepeatStep, Step, Steps,
+    Switch, Think, ThinkBlock, ThinkStep, Uniform,
+};
+pub use load::{Hold, Limits, Load, Phase, Ramp, Spacing, Spike, Stage, Stairs};
+pub use platform::{
+    Arguments, Attach, Chore, Connections, DrillMark, Endpoint, EndpointBlock, PerConnection, Platform, ProbeWatch,
+    Process, ProcessWatch, Ready, Tls, Watch,
+};
+pub use request::{
+    Capture, CaptureBlock, Contains, Expect, Matcher, MatcherBlock, Method, OnFailure, Request, Status, StatusSet,
+    Until,
+};
+pub use top::{Overlay, Scenario, Version};

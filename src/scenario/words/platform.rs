@@ -1,0 +1,253 @@
+use serde_json::{Value, json};
+
+use super::Steps;
+use crate::base::diagnostic::{Diagnostic, Mark};
+use crate::base::units::{Span, Text};
+use crate::base::yaml::{Kind, Node};
+use crate::scenario::decode::{Context, Raw, block, words};
+use crate::scenario::field::{AnyKey, List, Named, Reached};
+use crate::scenario::schema::Defs;
+use crate::scenario::value::Template;
+
+block! {
+    /// The system under drill.
+    pub struct Platform("`platform`") {
+        /// Addresses, or names with ports; nothing else is ever sent a request or a fault.
+        allow: required("allow") List<String>,
+        /// The header that every request carries.
+        mark: optional("mark") DrillMark,
+        /// Started in order, awaited, stopped in reverse.
+        processes: optional("processes") Named<Process, Reached>,
+        /// Where requests go.
+        endpoints: required("endpoints") Named<Endpoint>,
+        /// What is observed on the drill's clock.
+        watch: optional("watch") Named<Watch>,
+    }
+    later("hosts", "links", "networks", "containers");
+}
+
+block! {
+    /// The header that every request of the drill carries.
+    pub struct DrillMark("`mark`") {
+        header: required("header") String,
+        value: required("value") Template,
+    }
+}
+
+block! {
+    /// A program that the drill starts, or one that runs already.
+    pub struct Process("a process") {
+        title: optional("title") Text,
+        /// The program and its arguments; templates see address, host, port, folder, process., vars., env., secret., run.
+        run: optional("run") Arguments,
+        /// Variables of its environment.
+        env: optional("env") Named<Template, AnyKey>,
+        /// The folder that it works in; left out: where the drill was started.
+        dir: optional("dir") String,
+        /// When it counts as started; left out: when it listens.
+        ready: optional("ready") Ready,
+        /// Between TERM and KILL when it is stopped.
+        grace: optional("grace") Span,
+        /// How many of it: 2 makes NAME_1 and NAME_2.
+        count: optional("count") u64,
+        /// A process that runs already; it is never stopped at the end.
+        attach: optional("attach") Attach,
+    }
+    one_of("run", "attach");
+    later("user", "network", "cap", "clock");
+    check(check_process);
+}
+
+fn check_process(process: &Process, _: Mark, cx: &mut Context<'_>) {
+    if let Some(count) = process.count.get().filter(|count| !(1..=1_000).contains(&count.value)) {
+        cx.say(Diagnostic::error("range", count.mark, "`count` is from 1 to 1000"));
+    }
+    if !process.attach.is_absent() && process.run.is_absent() {
+        let given = [
+            ("env", process.env.written()),
+            ("dir", process.dir.written()),
+            ("grace", process.grace.written()),
+            ("count", process.count.written()),
+        ];
+        for (word, mark) in given.into_iter().filter_map(|(word, mark)| mark.map(|mark| (word, mark))) {
+            let message =
+                format!("`{word}` is for a process that the drill starts with `run`, not for an attached one");
+            cx.say(Diagnostic::error("wrong-word", mark, message));
+        }
+    }
+}
+
+/// A program and its arguments: never empty.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arguments(pub List<Template>);
+
+impl Raw for Arguments {
+    fn decode(node: &Node, at: Mark, cx: &mut Context<'_>) -> Option<Arguments> {
+        let Kind::List(items) = &node.kind else {
+            let wrong =
+                Diagnostic::error("wrong-type", node.mark, format!("a list is expected here, not {}", node.describe()));
+            cx.say(wrong.help("write the program and each argument as an entry: [program, --flag, value]"));
+            return None;
+        };
+        if items.is_empty() {
+            cx.say(
+                Diagnostic::error("empty-list", node.mark, "a program is missing").help("write [program, argument]"),
+            );
+            return None;
+        }
+        cx.decode(node, at).map(Arguments)
+    }
+
+    fn schema(defs: &mut Defs) -> Value {
+        let mut schema = List::<Template>::schema(defs);
+        schema["minItems"] = 1.into();
+        schema
+    }
+}
+
+block! {
+    /// When a process is ready: a GET of `get` at its own address answers 2xx.
+    pub struct Ready("`ready`") {
+        /// A path, such as /healthz.
+        get: required("get") String,
+        /// How long to wait for it.
+        within: optional("within") Span,
+    }
+}
+
+block! {
+    /// How to find a process that runs already.
+    pub struct Attach("`attach`") {
+        /// A file that holds its process id.
+        pid_file: optional("pid-file") String,
+        /// The TCP port of this host that it listens on.
+        port: optional("port") u64,
+    }
+    one_of("pid-file", "port");
+    later("unit");
+    check(check_attach);
+}
+
+fn check_attach(attach: &Attach, _: Mark, cx: &mut Context<'_>) {
+    if let Some(port) = attach.port.get().filter(|port| !(1..=65_535).contains(&port.value)) {
+        cx.say(Diagnostic::error("range", port.mark, "a port is from 1 to 65535"));
+    }
+}
+
+/// Where requests go: a URL, or a block with one.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Endpoint {
+    Url(Template),
+    Block(Box<EndpointBlock>),
+}
+
+impl Raw for Endpoint {
+    fn decode(node: &Node, at: Mark, cx: &mut Context<'_>) -> Option<Endpoint> {
+        match &node.kind {
+            Kind::Map(_) => cx.decode(node, at).map(|block| Endpoint::Block(Box::new(block))),
+            _ => crate::scenario::value::text(node, "a URL or a map", cx)
+                .and_then(|_| cx.decode(node, at))
+                .map(Endpoint::Url),
+        }
+    }
+
+    fn schema(defs: &mut Defs) -> Value {
+        json!({ "anyOf": [{ "type": "string" }, EndpointBlock::schema(defs)] })
+    }
+}
+
+block! {
+    /// Where requests go, and how.
+    pub struct EndpointBlock("an endpoint") {
+        title: optional("title") Text,
+        /// http:// or https://, host and port.
+        url: required("url") Template,
+        /// Sent with every request.
+        headers: optional("headers") Named<Template, AnyKey>,
+        tls: optional("tls") Tls,
+        connections: optional("connections") Connections,
+    }
+    later("http2");
+}
+
+block! {
+    /// How https is spoken.
+    pub struct Tls("`tls`") {
+        /// A PEM file of roots to trust beside the system's.
+        ca: optional("ca") String,
+        /// The name to ask for and check, where it is not the URL's host.
+        server_name: optional("server-name") String,
+    }
+}
+
+block! {
+    /// How connections are kept.
+    pub struct Connections("`connections`") {
+        /// The greatest number open at once.
+        max: optional("max") u64,
+        /// Opened before the load begins.
+        warm: optional("warm") u64,
+        /// `shared`: kept and shared by all visits; `visit`: each visit opens its own.
+        per: optional("per") PerConnection,
+        /// Arrivals that may wait for one.
+        queue: optional("queue") u64,
+    }
+    later("new", "age", "source");
+}
+
+words! {
+    pub enum PerConnection("`per`") { Shared = "shared", Visit = "visit" }
+}
+
+/// What is observed on the drill's clock.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Watch {
+    Process(ProcessWatch),
+    Probe(ProbeWatch),
+}
+
+crate::scenario::decode::choice! {
+    Watch("a watch") {
+        Process(ProcessWatch): "process",
+        Probe(ProbeWatch): "endpoint" "get",
+    }
+    later("prometheus", "host", "alert", "ratio");
+}
+
+block! {
+    /// CPU, memory, threads and open files of a process.
+    pub struct ProcessWatch("a watch of a process") {
+        title: optional("title") Text,
+        process: required("process") String,
+    }
+}
+
+block! {
+    /// A health probe; its turning bad is "detected".
+    pub struct ProbeWatch("a probe") {
+        title: optional("title") Text,
+        endpoint: optional("endpoint") String,
+        /// A path, such as /healthz.
+        get: required("get") String,
+        /// How often; left out: 1s.
+        every: optional("every") Span,
+    }
+}
+
+block! {
+    /// One thing to do before or after the load, outside all figures.
+    pub struct Chore("a chore") {
+        /// A program that must exit 0.
+        run: optional("run") Arguments,
+        /// Variables of its environment.
+        env: optional("env") Named<Template, AnyKey>,
+        /// The folder that it works in.
+        dir: optional("dir") String,
+        /// Steps that must all be ok; what they capture is prepare.NAME.
+        steps: optional("steps") Steps,
+        /// A deadline.
+        within: optional("within") Span,
+    }
+    one_of("run", "steps");
+    later("each", "rate", "into");
+}
