@@ -8,5 +8,6 @@ pub mod plan;
 pub mod record;
 pub mod scenario;
 pub mod shop;
+pub mod undo;
 pub mod verdict;
 pub mod wire;

@@ -222,6 +222,15 @@ fn mounted(line: &str) -> Option<(PathBuf, PathBuf)> {
     after.starts_with("cgroup2 ").then(|| (unescaped(point), unescaped(root)))
 }
 
+/// Where something is mounted at or below `folder`, the innermost last.
+pub fn mounts_below(folder: &Path) -> Vec<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let point = |line: &str| Some(unescaped(line.split(' ').nth(4)?));
+    let mut found: Vec<PathBuf> = mounts.lines().filter_map(point).filter(|point| point.starts_with(folder)).collect();
+    found.sort();
+    found
+}
+
 /// Spaces and the like are written as octal escapes there.
 fn unescaped(text: &str) -> PathBuf {
     let codes = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];

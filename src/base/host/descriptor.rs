@@ -54,19 +54,22 @@ pub enum Watched {
     Died,
 }
 
-/// Blocks, at no cost, until a byte comes through `pipe` or the process behind `handle` ends. Without a handle (it had
-/// gone before we could look) the pipe alone decides.
+/// Blocks, at no cost, until a byte comes through `pipe` or the process behind `handle` ends; of a pipe that is closed
+/// without a byte, the process's end is waited for. Without a handle (it had gone before we could look) the pipe alone
+/// decides.
 pub fn watch_end(mut pipe: impl Read + AsRawFd, handle: Option<&PidFd>) -> io::Result<Watched> {
     let mut set = vec![libc::pollfd { fd: pipe.as_raw_fd(), events: libc::POLLIN, revents: 0 }];
     if let Some(handle) = handle {
         set.push(libc::pollfd { fd: handle.descriptor().as_raw_fd(), events: libc::POLLIN, revents: 0 });
     }
     poll(&mut set, Span::MAX)?;
-    let mut byte = [0u8];
     // A goodbye that was sent before the death is still in the pipe, whichever of the two woke us.
     let mut look = [libc::pollfd { fd: pipe.as_raw_fd(), events: libc::POLLIN, revents: 0 }];
-    if poll(&mut look, Span::ZERO)? > 0 && pipe.read(&mut byte)? == 1 {
+    if poll(&mut look, Span::ZERO)? > 0 && pipe.read(&mut [0u8])? == 1 {
         return Ok(Watched::SaidGoodbye);
+    }
+    if let Some(handle) = handle {
+        handle.wait(Span::MAX)?;
     }
     Ok(Watched::Died)
 }

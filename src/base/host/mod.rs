@@ -23,7 +23,7 @@ mod tree;
 mod vitals;
 mod walk;
 
-pub use cgroup::{Cgroup, CgroupHome};
+pub use cgroup::{Cgroup, CgroupHome, mounts_below};
 pub use descriptor::{Watched, ignore_terminal_signals, watch_end};
 pub use identity::{Identity, PidFd, Signal};
 pub use launch::{Launch, Launched, describe_exit, detach, find_program, leave_session};

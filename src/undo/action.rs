@@ -1,0 +1,187 @@
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::private;
+use crate::base::host::{Identity, Marker, Tree};
+use crate::base::units::Span;
+
+/// How long one kind of undo may take. A kill is over in milliseconds unless the kernel itself hangs.
+const STOP: Span = Span::seconds(10);
+const THAW: Span = Span::seconds(5);
+
+/// Everything that can be undone, and all that is needed for it. Doing one twice is the same as doing it once.
+///
+/// There is none to start something again: a process that was attached to and died cannot be brought back by somebody
+/// who does not know how it was started, so faults do not kill what the drill did not start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "undo", rename_all = "kebab-case")]
+pub enum Action {
+    /// A process was started: kill its whole tree and remove its cgroup folder.
+    StopTree { name: String, tree: Tree },
+    /// A tree was paused: let it go on.
+    Thaw { name: String, tree: Tree },
+    /// A private folder was made: remove it with all that is in it. It holds a file with the token, or nothing.
+    RemoveFolder { folder: PathBuf, token: String },
+}
+
+/// Something that is left over, why, and the shell command that removes it by hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    pub what: String,
+    pub why: String,
+    pub command: String,
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}); to remove it by hand: {}", self.what, self.why, self.command)
+    }
+}
+
+impl Action {
+    /// Does it, within its own deadline. `rebooted`: the machine was started again since it was written down, so the
+    /// processes are gone and their numbers belong to others.
+    pub(super) fn perform(&self, rebooted: bool) -> Result<(), Left> {
+        match self {
+            Action::StopTree { .. } | Action::Thaw { .. } if rebooted => Ok(()),
+            Action::StopTree { tree, .. } => {
+                let killed = tree.kill(STOP).map_err(|error| self.left(error.to_string()))?;
+                if !killed {
+                    return Err(self.left(format!("still alive {STOP} after KILL: {}", pids(&tree.members()))));
+                }
+                let removed = tree.cgroup.as_ref().map_or(Ok(()), |cgroup| cgroup.remove());
+                removed.map_err(|error| self.left(format!("its cgroup folder stays: {error}")))
+            }
+            Action::Thaw { tree, .. } => match tree.thaw(THAW) {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(self.left(format!("still paused {THAW} after being told to go on"))),
+                Err(error) => Err(self.left(error.to_string())),
+            },
+            Action::RemoveFolder { folder, token } => {
+                private::remove(folder, token).map_err(|error| self.left(error.to_string()))
+            }
+        }
+    }
+
+    /// Whether there is anything to do at this moment.
+    pub(super) fn remains(&self, rebooted: bool) -> bool {
+        match self {
+            Action::StopTree { .. } | Action::Thaw { .. } if rebooted => false,
+            Action::StopTree { tree, .. } => {
+                !tree.is_empty() || tree.cgroup.as_ref().is_some_and(|cgroup| cgroup.exists())
+            }
+            Action::Thaw { tree, .. } => tree.is_frozen(),
+            Action::RemoveFolder { folder, .. } => folder.symlink_metadata().is_ok(),
+        }
+    }
+
+    /// What it would be to leave this undone.
+    pub(super) fn left(&self, why: String) -> Left {
+        Left { what: self.what(), why, command: self.by_hand() }
+    }
+
+    /// In words, for the list of what was undone.
+    pub(super) fn told(&self) -> String {
+        match self {
+            Action::StopTree { name, .. } => format!("stopped process {name}"),
+            Action::Thaw { name, .. } => format!("let process {name} go on"),
+            Action::RemoveFolder { folder, .. } => format!("removed folder {}", folder.display()),
+        }
+    }
+
+    fn what(&self) -> String {
+        match self {
+            Action::StopTree { name, tree } => match &tree.cgroup {
+                Some(cgroup) if tree.is_empty() => format!("the empty cgroup folder {}", cgroup.path().display()),
+                _ => format!("process {name}: {}", pids(&tree.members())),
+            },
+            Action::Thaw { name, tree } => format!("process {name}, paused: {}", pids(&tree.members())),
+            Action::RemoveFolder { folder, .. } => format!("folder {}", folder.display()),
+        }
+    }
+
+    fn by_hand(&self) -> String {
+        match self {
+            Action::StopTree { tree, .. } => match &tree.cgroup {
+                Some(cgroup) => {
+                    let path = quoted(cgroup.path());
+                    format!("echo 1 > {path}/cgroup.kill; sleep 1; find {path} -depth -type d -exec rmdir {{}} \\;")
+                }
+                None => format!("kill -KILL {}", pids_only(&tree.members())),
+            },
+            Action::Thaw { tree, .. } => match &tree.cgroup {
+                Some(cgroup) => format!("echo 0 > {}/cgroup.freeze", quoted(cgroup.path())),
+                None => format!("kill -CONT {}", pids_only(&tree.members())),
+            },
+            Action::RemoveFolder { folder, .. } => private::remove_by_hand(folder),
+        }
+    }
+
+    /// Of two that name the same thing one is enough; `Thaw` is another than `StopTree`.
+    pub(super) fn is_about_the_same(&self, other: &Action) -> bool {
+        match (self, other) {
+            (Action::StopTree { tree: one, .. }, Action::StopTree { tree: two, .. }) => {
+                (one.cgroup.is_some() && one.cgroup == two.cgroup) || (one.marker.is_some() && one.marker == two.marker)
+            }
+            (Action::RemoveFolder { folder: one, .. }, Action::RemoveFolder { folder: two, .. }) => one == two,
+            _ => self == other,
+        }
+    }
+}
+
+/// The undo of a process that only its mark or folder tells of.
+pub(super) fn stop_stray(marker: &Marker, tree: Tree) -> Action {
+    Action::StopTree { name: format!("{} of run {}", marker.process, marker.run), tree }
+}
+
+fn pids(members: &[Identity]) -> String {
+    match members {
+        [] => "no process".to_owned(),
+        [one] => format!("pid {}", one.pid),
+        _ => format!("pids {}", pids_only(members)),
+    }
+}
+
+fn pids_only(members: &[Identity]) -> String {
+    members.iter().map(|member| member.pid.to_string()).collect::<Vec<_>>().join(" ")
+}
+
+/// For a shell, as one word.
+pub(super) fn quoted(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:=@,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.into_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+impl From<Left> for io::Error {
+    fn from(left: Left) -> io::Error {
+        io::Error::other(left.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_one_word_to_a_shell() {
+        assert_eq!(quoted(Path::new("/tmp/a-b_c.d")), "/tmp/a-b_c.d");
+        assert_eq!(quoted(Path::new("/tmp/it's here")), r"'/tmp/it'\''s here'");
+    }
+
+    #[test]
+    fn actions_are_stored_by_name() {
+        let tree = Tree { cgroup: None, marker: Some("r/1.2/n".into()), root: None };
+        let stop = Action::StopTree { name: "n".into(), tree };
+        insta::assert_snapshot!(serde_json::to_string(&stop).unwrap(),
+            @r#"{"undo":"stop-tree","name":"n","tree":{"marker":"r/1.2/n"}}"#);
+        assert_eq!(serde_json::from_str::<Action>(&serde_json::to_string(&stop).unwrap()).unwrap(), stop);
+    }
+}
