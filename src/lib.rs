@@ -5,6 +5,7 @@
 pub mod analysis;
 pub mod base;
 pub mod plan;
+pub mod platform;
 pub mod record;
 pub mod scenario;
 pub mod shop;

@@ -1,0 +1,96 @@
+use std::fs;
+use std::net::Ipv4Addr;
+
+use serde_json::{Map, Value, json};
+
+use super::PlatformError;
+use crate::base::host::{self, ReservedPort};
+use crate::base::template::{Scope, Template};
+use crate::plan::{self, Attach, ProcessId, ProcessSource};
+
+/// The address of every process, chosen once by the system and kept over restarts, and what templates see of them.
+#[derive(Debug)]
+pub struct Bindings {
+    addresses: Vec<Option<(String, u16)>>,
+    constants: Map<String, Value>,
+    /// As long as these live, nobody else is given the ports.
+    _reserved: Vec<ReservedPort>,
+}
+
+impl Bindings {
+    pub(super) fn choose(platform: &plan::Platform, constants: &Map<String, Value>) -> Result<Bindings, PlatformError> {
+        let mut addresses = Vec::new();
+        let mut reserved = Vec::new();
+        for process in &platform.processes {
+            addresses.push(match &process.source {
+                ProcessSource::Run { .. } => {
+                    let port = host::reserve_port()
+                        .map_err(|why| PlatformError::Address { process: process.name.clone(), why })?;
+                    let number = port.number();
+                    reserved.push(port);
+                    Some((Ipv4Addr::LOCALHOST.to_string(), number))
+                }
+                ProcessSource::Attach(Attach::Port(port)) => Some((Ipv4Addr::LOCALHOST.to_string(), *port)),
+                ProcessSource::Attach(Attach::PidFile(_)) => None,
+            });
+        }
+        let mut constants = constants.clone();
+        constants.insert("process".to_owned(), Value::Object(named(platform, &addresses)));
+        Ok(Bindings { addresses, constants, _reserved: reserved })
+    }
+
+    /// Host and port of a process; none for one that is attached to by a pid file.
+    pub fn address(&self, process: ProcessId) -> Option<&(String, u16)> {
+        self.addresses.get(process.index())?.as_ref()
+    }
+
+    /// `host:port` of every process that has one.
+    pub fn all(&self) -> Vec<(ProcessId, String)> {
+        let text = |(index, address): (usize, &Option<(String, u16)>)| {
+            address.as_ref().map(|(host, port)| (ProcessId::at(index), format!("{host}:{port}")))
+        };
+        self.addresses.iter().enumerate().filter_map(text).collect()
+    }
+
+    /// What templates see once addresses are known: `process.NAME.{address,host,port}`, `process.GROUP.addresses`, and
+    /// what was there before.
+    pub fn constants(&self) -> &Map<String, Value> {
+        &self.constants
+    }
+
+    /// `text` with every name settled; `own` are names of its own, such as `address`.
+    pub(super) fn settle(&self, what: &str, text: &str, own: &[(&str, Value)]) -> Result<String, PlatformError> {
+        let mut constants = self.constants.clone();
+        constants.extend(own.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        let template = Template::parse(text)
+            .map_err(|error| PlatformError::Unparsed { what: what.to_owned(), why: error.to_string() })?;
+        let settled = template.settle(&mut Scope::new(&constants, Vec::new()));
+        settled.map_err(|why| PlatformError::Template { what: what.to_owned(), why })
+    }
+}
+
+fn named(platform: &plan::Platform, addresses: &[Option<(String, u16)>]) -> Map<String, Value> {
+    let mut names = Map::new();
+    for (process, address) in platform.processes.iter().zip(addresses) {
+        let Some((host, port)) = address else { continue };
+        let one = json!({ "address": format!("{host}:{port}"), "host": host, "port": port });
+        let group = process.group.as_ref().unwrap_or(&process.name);
+        let entry = names.entry(group.clone()).or_insert_with(|| json!({ "addresses": "" }));
+        if let Some(Value::String(list)) = entry.get_mut("addresses") {
+            let comma = if list.is_empty() { "" } else { "," };
+            list.push_str(&format!("{comma}{host}:{port}"));
+        }
+        let target = names.entry(process.name.clone()).or_insert_with(|| json!({}));
+        if let (Value::Object(target), Value::Object(one)) = (target, one) {
+            target.extend(one);
+        }
+    }
+    names
+}
+
+/// The first lines of a program's output that its error messages show: its last 2 KiB.
+pub(super) fn tail(path: &std::path::Path) -> String {
+    let bytes = fs::read(path).unwrap_or_default();
+    let from = bytes.len().saturating_sub(2048);
+    String::from_utf8_lossy(bytes.get(from..).unwrap_or_default()).trim().to_owned()
+}

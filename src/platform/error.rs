@@ -1,0 +1,51 @@
+use std::io;
+
+use thiserror::Error;
+
+use crate::base::template::RenderError;
+use crate::base::units::Span;
+use crate::undo::UndoError;
+use crate::wire::WireError;
+
+/// Why something could not be done to the platform, and what to do about it.
+#[derive(Debug, Error)]
+pub enum PlatformError {
+    #[error("no address could be chosen for process `{process}`: {why}")]
+    Address { process: String, why: io::Error },
+    #[error("{what} could not be worked out from its template: {why}")]
+    Template { what: String, why: RenderError },
+    #[error("{what} could not be worked out from its template: {why}")]
+    Unparsed { what: String, why: String },
+    #[error("process `{process}` has nothing to run: its `run` is empty")]
+    Empty { process: String },
+    #[error("`{program}` of process `{process}` is no program: neither a path to one nor in PATH")]
+    NoProgram { process: String, program: String },
+    #[error("process `{process}` could not be started: {why}")]
+    Start { process: String, why: io::Error },
+    #[error("process `{process}` ended before it was ready ({status}); its output: {output}")]
+    EndedEarly { process: String, status: String, output: String },
+    #[error(
+        "process `{process}` was not ready within {within} ({last}); raise `ready: {{ within }}` or look at {output}"
+    )]
+    NotReady { process: String, within: Span, last: String, output: String },
+    #[error("nothing to attach to for process `{process}`: {why}")]
+    Attach { process: String, why: String },
+    #[error("process `{process}` was not gone {within} after it was killed")]
+    NotGone { process: String, within: Span },
+    #[error("process `{process}` could not be signalled: {why}")]
+    Signal { process: String, why: io::Error },
+    #[error("process `{process}` runs outside the drill, which cannot start it again")]
+    NotOurs { process: String },
+    #[error("process `{process}` is not running")]
+    NotRunning { process: String },
+    #[error("`{command}` ended with {status}, not 0; the end of its output: {output}")]
+    Chore { command: String, status: String, output: String },
+    #[error("`{command}` was not done within {within}, and was stopped; raise its `within`")]
+    ChoreLate { command: String, within: Span },
+    #[error("`{command}` could not be run: {why}")]
+    ChoreStart { command: String, why: io::Error },
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    #[error(transparent)]
+    Undo(#[from] UndoError),
+}

@@ -1,0 +1,164 @@
+//! The system under drill: its processes with their addresses, readiness and output; health probes and vitals.
+//!
+//! A process is its whole tree: kill, freeze and stop take all of it. What is started is written into the journal
+//! before it runs, so that nothing outlives the harness. Leaves to others: when anything is to be done to a process
+//! (`fault`, `drill`), and what its figures mean (`analysis`).
+
+mod bindings;
+mod chore;
+mod error;
+mod keeper;
+mod probe;
+mod process;
+#[cfg(test)]
+mod tests;
+mod vitals;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use tokio::sync::mpsc::UnboundedSender;
+
+pub use bindings::Bindings;
+pub use error::PlatformError;
+pub use process::Process;
+
+use crate::base::clock::Clock;
+use crate::base::units::{At, Span};
+use crate::plan::{ChoreWork, Plan, ProcessId, ProcessSource, WatchId};
+use crate::record::{Folder, Vital};
+use crate::undo::{Journal, UndoId};
+use crate::wire::Door;
+
+/// What the platform does by itself, or shows.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Happening {
+    Started {
+        process: ProcessId,
+        pid: u32,
+    },
+    Ready {
+        process: ProcessId,
+    },
+    /// It ended although nobody ordered it.
+    Died {
+        process: ProcessId,
+        status: String,
+    },
+    Stopped {
+        process: ProcessId,
+    },
+    /// A probe's answer turned; the first one counts as a turn.
+    Turned {
+        at: At,
+        watch: WatchId,
+        good: bool,
+        why: Option<String>,
+    },
+    Vital(Vital),
+}
+
+/// What a platform is started with.
+pub struct Setting {
+    pub plan: Arc<Plan>,
+    pub folder: Folder,
+    /// The program that is running: what `peakdrill` in `run:` means.
+    pub program: PathBuf,
+    /// Where the drill was started.
+    pub here: PathBuf,
+    /// `vars env secret run` for templates.
+    pub constants: Map<String, Value>,
+    pub journal: Journal,
+    pub door: Door,
+    pub happenings: UnboundedSender<Happening>,
+}
+
+/// The processes of one run.
+pub struct Platform {
+    setting: Arc<Setting>,
+    bindings: Bindings,
+    processes: Vec<Arc<Process>>,
+    /// The run's private folder, which goes with the platform.
+    private: Option<UndoId>,
+}
+
+impl Platform {
+    /// Chooses addresses and works out every command line; starts nothing.
+    pub fn new(setting: Setting) -> Result<Platform, PlatformError> {
+        let bindings = Bindings::choose(&setting.plan.platform, &setting.constants)?;
+        let setting = Arc::new(setting);
+        let (private, folder) = match setting.plan.platform.processes.iter().any(wants_folder) {
+            true => setting.journal.private_folder().map(|(id, folder)| (Some(id), Some(folder)))?,
+            false => (None, None),
+        };
+        let ids = (0..setting.plan.platform.processes.len()).map(ProcessId::at);
+        let made = ids.map(|id| Process::new(&setting, id, &bindings, folder.as_deref()).map(Arc::new));
+        let processes = made.collect::<Result<_, _>>()?;
+        Ok(Platform { setting, bindings, processes, private })
+    }
+
+    pub fn bindings(&self) -> &Bindings {
+        &self.bindings
+    }
+
+    /// Starts (or attaches to) every process in the plan's order, each awaited until it is ready. What had been
+    /// started is left running after an error: call [`Platform::stop`].
+    pub async fn start(&self) -> Result<(), PlatformError> {
+        for process in &self.processes {
+            process.start().await?;
+        }
+        Ok(())
+    }
+
+    pub fn process(&self, id: ProcessId) -> Option<&Arc<Process>> {
+        self.processes.get(id.index())
+    }
+
+    /// Stops what was started, in reverse order: TERM, then KILL after each one's grace period. Returns what could not
+    /// be stopped.
+    pub async fn stop(&self) -> Vec<PlatformError> {
+        let mut failed = Vec::new();
+        for process in self.processes.iter().rev() {
+            if let Err(error) = process.stop().await {
+                failed.push(error);
+            }
+        }
+        if let Some(private) = self.private.filter(|_| failed.is_empty()) {
+            failed.extend(self.setting.journal.undo(private).err().map(PlatformError::from));
+        }
+        failed
+    }
+
+    /// Runs a program of `prepare` or `cleanup`: it must exit 0 within the time.
+    pub async fn run_program(
+        &self,
+        index: usize,
+        cleanup: bool,
+        work: &ChoreWork,
+        within: Span,
+    ) -> Result<(), PlatformError> {
+        chore::run(&self.setting, &self.bindings, index, cleanup, work, within).await
+    }
+
+    /// Begins to watch on the drill's clock: probes and, once a second, vitals. Ends when the returned guard is dropped.
+    /// To be called within a `LocalSet`.
+    pub fn watch(&self, clock: &Clock) -> Result<Watching, PlatformError> {
+        let mut tasks = tokio::task::JoinSet::new();
+        vitals::watch(&self.setting, &self.processes, clock, &mut tasks);
+        probe::watch(&self.setting, &self.bindings, clock, &mut tasks)?;
+        Ok(Watching { _tasks: tasks })
+    }
+}
+
+/// Whether one of its templates names a folder of its own.
+fn wants_folder(process: &crate::plan::Process) -> bool {
+    let ProcessSource::Run { argv, env, .. } = &process.source else { return false };
+    argv.iter().chain(env.iter().map(|(_, template)| template)).any(|template| template.0.contains("folder"))
+}
+
+/// Watches as long as it lives.
+#[must_use = "watching ends when this is dropped"]
+pub struct Watching {
+    _tasks: tokio::task::JoinSet<()>,
+}

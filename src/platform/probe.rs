@@ -1,0 +1,71 @@
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue};
+use tokio::task::JoinSet;
+
+use super::{Bindings, Happening, PlatformError, Setting};
+use crate::base::clock::Clock;
+use crate::base::units::{At, Span};
+use crate::plan::{WatchId, WatchKind};
+use crate::wire::Origin;
+
+/// A probe that is not answered within this, or before the next is due, is bad.
+const PATIENCE: Span = Span::seconds(2);
+
+struct Probe {
+    watch: WatchId,
+    origin: Origin,
+    path: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    every: Span,
+}
+
+/// Asks each health probe of the plan at its own pace, and tells when an answer turns.
+pub(super) fn watch(
+    setting: &Arc<Setting>,
+    bindings: &Bindings,
+    clock: &Clock,
+    tasks: &mut JoinSet<()>,
+) -> Result<(), PlatformError> {
+    for (index, watch) in setting.plan.platform.watches.iter().enumerate() {
+        let WatchKind::Probe { endpoint, get, every } = &watch.kind else { continue };
+        let Some(endpoint) = setting.plan.platform.endpoints.get(endpoint.index()) else { continue };
+        let settle = |what: String, text: &str| bindings.settle(&what, text, &[]);
+        let url = settle(format!("the URL of endpoint `{}`", endpoint.name), &endpoint.url.0)?;
+        let mut headers = Vec::new();
+        let mark = setting.plan.platform.mark.iter().map(|mark| (&mark.header, &mark.value));
+        for (name, value) in mark.chain(endpoint.headers.iter().map(|(name, value)| (name, value))) {
+            let what = format!("header `{name}` of endpoint `{}`", endpoint.name);
+            let text = settle(what.clone(), &value.0)?;
+            let unparsed = |why: String| PlatformError::Unparsed { what: what.clone(), why };
+            let name = HeaderName::try_from(name.as_str()).map_err(|error| unparsed(error.to_string()))?;
+            headers.push((name, HeaderValue::try_from(text).map_err(|error| unparsed(error.to_string()))?));
+        }
+        let origin = setting.door.origin(&url, &endpoint.tls)?;
+        let probe = Probe { watch: WatchId::at(index), origin, path: get.clone(), headers, every: *every };
+        tasks.spawn_local(run(probe, setting.clone(), clock.clone()));
+    }
+    Ok(())
+}
+
+async fn run(probe: Probe, setting: Arc<Setting>, clock: Clock) {
+    let mut last = None;
+    let mut due = At::START;
+    loop {
+        clock.sleep_until(due).await;
+        let within = PATIENCE.min(probe.every.max(Span::millis(100)));
+        let why = match setting.door.probe(&probe.origin, &probe.path, &probe.headers, within).await {
+            Ok(answer) if answer.is_good() => None,
+            Ok(answer) => Some(format!("status {}", answer.status)),
+            Err(error) => Some(error.to_string()),
+        };
+        let (at, good) = (clock.now(), why.is_none());
+        if last != Some(good) {
+            last = Some(good);
+            let _ = setting.happenings.send(Happening::Turned { at, watch: probe.watch, good, why });
+        }
+        // On the grid of its own pace; what was missed while an answer took long is not caught up with.
+        let every = probe.every.as_nanos().max(1);
+        due = At((at.as_nanos() / every + 1).saturating_mul(every));
+    }
+}

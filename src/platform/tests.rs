@@ -1,0 +1,243 @@
+//! Real processes: this test program, started again as a small server.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use serde_json::{Map, json};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::LocalSet;
+
+use super::*;
+use crate::base::units::Text;
+use crate::plan::{
+    About, Connections, Endpoint, EndpointId, Limits, PerConnection, ProcessSource, Ready, Template, Watch, WatchKind,
+};
+
+const HOST: &str = "PLATFORM_TEST_LISTENS_ON";
+
+/// Not a test of anything: the server that the others start, in a process of its own.
+#[test]
+fn serve() {
+    let Ok(address) = std::env::var(HOST) else { return };
+    let listener = TcpListener::bind(address).unwrap();
+    for stream in listener.incoming() {
+        let mut stream = stream.unwrap();
+        let mut request = [0; 1024];
+        let read = stream.read(&mut request).unwrap_or(0);
+        if request.get(..read).is_some_and(|head| head.starts_with(b"GET /die")) {
+            std::process::exit(3);
+        }
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    }
+}
+
+fn server(name: &str) -> crate::plan::Process {
+    let program = std::env::current_exe().unwrap();
+    let argv = [program.to_str().unwrap(), "platform::tests::serve", "--exact", "--nocapture"];
+    crate::plan::Process {
+        name: name.to_owned(),
+        title: Text::default(),
+        group: Some("node".to_owned()),
+        source: ProcessSource::Run {
+            argv: argv.into_iter().map(|word| Template(word.to_owned())).collect(),
+            env: vec![(HOST.to_owned(), Template("{{ address }}".to_owned()))],
+            dir: None,
+        },
+        ready: Some(Ready { get: "/".to_owned(), within: Span::seconds(20) }),
+        grace: Span::seconds(5),
+    }
+}
+
+fn shell(name: &str, script: &str) -> crate::plan::Process {
+    let argv = ["sh", "-c", script].into_iter().map(|word| Template(word.to_owned())).collect();
+    let within = Span::millis(300);
+    crate::plan::Process {
+        source: ProcessSource::Run { argv, env: Vec::new(), dir: None },
+        ready: Some(Ready { get: "/".to_owned(), within }),
+        ..server(name)
+    }
+}
+
+struct Scene {
+    platform: Platform,
+    happenings: UnboundedReceiver<Happening>,
+    journal: Journal,
+    clock: Clock,
+    _folder: tempfile::TempDir,
+}
+
+fn scene(processes: Vec<crate::plan::Process>) -> Scene {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("output")).unwrap();
+    let endpoint = Endpoint {
+        name: "shop".to_owned(),
+        title: Text::default(),
+        url: Template("http://{{ process.node_1.address }}".to_owned()),
+        headers: Vec::new(),
+        tls: Default::default(),
+        connections: Connections { max: 1, queue: 1, per: PerConnection::Shared, warm: 0 },
+    };
+    let probe = WatchKind::Probe { endpoint: EndpointId(0), get: "/healthz".to_owned(), every: Span::millis(100) };
+    let plan = Plan {
+        version: 1,
+        about: About::default(),
+        seed: 1,
+        profile: None,
+        vars: Default::default(),
+        platform: crate::plan::Platform {
+            allow: vec![crate::plan::Allow::Network { address: "127.0.0.0".parse().unwrap(), prefix: 8 }],
+            mark: None,
+            processes,
+            endpoints: vec![endpoint],
+            watches: vec![Watch { name: "health".to_owned(), title: Text::default(), kind: probe }],
+        },
+        prepare: Vec::new(),
+        cleanup: Vec::new(),
+        feeds: Vec::new(),
+        steps: Vec::new(),
+        journeys: Vec::new(),
+        loads: Vec::new(),
+        series: Vec::new(),
+        phases: Vec::new(),
+        faults: Vec::new(),
+        steady_states: Vec::new(),
+        aborts: Vec::new(),
+        targets: Vec::new(),
+        limits: Limits {
+            patience: Span::seconds(5),
+            shed: None,
+            down_below: crate::base::units::Share(0.5),
+            drain: Span::seconds(1),
+            lag: Span::millis(10),
+        },
+        end: Span::seconds(1),
+    };
+    let clock = Clock::start();
+    let run = format!("platform-{}", folder.path().file_name().unwrap().to_string_lossy().replace('.', ""));
+    let journal = Journal::create(folder.path(), &run).unwrap();
+    let (tell, happenings) = unbounded_channel();
+    let door = Door::new(&clock, &plan.platform.allow, folder.path());
+    let setting = Setting {
+        plan: Arc::new(plan),
+        folder: Folder::new(folder.path()),
+        program: std::env::current_exe().unwrap(),
+        here: folder.path().to_owned(),
+        constants: Map::from_iter([("vars".to_owned(), json!({}))]),
+        journal: journal.clone(),
+        door,
+        happenings: tell,
+    };
+    Scene { platform: Platform::new(setting).unwrap(), happenings, journal, clock, _folder: folder }
+}
+
+fn in_runtime<F: Future<Output = ()>>(test: F) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    LocalSet::new().block_on(&runtime, test);
+}
+
+async fn until(happenings: &mut UnboundedReceiver<Happening>, wanted: impl Fn(&Happening) -> bool) -> Happening {
+    loop {
+        let next = happenings.recv().await.expect("the platform lives");
+        if wanted(&next) {
+            return next;
+        }
+    }
+}
+
+#[test]
+fn killed_and_started_again_it_is_at_the_same_address_and_nothing_is_left_at_the_end() {
+    in_runtime(async {
+        let Scene { platform, mut happenings, journal, clock, _folder } =
+            scene(vec![server("node_1"), server("node_2")]);
+        platform.start().await.unwrap();
+        let _watching = platform.watch(&clock).unwrap();
+        let process = platform.process(ProcessId(0)).unwrap().clone();
+        let first = process.tree().unwrap().root.unwrap();
+        assert!(first.is_alive() && !process.is_gone());
+        process.kill().await.unwrap();
+        assert!(process.is_gone() && !first.is_alive());
+        until(&mut happenings, |h| matches!(h, Happening::Turned { good: false, .. })).await;
+        assert!(matches!(process.kill().await, Err(PlatformError::NotRunning { .. })));
+        process.start_again().await.unwrap();
+        assert_ne!(process.tree().unwrap().root.unwrap(), first);
+        until(&mut happenings, |h| matches!(h, Happening::Turned { good: true, .. })).await;
+        let pending = journal.pending().len();
+        assert_eq!(pending, 2, "one undo a process, however often it was started");
+        assert!(platform.stop().await.is_empty());
+        assert!(process.is_gone() && journal.pending().is_empty());
+        happenings.close();
+        while let Some(happening) = happenings.recv().await {
+            assert!(!matches!(happening, Happening::Died { .. }), "an ordered end is no death: {happening:?}");
+        }
+    });
+}
+
+#[test]
+fn one_that_ends_by_itself_is_noticed() {
+    in_runtime(async {
+        let Scene { platform, mut happenings, clock, _folder, .. } = scene(vec![server("node_1")]);
+        platform.start().await.unwrap();
+        let (host, port) = platform.bindings().address(ProcessId(0)).unwrap().clone();
+        let door = Door::new(&clock, &[crate::plan::Allow::Name { host: host.clone(), port: None }], "/".as_ref());
+        let origin = door.origin(&format!("http://{host}:{port}"), &Default::default()).unwrap();
+        assert!(door.probe(&origin, "/die", &[], Span::seconds(5)).await.is_err());
+        let died = until(&mut happenings, |h| matches!(h, Happening::Died { .. })).await;
+        assert_eq!(died, Happening::Died { process: ProcessId(0), status: "exit 3".to_owned() });
+        assert!(platform.stop().await.is_empty());
+    });
+}
+
+#[test]
+fn a_paused_one_answers_no_probe_until_it_goes_on_and_is_stopped_even_when_paused() {
+    in_runtime(async {
+        let Scene { platform, mut happenings, journal, clock, _folder } = scene(vec![server("node_1")]);
+        platform.start().await.unwrap();
+        let _watching = platform.watch(&clock).unwrap();
+        until(&mut happenings, |h| matches!(h, Happening::Turned { good: true, .. })).await;
+        let process = platform.process(ProcessId(0)).unwrap().clone();
+        assert!(process.freeze().await.unwrap());
+        until(&mut happenings, |h| matches!(h, Happening::Turned { good: false, .. })).await;
+        assert!(process.thaw().await.unwrap());
+        until(&mut happenings, |h| matches!(h, Happening::Turned { good: true, .. })).await;
+        assert!(process.freeze().await.unwrap());
+        assert!(platform.stop().await.is_empty());
+        assert!(process.is_gone() && journal.pending().is_empty());
+    });
+}
+
+#[test]
+fn one_that_does_not_come_up_is_told_with_its_output() {
+    in_runtime(async {
+        let ended = scene(vec![shell("node_1", "echo out of paper; exit 7")]);
+        let error = ended.platform.start().await.unwrap_err();
+        let PlatformError::EndedEarly { status, output, .. } = error else { panic!("{error}") };
+        assert_eq!((status.as_str(), output.as_str()), ("exit 7", "out of paper"));
+        assert!(ended.platform.stop().await.is_empty());
+        let late = scene(vec![shell("node_1", "sleep 600")]);
+        assert!(matches!(late.platform.start().await.unwrap_err(), PlatformError::NotReady { .. }));
+        assert!(late.platform.stop().await.is_empty());
+        assert!(late.journal.pending().is_empty());
+    });
+}
+
+#[test]
+fn a_chore_must_exit_0_in_its_time() {
+    in_runtime(async {
+        let scene = scene(Vec::new());
+        let chore = |script: &str| ChoreWork::Run {
+            argv: ["sh", "-c", script].into_iter().map(|word| Template(word.to_owned())).collect(),
+            env: Vec::new(),
+            dir: None,
+        };
+        let run = async |script: &str| scene.platform.run_program(0, false, &chore(script), Span::seconds(2)).await;
+        run("exit 0").await.unwrap();
+        let error = run("echo broken; exit 4").await.unwrap_err();
+        assert!(
+            matches!(&error, PlatformError::Chore { status, output, .. } if status == "exit 4" && output == "broken")
+        );
+        assert!(matches!(run("sleep 600").await, Err(PlatformError::ChoreLate { .. })));
+        run("setsid sleep 600 & exit 0").await.unwrap();
+        assert!(scene.journal.pending().is_empty());
+    });
+}
