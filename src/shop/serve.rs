@@ -1,8 +1,9 @@
 //! Listening, and stopping gracefully: readiness turns bad, then no more connections, then what is in flight ends.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::Request;
@@ -97,9 +98,21 @@ pub(super) struct Bounds {
     pub(super) finish: Duration,
 }
 
+/// A part that is started again at its address may come while the system still clears up after the last one: an
+/// address in use is asked for again for this long.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 pub(super) async fn listen(address: &str) -> Result<(TcpListener, SocketAddr), ShopError> {
     let failed = |source| ShopError::Listen { address: address.to_owned(), source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let began = Instant::now();
+    let listener = loop {
+        match TcpListener::bind(address).await {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && began.elapsed() < PATIENCE => {
+                sleep(Duration::from_millis(50)).await;
+            }
+            other => break other.map_err(failed)?,
+        }
+    };
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
 }

@@ -170,7 +170,8 @@ async fn metrics(State(gateway): Shared) -> Response {
 
 /// The lines about orders from some node's metrics. Without a node, or a store behind it, they are left out.
 async fn orders(gateway: &Gateway) -> Option<String> {
-    let member = gateway.members.iter().find(|member| member.is_ready())?;
+    let of_those = |wanted: fn(&Member) -> bool| gateway.members.iter().find(|member| wanted(member));
+    let member = of_those(Member::is_ready).or_else(|| of_those(Member::may_take))?;
     let request = request("GET", "/metrics", &member.upstream.address, None);
     let (_, _, body) = member.upstream.call(request, Duration::from_millis(800)).await.ok()?;
     let text = String::from_utf8(body.to_vec()).ok()?;

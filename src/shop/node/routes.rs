@@ -17,6 +17,7 @@ use crate::shop::clock::token;
 use crate::shop::edge::{self, Ask, Body, number, text};
 use crate::shop::metrics::Page;
 use crate::shop::problem::Problem;
+use crate::shop::store::cart_name;
 
 type Shared = State<Arc<Node>>;
 
@@ -141,13 +142,6 @@ fn one_piece() -> i64 {
 struct Quantity {
     #[serde(deserialize_with = "either")]
     quantity: i64,
-}
-
-/// A cart's name as it may stand in a path.
-fn cart_name(id: &str) -> Result<&str, Problem> {
-    let sound =
-        !id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    if sound { Ok(id) } else { Err(Problem::bad("a cart's name is 1 to 64 letters, digits, - and _")) }
 }
 
 async fn set_line(node: &Node, cart: &str, sku: i64, quantity: i64) -> Result<Response, Problem> {

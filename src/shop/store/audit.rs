@@ -71,7 +71,7 @@ pub(super) fn audit(c: &Connection) -> rusqlite::Result<Value> {
         },
     )?;
     let orders = sums(&view, "SELECT state, count(*), sum(quantity), sum(amount) FROM orders GROUP BY state")?;
-    let payments = sums(&view, "SELECT state, count(*), count(*), sum(amount) FROM payments GROUP BY state")?;
+    let payments = sums(&view, "SELECT state, count(*), NULL, sum(amount) FROM payments GROUP BY state")?;
     let marked: i64 = view.query_row("SELECT count(*) FROM orders WHERE mark IS NOT NULL", [], |row| row.get(0))?;
     Ok(json!({
         "consistent": consistent, "oversold": oversold, "stock_drift": drift, "payment_mismatch": unmatched,
@@ -82,9 +82,10 @@ pub(super) fn audit(c: &Connection) -> rusqlite::Result<Value> {
 fn sums(view: &Connection, select: &str) -> rusqlite::Result<Map<String, Value>> {
     let mut select = view.prepare(select)?;
     let row = |row: &rusqlite::Row<'_>| {
-        let sum = json!({
-            "count": row.get::<_, i64>(1)?, "quantity": row.get::<_, i64>(2)?, "amount": row.get::<_, i64>(3)?,
-        });
+        let mut sum = json!({ "count": row.get::<_, i64>(1)?, "amount": row.get::<_, i64>(3)? });
+        if let (Some(quantity), Value::Object(fields)) = (row.get::<_, Option<i64>>(2)?, &mut sum) {
+            fields.insert("quantity".to_owned(), quantity.into());
+        }
         Ok((row.get::<_, String>(0)?, sum))
     };
     select.query_map([], row)?.collect()

@@ -24,6 +24,15 @@ struct Line {
     price: i64,
 }
 
+/// A cart's name, if it may be one.
+pub(in crate::shop) fn name(id: &str) -> Result<&str, Problem> {
+    let sound = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    match (1..=64).contains(&id.len()) && id.bytes().all(sound) {
+        true => Ok(id),
+        false => Err(Problem::bad("a cart's name is 1 to 64 letters, digits, - and _")),
+    }
+}
+
 pub(super) fn cart(c: &Connection, id: &str) -> rusqlite::Result<Cart> {
     let mut select = c.prepare_cached(
         "SELECT l.sku, l.quantity, p.name, p.price FROM carts l JOIN products p USING (sku) WHERE l.id = ?1 ORDER BY 1",
@@ -38,10 +47,8 @@ pub(super) fn cart(c: &Connection, id: &str) -> rusqlite::Result<Cart> {
 
 /// Sets a line to a quantity (0 takes it out), so that saying it twice is saying it once.
 pub(super) fn set(c: &Connection, id: &str, sku: i64, quantity: i64, now: i64) -> Outcome<Cart> {
-    let named =
-        !id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    if !named {
-        return Ok(Err(Problem::bad("a cart's name is 1 to 64 letters, digits, - and _")));
+    if let Err(unsound) = name(id) {
+        return Ok(Err(unsound));
     }
     if !(0..=1000).contains(&quantity) {
         return Ok(Err(Problem::bad("`quantity` must lie between 0 and 1000")));

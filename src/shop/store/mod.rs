@@ -7,6 +7,8 @@ mod goods;
 mod orders;
 mod routes;
 mod schema;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::time::{MissedTickBehavior, interval};
 
+pub(super) use carts::name as cart_name;
 pub(super) use goods::Goods;
 
 use super::args::{Bounds, Catalogue, Data, StoreArgs};

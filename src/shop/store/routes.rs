@@ -164,6 +164,7 @@ async fn seed(State(store): Shared, Body(asked): Body<Seed>) -> Answer<goods::Se
 }
 
 async fn cart(State(store): Shared, Path(id): Path<String>) -> Answer<carts::Cart> {
+    carts::name(&id)?;
     Ok(Json(store.database.read(move |c| carts::cart(c, &id)).await?))
 }
 

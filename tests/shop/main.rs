@@ -1,0 +1,7 @@
+//! The reference shop as real processes: what drills are worth rests on it being right under load and under faults.
+#![allow(clippy::disallowed_methods)]
+
+mod faults;
+mod parts;
+mod promises;
+mod shop;
