@@ -42,7 +42,7 @@ impl Alarm {
                 let timer = AsyncFd::with_interest(TimerFd::new()?, Interest::READABLE)?;
                 Armed::Real { timer, start: real.start }
             }
-            Kind::Simulated(_) => Armed::Simulated(clock.clone()),
+            Kind::Simulated(..) => Armed::Simulated(clock.clone()),
         };
         Ok(Alarm { kind, spin, spun: Span::ZERO })
     }

@@ -32,7 +32,8 @@ pub struct Clock(Kind);
 #[derive(Debug, Clone)]
 enum Kind {
     Real(Real),
-    Simulated(SimClock),
+    /// With the start's offset on the simulated time.
+    Simulated(SimClock, Span),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -59,12 +60,25 @@ impl Clock {
         }))
     }
 
+    /// The same clock with its start at `zero`, which may lie ahead: until then it shows 0.
+    pub fn restarted(&self, zero: At) -> Clock {
+        let by = zero.since(At::START);
+        match &self.0 {
+            Kind::Real(real) => Clock(Kind::Real(Real {
+                start: real.start.saturating_add(by.as_nanos()),
+                start_std: real.start_std.checked_add(by.to_std()).unwrap_or(real.start_std),
+                wall: Wall::from_unix_nanos(real.wall.unix_nanos().saturating_add(by.as_nanos())),
+            })),
+            Kind::Simulated(sim, before) => Clock(Kind::Simulated(sim.clone(), *before + by)),
+        }
+    }
+
     /// Now, as the offset from the start. Never goes back.
     #[inline]
     pub fn now(&self) -> At {
         match &self.0 {
             Kind::Real(real) => real.now(),
-            Kind::Simulated(sim) => sim.now(),
+            Kind::Simulated(sim, zero) => At(sim.now().since(At(zero.as_nanos())).as_nanos()),
         }
     }
 
@@ -72,7 +86,9 @@ impl Clock {
     pub fn wall(&self) -> Wall {
         match &self.0 {
             Kind::Real(real) => real.wall,
-            Kind::Simulated(sim) => sim.wall(),
+            Kind::Simulated(sim, zero) => {
+                Wall::from_unix_nanos(sim.wall().unix_nanos().saturating_add(zero.as_nanos()))
+            }
         }
     }
 
@@ -88,7 +104,7 @@ impl Clock {
                     None => std::future::pending().await,
                 }
             }
-            Kind::Simulated(sim) => sim.sleep_until(at).await,
+            Kind::Simulated(sim, zero) => sim.sleep_until(at + *zero).await,
         }
     }
 
@@ -119,7 +135,7 @@ impl Clock {
     pub fn block_until(&self, at: At) {
         match &self.0 {
             Kind::Real(real) => std::thread::sleep(at.since(real.now()).to_std()),
-            Kind::Simulated(sim) => sim.block_until(at),
+            Kind::Simulated(sim, zero) => sim.block_until(at + *zero),
         }
     }
 
@@ -142,7 +158,7 @@ impl Clock {
     fn wall_now(&self) -> Option<u64> {
         match &self.0 {
             Kind::Real(_) => Some(host::realtime_nanos()),
-            Kind::Simulated(_) => None,
+            Kind::Simulated(..) => None,
         }
     }
 }
@@ -160,6 +176,21 @@ mod tests {
 
     fn runtime() -> tokio::runtime::Runtime {
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+    }
+
+    #[test]
+    fn a_restarted_clock_counts_from_its_own_start() {
+        let sim = SimClock::new();
+        let later = sim.clock().restarted(At(50)).restarted(At(10));
+        assert_eq!(later.now(), At::START);
+        sim.jump_to(At(75));
+        assert_eq!(later.now(), At(15));
+        assert_eq!(later.wall().unix_nanos(), sim.clock().wall().unix_nanos() + 60);
+        let real = Clock::start();
+        let zero = real.now() + Span::SECOND;
+        let ahead = real.restarted(zero);
+        assert_eq!(ahead.now(), At::START);
+        assert_eq!(ahead.wall().unix_nanos(), real.wall().unix_nanos() + zero.as_nanos());
     }
 
     #[test]

@@ -37,7 +37,7 @@ impl SimClock {
 
     /// The clock to hand to the code under test.
     pub fn clock(&self) -> Clock {
-        Clock(Kind::Simulated(self.clone()))
+        Clock(Kind::Simulated(self.clone(), Span::ZERO))
     }
 
     pub fn now(&self) -> At {
