@@ -129,7 +129,7 @@ pub struct Curve {
 pub struct Point {
     /// [second, second + resolution).
     pub second: u64,
-    /// Visits whose planned instant lies in it; known for all requests only.
+    /// Visits whose planned instant lies in it, by the plan; known for all requests and for loads only.
     pub planned: Option<u64>,
     /// Visits begun in it; known for all requests only.
     pub released: Option<u64>,
@@ -268,6 +268,8 @@ pub struct Measured {
     pub unsent_by_generator: Option<Share>,
     /// Of the generator's busiest worker, in the window's worst 10 s.
     pub cpu: Option<Share>,
+    /// The load ended before the window did.
+    pub cut_short: bool,
 }
 
 /// Why there is no figure.

@@ -4,7 +4,25 @@
 //! A figure without data is `None`, never 0. Leaves to others: whether a figure is good enough (`verdict`), how it is
 //! shown (`report`).
 
+mod condition;
+mod curve;
+mod down;
+mod faults;
 mod figures;
+mod finish;
+mod fold;
+mod health;
+mod live;
+mod outage;
+mod percentile;
+mod phases;
+mod recovery;
+mod scopes;
+mod seconds;
+mod steady;
+mod tally;
+mod targets;
+mod vitals;
 
 pub use figures::{
     Analysis, ApdexScore, Curve, Detail, DownStretch, FaultFigures, Figure, Gap, Generator, GeneratorPoint, Interval,
@@ -12,3 +30,5 @@ pub use figures::{
     ProbeTurn, Quantile, Recovery, Residue, Row, Snapshot, Standing, StandingRun, SteadyFigures, Stretch, Table, Tight,
     VisitRow, VitalCurve, VitalPoint,
 };
+pub use fold::{Fold, analyse};
+pub use percentile::{interval_ranks, needed, rank};

@@ -2,6 +2,10 @@
 //!
 //! No data never passes. Leaves to others: how figures come about (`analysis`), the words for reasons (`report`).
 
+mod judge;
 mod judgement;
+mod outcome;
 
+pub use judge::judge;
 pub use judgement::{Cause, Doubt, Exit, Judgement, Outcome, Reason, Verdict};
+pub use outcome::outcome;

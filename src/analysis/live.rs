@@ -1,0 +1,51 @@
+//! The last second, while it runs.
+
+use super::seconds::{Second, begin_of};
+use super::tally::{charge_excess, share};
+use super::{Fold, Snapshot};
+use crate::base::units::Span;
+use crate::record::{Counts, Latency};
+
+/// Kept until a second is closed: its distribution is forgotten then.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct LastTimes {
+    pub(super) p50: Option<Span>,
+    pub(super) p99: Option<Span>,
+}
+
+impl LastTimes {
+    pub(super) fn of(second: &Second) -> LastTimes {
+        let mut times = Latency::new();
+        second.cells.iter().for_each(|cell| times.add(&cell.response));
+        LastTimes { p50: super::percentile::of_ok(0.5, &times), p99: super::percentile::of_ok(0.99, &times) }
+    }
+}
+
+impl Fold {
+    /// The last closed second; none before the first.
+    pub fn snapshot(&self) -> Option<Snapshot> {
+        let (number, down) = self.last()?;
+        let second = self.seconds.get(number)?;
+        let mut counts = Counts::default();
+        second.cells.iter().for_each(|cell| counts.add(&cell.counts));
+        charge_excess(&mut counts, self.plan.limits.shed);
+        let unsent = counts.unsent_by_generator() + counts.unsent_by_platform();
+        let sum = |of: fn(&crate::record::GeneratorHealth) -> u64| second.health.iter().map(of).sum();
+        Some(Snapshot {
+            second: number,
+            planned: self.curves.planned(begin_of(number), begin_of(number + 1)),
+            released: sum(|health| health.released),
+            ok: counts.ok,
+            bad: counts.bad(),
+            shed: counts.shed,
+            unsent,
+            bad_share: share(counts.bad(), counts.ok + counts.bad() + counts.shed + unsent),
+            p50: self.last_times.p50,
+            p99: self.last_times.p99,
+            waiting: second.cells.iter().map(|cell| cell.waiting).sum(),
+            in_flight: sum(|health| health.in_flight),
+            down,
+            steady: self.standings(),
+        })
+    }
+}

@@ -1,0 +1,134 @@
+//! How a fault broke a steady state, and the way back: breach and recovered.
+
+use super::condition::earliest_since;
+use super::steady::{Held, Steady, SteadySecond};
+use super::{Figure, Recovery, Standing};
+use crate::base::units::{At, Span};
+use crate::plan::{FaultId, Quantity, SteadyId};
+
+/// One fault against one steady state.
+#[derive(Debug)]
+pub(super) struct Track {
+    pub(super) fault: FaultId,
+    pub(super) steady: SteadyId,
+    pub(super) ordered: At,
+    pub(super) healed: Option<At>,
+    pub(super) breach: Option<At>,
+    pub(super) recovered: Option<At>,
+    reopened: u32,
+    /// Broken now.
+    open: bool,
+    held: Held,
+    last_miss: u64,
+    /// Windows since *ordered* that were not unknown.
+    known: u64,
+}
+
+impl Track {
+    pub(super) fn new(fault: FaultId, steady: SteadyId, ordered: At) -> Track {
+        Track {
+            fault,
+            steady,
+            ordered,
+            healed: None,
+            breach: None,
+            recovered: None,
+            reopened: 0,
+            open: false,
+            held: Held::default(),
+            last_miss: 0,
+            known: 0,
+        }
+    }
+
+    /// Looks at the window that has just been closed; true when it is a miss of this fault's.
+    pub(super) fn close(&mut self, window: &SteadySecond, steady: &Steady) -> bool {
+        let end = super::seconds::begin_of(window.number + 1);
+        if end <= self.ordered {
+            return false;
+        }
+        self.known += u64::from(window.standing != Standing::Unknown);
+        let misses = window.standing == Standing::Misses;
+        if misses && !self.open {
+            // A miss that begins before healed + hold opens or reopens it; a later one belongs to no fault.
+            if self.healed.is_some_and(|healed| window.begin >= healed + steady.hold()) {
+                return false;
+            }
+            self.open = true;
+            if self.recovered.take().is_some() {
+                self.reopened += 1;
+            }
+        }
+        if !self.open {
+            return false;
+        }
+        if misses {
+            self.last_miss = window.number;
+            // Where nobody who counts was planned after *ordered*, those in flight then were hurt at once.
+            let second = super::seconds::begin_of(window.number).max(self.ordered);
+            let instant = earliest_since(&window.against, self.ordered).unwrap_or(second);
+            self.breach = Some(self.breach.map_or(instant, |breach| breach.min(instant)));
+        }
+        self.held.next(window.standing, steady.over());
+        if self.held.for_seconds(steady.hold_seconds()) {
+            self.open = false;
+            self.held = Held::default();
+            self.recovered = Some(steady.hurt_until(self.last_miss).max(self.breach.unwrap_or(self.ordered)));
+        }
+        misses
+    }
+
+    /// When it was over; none while it is broken. A fault without a breach ends at *healed*.
+    pub(super) const fn end(&self) -> Option<At> {
+        if self.breach.is_some() { self.recovered } else { self.healed }
+    }
+
+    /// Whether anything is known of the time after it was ordered.
+    pub(super) const fn is_known(&self) -> bool {
+        self.known > 0
+    }
+
+    pub(super) fn recovery(&self, watched_to: At, between: impl Fn(At, At) -> Between) -> Recovery {
+        let times = times(self.ordered, self.breach, self.end(), watched_to);
+        let between = match self.breach {
+            Some(breach) => between(breach, self.recovered.unwrap_or(watched_to)),
+            None => Between::default(),
+        };
+        Recovery {
+            to: self.steady,
+            breach: self.breach,
+            recovered: self.end(),
+            reopened: self.reopened,
+            time: times.0.filter(|_| self.is_known()),
+            since_ordered: times.1.filter(|_| self.is_known()),
+            degraded: between.degraded,
+            down: between.down,
+            kept: between.kept,
+        }
+    }
+}
+
+/// What became of the seconds from a breach to the recovery.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Between {
+    pub(super) degraded: Span,
+    pub(super) down: Span,
+    pub(super) kept: Option<crate::base::units::Share>,
+}
+
+/// Recovered − breach and recovered − ordered; "more than" where watching ended before, 0 without a breach.
+pub(super) fn times(
+    ordered: At,
+    breach: Option<At>,
+    end: Option<At>,
+    watched_to: At,
+) -> (Option<Figure>, Option<Figure>) {
+    let exactly = |span: Span| Some(Figure::Exactly(Quantity::Span(span)));
+    let more = |span: Span| Some(Figure::MoreThan(Quantity::Span(span)));
+    match (breach, end) {
+        (Some(breach), Some(end)) => (exactly(end.since(breach)), exactly(end.since(ordered))),
+        (Some(breach), None) => (more(watched_to.since(breach)), more(watched_to.since(ordered))),
+        (None, Some(end)) => (exactly(Span::ZERO), exactly(end.since(ordered))),
+        (None, None) => (exactly(Span::ZERO), None),
+    }
+}

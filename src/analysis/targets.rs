@@ -1,0 +1,390 @@
+//! What each target is judged by.
+
+use super::condition::is_of_visits;
+use super::down::{Down, overlap};
+use super::health::Health;
+use super::percentile::percentile;
+use super::phases::{Phases, throughput, window};
+use super::scopes::series_in;
+use super::tally::{Budget, Tally, apdex, availability, share};
+use super::vitals::Vitals;
+use super::{Detail, FaultFigures, Figure, Gap, Interval, Measured, Outage, Stretch};
+use crate::base::units::{Share, Span};
+use crate::plan::{Basis, Condition, FaultId, Measure, Plan, Quantity, Scope, SteadyId, TargetId, Timing};
+use crate::record::{BadKind, Counts, Latency, UnsentKind};
+
+/// A month, in which an outage is expected so and so often.
+const MONTH: Span = Span::seconds(30 * 86_400);
+
+/// Everything that targets are measured from.
+pub(super) struct Evidence<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) load: Option<Stretch>,
+    /// When the planned load would have ended.
+    pub(super) planned_end: crate::base::units::At,
+    pub(super) phases: &'a Phases,
+    pub(super) faults: &'a [FaultFigures],
+    pub(super) outages: &'a [Outage],
+    pub(super) vitals: &'a Vitals,
+    pub(super) health: &'a Health,
+    /// The down windows of a scope.
+    pub(super) down: &'a dyn Fn(Scope) -> Option<&'a Down>,
+}
+
+/// A figure in the making.
+#[derive(Debug, Default)]
+struct Taken {
+    figure: Option<Figure>,
+    gap: Option<Gap>,
+    samples: u64,
+    interval: Option<Interval>,
+    detail: Option<Detail>,
+}
+
+impl Taken {
+    fn gap(gap: Gap) -> Taken {
+        Taken { gap: Some(gap), ..Taken::default() }
+    }
+
+    fn of(quantity: Option<Quantity>, samples: u64) -> Taken {
+        let gap = quantity.is_none().then_some(Gap::NoData);
+        Taken { figure: quantity.map(Figure::Exactly), gap, samples, ..Taken::default() }
+    }
+
+    fn with(self, detail: Detail) -> Taken {
+        Taken { detail: Some(detail), ..self }
+    }
+}
+
+/// Outcomes and times of requests, or of whole visits.
+struct Sample<'t> {
+    ok: u64,
+    failed: u64,
+    times: &'t Latency,
+}
+
+impl Evidence<'_> {
+    pub(super) fn measured(&self) -> Vec<Measured> {
+        let targets = self.plan.targets.iter().enumerate();
+        targets.map(|(index, target)| self.measure(TargetId::at(index), &target.condition)).collect()
+    }
+
+    fn measure(&self, target: TargetId, condition: &Condition) -> Measured {
+        let window = self.window_of(condition);
+        let tally = self.phases.tally(&series_in(self.plan, condition.scope), condition.phase, self.plan.limits.shed);
+        let taken = self.take(condition, &tally, window);
+        let touched = touch(condition.measure);
+        let requests = self.generator_tally(condition, &tally);
+        Measured {
+            target,
+            figure: taken.figure,
+            gap: taken.gap,
+            unlagged: self.unlagged(condition, &tally),
+            with_not_reached: self.with_not_reached(condition, &tally),
+            window,
+            samples: taken.samples,
+            interval: taken.interval,
+            detail: taken.detail.unwrap_or(Detail::None),
+            late: window.filter(|_| touched == Touch::Time).and_then(|window| self.health.late(window)),
+            unsent_by_generator: match touched {
+                Touch::None => None,
+                _ => share(
+                    requests.unsent_by_generator(),
+                    requests.base() + requests.shed + requests.unsent_by_generator(),
+                ),
+            },
+            cpu: window.filter(|_| touched != Touch::None).and_then(|window| self.health.cpu(window)),
+            cut_short: self.is_cut_short(condition),
+        }
+    }
+
+    fn window_of(&self, condition: &Condition) -> Option<Stretch> {
+        let whole = window(self.plan, condition.phase, self.load);
+        match (condition.measure, condition.scope) {
+            (Measure::RecoveryTime { to } | Measure::DegradedTime { to }, Scope::Fault(fault)) => {
+                match self.outage(fault, to) {
+                    Some((_, outage)) => {
+                        let end = self.load.map_or(outage.ordered, |load| load.to);
+                        Some(Stretch { from: outage.ordered, to: outage.recovered.unwrap_or(end) })
+                    }
+                    None => whole,
+                }
+            }
+            _ => whole,
+        }
+    }
+
+    /// A load that ended before the target's window did.
+    fn is_cut_short(&self, condition: &Condition) -> bool {
+        let phase = condition.phase.and_then(|phase| self.plan.phases.get(phase.index()));
+        let needed = phase.map_or(self.planned_end, |phase| phase.to.min(self.planned_end));
+        self.load.is_none_or(|load| load.to + Span::millis(1) < needed)
+    }
+
+    /// The requests that say whether the generator sent what was planned.
+    fn generator_tally(&self, condition: &Condition, tally: &Tally) -> Counts {
+        match condition.scope {
+            Scope::Process(_) | Scope::Fault(_) => {
+                self.phases.tally(&series_in(self.plan, Scope::All), condition.phase, self.plan.limits.shed).counts
+            }
+            _ => tally.counts.clone(),
+        }
+    }
+
+    fn take(&self, condition: &Condition, tally: &Tally, window: Option<Stretch>) -> Taken {
+        let requests = tally.requests();
+        match condition.measure {
+            Measure::Shed => Taken::of(
+                share(tally.counts.shed + excess(&tally.counts), requests - tally.counts.unsent_by_generator())
+                    .map(Quantity::Share),
+                requests,
+            ),
+            Measure::Unsent => {
+                let unsent = tally.counts.unsent_by_generator() + tally.counts.unsent_by_platform();
+                Taken::of(share(unsent, requests).map(Quantity::Share), requests)
+            }
+            Measure::NotReached => {
+                let count = tally.counts.not_reached;
+                Taken::of((requests + count > 0).then_some(Quantity::Count(count)), requests + count)
+            }
+            Measure::Throughput => Taken::of(throughput(tally, window).map(Quantity::Rate), requests),
+            Measure::Downtime => self.downtime(condition, tally, window),
+            Measure::FaultRate { basis, per_month } => self.fault_rate(condition, tally, window, basis, per_month),
+            Measure::DetectionTime => self.detection(condition.scope),
+            Measure::RecoveryTime { to } => self.recovery(condition.scope, to, |outage| outage.time),
+            Measure::DegradedTime { to } => {
+                self.recovery(condition.scope, to, |outage| Some(Figure::Exactly(Quantity::Span(outage.degraded))))
+            }
+            Measure::Cpu | Measure::Memory => self.vital(condition, window),
+            _ => match condition.scope {
+                Scope::Journey(journey) => {
+                    let visits = self.phases.visits(journey, condition.phase);
+                    let sample = Sample { ok: visits.ok, failed: visits.not_ok(), times: &visits.own_time };
+                    of_sample(condition.measure, &sample)
+                }
+                _ => of_sample(condition.measure, &sample(tally, condition.timing)),
+            },
+        }
+    }
+
+    /// The figure with the generator's lateness taken out.
+    fn unlagged(&self, condition: &Condition, tally: &Tally) -> Option<Figure> {
+        let timed =
+            matches!(condition.measure, Measure::Percentile(_) | Measure::Max | Measure::Mean | Measure::Apdex { .. });
+        let visits = matches!(condition.scope, Scope::Journey(_));
+        if !timed || visits || condition.timing == Timing::Service {
+            return None;
+        }
+        let sample = Sample { ok: tally.counts.ok, failed: tally.failed(), times: &tally.unlagged };
+        of_sample(condition.measure, &sample).figure
+    }
+
+    /// The figure of a step with its *not reached* counted as bad.
+    fn with_not_reached(&self, condition: &Condition, tally: &Tally) -> Option<Figure> {
+        if tally.counts.not_reached == 0
+            || !matches!(condition.scope, Scope::Step(_))
+            || !is_of_visits(condition.measure)
+        {
+            return None;
+        }
+        let sample = sample(tally, condition.timing);
+        let failed = sample.failed + tally.counts.not_reached;
+        of_sample(condition.measure, &Sample { failed, ..sample }).figure
+    }
+
+    fn downtime(&self, condition: &Condition, tally: &Tally, window: Option<Stretch>) -> Taken {
+        let (Some(down), Some(window)) = ((self.down)(condition.scope), window) else { return Taken::gap(Gap::NoData) };
+        if tally.requests() == 0 {
+            return Taken::gap(Gap::NoData);
+        }
+        Taken::of(Some(Quantity::Span(down.downtime(window))), seconds_of(window))
+    }
+
+    fn fault_rate(
+        &self,
+        condition: &Condition,
+        tally: &Tally,
+        window: Option<Stretch>,
+        basis: Basis,
+        per_month: f64,
+    ) -> Taken {
+        let (Some(down), Some(window)) = ((self.down)(condition.scope), window) else { return Taken::gap(Gap::NoData) };
+        if tally.requests() == 0 {
+            return Taken::gap(Gap::NoData);
+        }
+        let total = down.downtime(window);
+        let outages: Vec<Stretch> = self.outages.iter().map(super::outage::stretch).collect();
+        let (mut inside, mut stray) = (Span::ZERO, Span::ZERO);
+        for stretch in down.stretches() {
+            let hurt = outages.iter().any(|outage| outage.overlaps(stretch));
+            *(if hurt { &mut inside } else { &mut stray }) += overlap(stretch, window);
+        }
+        let unrecovered = self.outages.iter().any(|outage| outage.recovered.is_none());
+        let windows = seconds_of(window);
+        let under_load = window.span();
+        let (downtime, rate, open) = match basis {
+            Basis::Outages => (
+                inside,
+                inside.as_seconds_f64() * per_month / MONTH.as_seconds_f64(),
+                unrecovered || stray > Span::ZERO,
+            ),
+            Basis::Time => (total, total.as_seconds_f64() / under_load.as_seconds_f64(), unrecovered),
+        };
+        let rate = Quantity::Share(Share(rate));
+        let at_most = (basis == Basis::Time && total == Span::ZERO).then(|| Share((3.0 / windows as f64).min(1.0)));
+        Taken {
+            figure: Some(if open { Figure::MoreThan(rate) } else { Figure::Exactly(rate) }),
+            samples: windows,
+            ..Taken::default()
+        }
+        .with(Detail::FaultRate { basis, downtime, per_month, under_load, at_most, unrecovered, stray })
+    }
+
+    fn detection(&self, scope: Scope) -> Taken {
+        match self.bitten(scope) {
+            Err(gap) => Taken::gap(gap),
+            Ok(fault) => match fault.detection {
+                None => Taken::gap(Gap::NotDetected),
+                Some(time) => Taken::of(Some(Quantity::Span(time)), 1),
+            },
+        }
+    }
+
+    /// Of the outage that the fault belongs to; 0 where no window missed.
+    fn recovery(&self, scope: Scope, to: SteadyId, figure: impl Fn(&Outage) -> Option<Figure>) -> Taken {
+        let fault = match self.bitten(scope) {
+            Err(gap) => return Taken::gap(gap),
+            Ok(fault) => fault,
+        };
+        if let Some((index, outage)) = self.outage(fault.fault, to) {
+            let figure = figure(outage);
+            let gap = figure.is_none().then_some(Gap::NoData);
+            return Taken { figure, gap, samples: 1, ..Taken::default() }
+                .with(Detail::Recovery { outage: Some(index) });
+        }
+        let known = fault.recoveries.iter().any(|recovery| recovery.to == to && recovery.time.is_some());
+        Taken::of(known.then_some(Quantity::Span(Span::ZERO)), 1).with(Detail::Recovery { outage: None })
+    }
+
+    fn outage(&self, fault: FaultId, to: SteadyId) -> Option<(usize, &Outage)> {
+        let mut outages = self.outages.iter().enumerate();
+        outages.find(|(_, outage)| outage.to == Some(to) && outage.faults.contains(&fault))
+    }
+
+    /// The fault of a scope, when it was ordered and bit.
+    fn bitten(&self, scope: Scope) -> Result<&FaultFigures, Gap> {
+        let Scope::Fault(id) = scope else { return Err(Gap::NoData) };
+        let fault = self.faults.get(id.index()).ok_or(Gap::NotOrdered)?;
+        match (fault.ordered, fault.effective) {
+            (None, _) => Err(Gap::NotOrdered),
+            (Some(_), None) => Err(Gap::NotEffective { why: fault.not_effective.clone().unwrap_or_default() }),
+            (Some(_), Some(_)) => Ok(fault),
+        }
+    }
+
+    fn vital(&self, condition: &Condition, window: Option<Stretch>) -> Taken {
+        let (Scope::Process(process), Some(window)) = (condition.scope, window) else {
+            return Taken::gap(Gap::NoData);
+        };
+        let greatest = self.vitals.greatest(process, condition.measure, window.from, window.to);
+        Taken::of(greatest, self.vitals.count(process, window.from, window.to))
+    }
+}
+
+fn sample(tally: &Tally, timing: Timing) -> Sample<'_> {
+    let times = match timing {
+        Timing::Response => &tally.response,
+        Timing::Service => &tally.service,
+    };
+    Sample { ok: tally.counts.ok, failed: tally.failed(), times }
+}
+
+/// Measures of requests or visits with an outcome and a time.
+fn of_sample(measure: Measure, sample: &Sample<'_>) -> Taken {
+    let samples = sample.ok + sample.failed;
+    match measure {
+        Measure::Percentile(q) => {
+            let percentile = percentile(q, sample.times, sample.failed);
+            let gap = match (percentile.figure, percentile.samples) {
+                (Some(_), _) => None,
+                (None, 0) => Some(Gap::NoData),
+                (None, have) => Some(Gap::TooFew { have, need: percentile.needed }),
+            };
+            Taken { figure: percentile.figure, gap, samples, interval: percentile.interval, detail: None }
+        }
+        Measure::Max => Taken::of(sample.times.max().map(Quantity::Span), sample.times.count()),
+        Measure::Mean => Taken::of(sample.times.mean().map(Quantity::Span), sample.times.count()),
+        Measure::Availability => Taken::of(availability(sample.ok, sample.failed).map(Quantity::Share), samples),
+        Measure::Apdex { satisfied } => match apdex(satisfied, sample.times, sample.failed) {
+            None => Taken::gap(Gap::NoData),
+            Some((score, detail)) => Taken::of(Some(Quantity::Number(score.score)), samples).with(detail),
+        },
+        Measure::BudgetLeft { objective } => {
+            let budget = Budget { objective, valid: samples, bad: sample.failed };
+            overspent(budget, budget.left().map(|left| Quantity::Share(Share(left))))
+        }
+        Measure::BurnRate { objective } => {
+            let budget = Budget { objective, valid: samples, bad: sample.failed };
+            overspent(budget, budget.burn().map(Quantity::Number))
+        }
+        _ => Taken::gap(Gap::NoData),
+    }
+}
+
+/// An objective that allows nothing and was missed has no budget to speak of: failed.
+fn overspent(budget: Budget, quantity: Option<Quantity>) -> Taken {
+    if quantity.is_none() && budget.valid > 0 {
+        return Taken { figure: Some(Figure::Failed), samples: budget.valid, ..Taken::default() }.with(budget.detail());
+    }
+    Taken::of(quantity, budget.valid).with(budget.detail())
+}
+
+/// Of the arrivals that were due while the drill was not being stopped, those that the generator did not send.
+fn unsent_share(counts: &Counts) -> Option<Share> {
+    let stopped = counts.unsent.iter().find(|(kind, _)| *kind == UnsentKind::Stopped).map_or(0, |(_, count)| *count);
+    let ours = counts.unsent_by_generator() - stopped;
+    share(ours, counts.base() + counts.shed + ours)
+}
+
+fn excess(counts: &Counts) -> u64 {
+    let of = |(kind, count): &(BadKind, u64)| {
+        if *kind == BadKind::ExcessShed { *count } else { 0 }
+    };
+    counts.bad.iter().map(of).sum()
+}
+
+fn seconds_of(window: Stretch) -> u64 {
+    window.span().as_nanos().div_ceil(Span::SECOND.as_nanos())
+}
+
+/// How the generator's own troubles touch a measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Touch {
+    /// By every millisecond.
+    Time,
+    /// By what it did not send only: the figure's resolution is a second.
+    Seconds,
+    None,
+}
+
+const fn touch(measure: Measure) -> Touch {
+    match measure {
+        Measure::Percentile(_)
+        | Measure::Max
+        | Measure::Mean
+        | Measure::Availability
+        | Measure::Throughput
+        | Measure::Apdex { .. }
+        | Measure::BudgetLeft { .. }
+        | Measure::BurnRate { .. } => Touch::Time,
+        Measure::Downtime | Measure::FaultRate { .. } | Measure::RecoveryTime { .. } | Measure::DegradedTime { .. } => {
+            Touch::Seconds
+        }
+        Measure::Shed
+        | Measure::Unsent
+        | Measure::NotReached
+        | Measure::DetectionTime
+        | Measure::Cpu
+        | Measure::Memory => Touch::None,
+    }
+}

@@ -1,0 +1,151 @@
+//! One target.
+
+use super::{Doubt, Judgement, Reason, Verdict};
+use crate::analysis::{Analysis, Detail, Figure, Gap, Measured, Missing, needed};
+use crate::base::units::{At, Share, Span};
+use crate::plan::{Basis, Bound, FaultId, Measure, Target};
+
+/// At most so many of the worst stretch's arrivals may be released late.
+pub(super) const LATE: f64 = 0.01;
+/// A worker's core must not be busier.
+pub(super) const CPU: f64 = 0.9;
+/// At most so many of the arrivals may stay unsent by the generator's own fault.
+pub(super) const UNSENT: f64 = 0.001;
+
+/// Judges one target by what was measured for it.
+pub fn judge(analysis: &Analysis, target: &Target, measured: &Measured) -> Judgement {
+    let (verdict, reason) = verdict_of(analysis, target, measured);
+    Judgement {
+        target: measured.target,
+        verdict,
+        reason,
+        figure: measured.figure,
+        bound: target.condition.bound,
+        margin: measured.figure.and_then(|figure| margin(figure, target.condition.bound)),
+        window: measured.window,
+        samples: measured.samples,
+        interval: measured.interval,
+        detail: measured.detail.clone(),
+        faults: faults_of(analysis, measured),
+    }
+}
+
+fn verdict_of(analysis: &Analysis, target: &Target, measured: &Measured) -> (Verdict, Reason) {
+    let inconclusive = |reason| (Verdict::Inconclusive, reason);
+    let bound = target.condition.bound;
+    let Some(figure) = measured.figure else { return inconclusive(reason_of(measured.gap.as_ref())) };
+    if let Some(reason) = too_few_windows(target, measured) {
+        return inconclusive(reason);
+    }
+    let doubts = doubts(bound, measured);
+    if !doubts.is_empty() {
+        return inconclusive(Reason::Generator { doubts });
+    }
+    let missing = missing_of(analysis, measured);
+    if !missing.is_empty() {
+        return inconclusive(Reason::DataMissing { missing });
+    }
+    match figure.meets(bound) {
+        Some(false) if figure == Figure::Failed => (Verdict::Fail, Reason::Failed),
+        Some(false) => (Verdict::Fail, Reason::Missed),
+        // What is known in part only never passes.
+        None => inconclusive(Reason::NotOver),
+        Some(true) if matches!(figure, Figure::MoreThan(_)) => inconclusive(Reason::NotOver),
+        Some(true) => {
+            if measured.with_not_reached.is_some_and(|with| with.meets(bound) != Some(true)) {
+                let count = not_reached(analysis, target);
+                return inconclusive(Reason::NotReached { count });
+            }
+            if measured.cut_short {
+                return inconclusive(Reason::CutShort);
+            }
+            (Verdict::Pass, Reason::Met)
+        }
+    }
+}
+
+fn reason_of(gap: Option<&Gap>) -> Reason {
+    match gap {
+        None | Some(Gap::NoData) => Reason::NoData,
+        Some(Gap::TooFew { have, need }) => Reason::TooFew { have: *have, need: *need },
+        Some(Gap::NotOrdered) => Reason::FaultNotOrdered,
+        Some(Gap::NotEffective { why }) => Reason::FaultNotEffective { because: why.clone() },
+        Some(Gap::NotDetected) => Reason::NotDetected,
+    }
+}
+
+/// A fault rate over time needs at least 1 / bound windows (0.1 %: 1,000).
+fn too_few_windows(target: &Target, measured: &Measured) -> Option<Reason> {
+    let Measure::FaultRate { basis: Basis::Time, .. } = target.condition.measure else { return None };
+    let bound = match target.condition.bound {
+        Bound::AtMost(most) | Bound::Between(_, most) => most.as_f64(),
+        _ => return None,
+    };
+    let need = if bound > 0.0 { needed(1.0 - bound) } else { u64::MAX };
+    let have = measured.samples;
+    // Windows that were down say enough, however few there are.
+    let down = measured.figure.and_then(|figure| figure.meets(target.condition.bound)) == Some(false);
+    (have < need && !down).then_some(Reason::TooFew { have, need })
+}
+
+/// Why the generator is not to be trusted with this figure.
+fn doubts(bound: Bound, measured: &Measured) -> Vec<Doubt> {
+    let mut doubts = Vec::new();
+    if let (Some(figure), Some(unlagged)) = (measured.figure, measured.unlagged)
+        && figure.meets(bound) != unlagged.meets(bound)
+    {
+        doubts.push(Doubt::Lag { unlagged: Some(unlagged) });
+    }
+    if let Some(late) = measured.late.filter(|late| late.share.as_f64() > LATE) {
+        doubts.push(Doubt::Late { share: late.share, window: late.window });
+    }
+    doubts.extend(measured.cpu.and_then(busy));
+    doubts.extend(measured.unsent_by_generator.and_then(unsent));
+    doubts
+}
+
+pub(super) fn busy(share: Share) -> Option<Doubt> {
+    (share.as_f64() >= CPU).then_some(Doubt::Cpu { share })
+}
+
+pub(super) fn unsent(share: Share) -> Option<Doubt> {
+    (share.as_f64() > UNSENT).then_some(Doubt::Unsent { share })
+}
+
+/// The workers' seconds that the target's window lacks; only where it is made of requests.
+fn missing_of(analysis: &Analysis, measured: &Measured) -> Vec<Missing> {
+    let (Some(window), Some(_)) = (measured.window, measured.unsent_by_generator) else { return Vec::new() };
+    let begin = |second: u64| At(Span::seconds(second).as_nanos());
+    let within = |missing: &&Missing| begin(missing.second) < window.to && window.from < begin(missing.second + 1);
+    analysis.missing.iter().filter(within).copied().collect()
+}
+
+fn not_reached(analysis: &Analysis, target: &Target) -> u64 {
+    let table = analysis.tables.iter().find(|table| table.phase == target.condition.phase);
+    let row = table.and_then(|table| table.rows.iter().find(|row| row.scope == target.condition.scope));
+    row.map_or(0, |row| row.not_reached)
+}
+
+fn faults_of(analysis: &Analysis, measured: &Measured) -> Vec<FaultId> {
+    match measured.detail {
+        Detail::Recovery { outage: Some(index) } => {
+            analysis.outages.get(index).map_or_else(Vec::new, |outage| outage.faults.clone())
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// How far on the good side of the nearer bound, as a part of that bound.
+fn margin(figure: Figure, bound: Bound) -> Option<f64> {
+    let value = figure.exactly()?.as_f64();
+    let below = |most: f64| (most != 0.0).then(|| (most - value) / most);
+    let above = |least: f64| (least != 0.0).then(|| (value - least) / least);
+    match bound {
+        Bound::AtMost(most) | Bound::Below(most) => below(most.as_f64()),
+        Bound::AtLeast(least) | Bound::Above(least) => above(least.as_f64()),
+        Bound::Between(least, most) => match (above(least.as_f64()), below(most.as_f64())) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (one, other) => one.or(other),
+        },
+    }
+}
