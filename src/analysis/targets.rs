@@ -88,10 +88,7 @@ impl Evidence<'_> {
             late: window.filter(|_| touched == Touch::Time).and_then(|window| self.health.late(window)),
             unsent_by_generator: match touched {
                 Touch::None => None,
-                _ => share(
-                    requests.unsent_by_generator(),
-                    requests.base() + requests.shed + requests.unsent_by_generator(),
-                ),
+                _ => unsent_share(&requests),
             },
             cpu: window.filter(|_| touched != Touch::None).and_then(|window| self.health.cpu(window)),
             cut_short: self.is_cut_short(condition),
