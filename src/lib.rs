@@ -4,11 +4,13 @@
 
 pub mod analysis;
 pub mod base;
+pub mod live;
 pub mod plan;
 pub mod platform;
 pub mod record;
 pub mod scenario;
 pub mod shop;
 pub mod undo;
+pub mod report;
 pub mod verdict;
 pub mod wire;

@@ -1,0 +1,442 @@
+use std::fmt::Display;
+
+use super::{Message, Words, joined};
+use crate::base::units::Lang;
+
+/// `key(arguments) "English" "Chinese";` makes `Words::key`. That a text uses exactly its arguments is checked for English
+/// when the program is built, and for both by a test.
+macro_rules! messages {
+    ($($key:ident($($arg:ident),*) $en:literal $zh:literal;)*) => {
+        impl Words {
+            // Some are named by templates alone; a test finds those that nobody names.
+            $(#[allow(dead_code)]
+            pub(crate) fn $key(self $(, $arg: impl Display)*) -> String {
+                match self.lang {
+                    Lang::En => format!($en $(, $arg = $arg)*),
+                    Lang::Zh => joined($zh, &[$((stringify!($arg), &$arg as &dyn Display)),*]),
+                }
+            })*
+        }
+
+        pub(super) const MESSAGES: &[Message] = &[
+            $(Message { key: stringify!($key), args: &[$(stringify!($arg)),*], en: $en, zh: $zh }),*
+        ];
+    };
+}
+
+/// `key: "English for one" / "for others" "Chinese"`, each with `{n}`.
+macro_rules! plurals {
+    ($($key:ident $one:literal / $many:literal $zh:literal;)*) => {
+        impl Words {
+            $(pub(crate) fn $key(self, n: u64) -> String {
+                let count = self.count(n);
+                match (self.lang, n) {
+                    (Lang::En, 1) => format!($one, n = count),
+                    (Lang::En, _) => format!($many, n = count),
+                    (Lang::Zh, _) => joined($zh, &[("n", &count)]),
+                }
+            })*
+        }
+    };
+}
+
+plurals! {
+    n_targets "{n} target" / "{n} targets" "{n}项目标";
+    n_requests "{n} request" / "{n} requests" "{n}次请求";
+    n_samples "{n} sample" / "{n} samples" "{n}个样本";
+    n_visits "{n} visit" / "{n} visits" "{n}次访问";
+    n_steps "{n} step" / "{n} steps" "{n}个步骤";
+    n_connections "{n} connection" / "{n} connections" "{n}个连接";
+    n_windows "{n} window" / "{n} windows" "{n}个窗口";
+    n_times "{n} time" / "{n} times" "{n}次";
+    n_cores "{n} core" / "{n} cores" "{n}核";
+    n_more "and {n} more" / "and {n} more" "另有{n}条";
+}
+
+messages! {
+    // Joints
+    and(first, last) "{first} and {last}" "{first}和{last}";
+    with_name(title, name) "{title} ({name})" "{title}（{name}）";
+    pair(what, value) "{what} {value}" "{what} {value}";
+    at_preparing(at) "prepare {at}" "准备 {at}";
+    colon(what, value) "{what}: {value}" "{what}：{value}";
+    clause() "; " "；";
+    no_data() "no data" "无数据";
+    not_measured() "not measured" "未测得";
+    all_requests() "all requests" "全部请求";
+    in_phase(what, phase) "{what} in {phase}" "{phase}阶段{what}";
+
+    // Verdicts
+    pass() "PASS" "达标";
+    fail() "FAIL" "未达标";
+    inconclusive() "INCONCLUSIVE" "无法判定";
+    aborted() "ABORTED" "已中止";
+    residue_left() "RESIDUE LEFT" "有残留";
+    all_met(targets) "{targets}, all met" "{targets}，全部达标";
+    some_missed(missed, targets) "{missed} of {targets} missed" "{targets}中{missed}项未达标";
+    some_missed_and_open(missed, open, targets)
+        "{missed} of {targets} missed, {open} could not be decided" "{targets}中{missed}项未达标，{open}项无法判定";
+    some_open(open, targets) "{open} of {targets} could not be decided" "{targets}中{open}项无法判定";
+    no_targets() "the scenario states no target" "场景未设目标";
+
+    // Causes of a verdict beyond its targets
+    cause_no_traffic() "no request was made, so nothing can be said" "没有产生任何请求，无从判定";
+    cause_not_ordered(fault) "the fault {fault} was never ordered" "故障{fault}未曾下达";
+    cause_not_effective(fault, because)
+        "the fault {fault} did not take effect: {because}" "故障{fault}未生效：{because}";
+    cause_not_steady(steady)
+        "the steady state {steady} did not hold before the first fault, so the drill stopped" "首个故障注入前稳态{steady}未成立，演练已停止";
+    cause_broken_off()
+        "the record breaks off: the run did not come to its own end" "记录中断：本次运行没有正常结束";
+    cause_aborted(abort) "the abort condition {abort} held" "触发中止条件{abort}";
+    cause_interrupted() "stopped by hand (Ctrl-C or TERM)" "被人工中断（Ctrl-C 或 TERM）";
+    cause_residue()
+        "a fault could not be undone; what is left stands below with the command that removes it"
+        "有故障未能撤除；残留内容及清除命令见下";
+    cause_generator(doubts)
+        "the load generator could not send what was planned: {doubts}" "压测端无法按计划发出请求：{doubts}";
+    ended_not_prepared() "the platform or a chore of `prepare` failed before any load" "平台或准备步骤在加压前失败";
+    ended_record_lost() "the record could not be written (disk full?)" "运行记录无法写入（磁盘已满？）";
+    ended_platform_lost() "a process of the platform died by itself" "平台进程自行退出";
+    ended_aborted() "an abort condition held" "触发了中止条件";
+    ended_interrupted() "it was interrupted" "运行被中断";
+    ended_not_steady() "the steady state did not hold" "稳态未成立";
+    ended_finished() "it ran to its planned end" "按计划执行完毕";
+
+    // Reasons of judgements
+    reason_missed(by) "misses by {by}" "偏离目标值{by}";
+    reason_missed_times(times) "misses by {times} times its objective" "偏离目标值 {times} 倍";
+    reason_missed_plain() "misses its objective" "未满足目标值";
+    reason_failed()
+        "so many requests failed that this percentile falls among them" "失败请求过多，该分位落在失败请求之中";
+    reason_no_data() "nothing was counted" "没有任何样本";
+    reason_too_few(have, need) "{have}, needs {need}" "{have}，至少需要{need}个";
+    reason_fault_not_ordered() "the fault was never ordered" "故障未曾下达";
+    reason_fault_not_effective(because) "the fault did not take effect: {because}" "故障未生效：{because}";
+    reason_not_detected() "the platform gave no signal" "平台没有给出任何告警或健康信号";
+    reason_not_reached(count)
+        "would not pass with {count} never reached counted as bad" "若把未到达的{count}计为失败则不达标";
+    reason_not_over()
+        "not over when watching ended: only a lower end is known" "观测结束时仍未恢复：只知下限";
+    reason_data_missing(windows, seconds)
+        "{windows} of the load's workers never arrived (seconds {seconds})" "缺少发压线程的{windows}（第{seconds}秒）";
+    reason_cut_short() "the load did not come to the end of the window" "负载未执行到该窗口结束";
+    reason_generator(doubts) "the load generator is in doubt: {doubts}" "压测端不可信：{doubts}";
+    doubt_lag(figure)
+        "without its own lateness the figure is {figure} and the verdict another" "扣除压测端自身延迟后为{figure}，结论不同";
+    doubt_lag_unknown() "without its own lateness the verdict is another" "扣除压测端自身延迟后结论不同";
+    doubt_late(share, from, to)
+        "{share} of arrivals were released late between {from} and {to}" "{from}至{to}有{share}的请求发出过晚";
+    doubt_cpu(share) "it used {share} of its CPU" "压测端 CPU 占用达{share}";
+    doubt_unsent(share) "{share} of arrivals were not sent by its own fault" "{share}的请求因压测端自身原因未发出";
+
+    // Figures
+    failed_figure() "failed" "失败";
+    more_than(figure) "> {figure}" "> {figure}";
+    detail_outages(downtime, times) "{downtime} down per outage, {times} a month, of 30 days" "每次中断停机{downtime}，每月{times}，按 30 天计";
+    detail_time(downtime, load) "{downtime} down of {load} under load" "加压{load}内停机{downtime}";
+    detail_at_most(share) "none seen; at most {share} (95 %)" "未观测到停机；95% 置信上限{share}";
+    detail_stray(span) "{span} down outside every outage" "另有{span}停机不属于任何故障";
+    detail_unrecovered() "an outage had not recovered" "有故障未恢复";
+    detail_budget(bad, budget) "{bad} bad of {budget} allowed" "失败{bad}次，预算{budget}次";
+    detail_apdex(satisfied, tolerating, frustrated)
+        "{satisfied} satisfied, {tolerating} tolerating, {frustrated} frustrated"
+        "满意{satisfied}、可容忍{tolerating}、不满{frustrated}";
+    detail_shared(faults) "one outage of {faults}" "与{faults}合为一次中断";
+    interval(low, high) "95 % interval {low} – {high}, if requests were independent" "95% 区间{low} – {high}（假定请求相互独立）";
+
+    // Measures
+    measure_max() "max" "最大响应时间";
+    measure_mean() "mean" "平均响应时间";
+    measure_percentile(p) "{p} response" "{p}响应时间";
+    measure_percentile_service(p) "{p} service time" "{p}服务时间";
+    measure_availability() "availability" "可用率";
+    measure_shed() "shed" "限流比例";
+    measure_throughput() "throughput" "吞吐量";
+    measure_unsent() "unsent" "未发出比例";
+    measure_not_reached() "not reached" "未到达数";
+    measure_downtime() "downtime" "停机时间";
+    measure_fault_rate_outages() "fault rate (by outages)" "系统故障率（按次）";
+    measure_fault_rate_time() "fault rate (by time)" "系统故障率（按时长）";
+    measure_apdex(satisfied) "Apdex ({satisfied})" "客户满意度 Apdex（{satisfied}）";
+    measure_budget_left(objective) "error budget left (of {objective})" "剩余错误预算（目标{objective}）";
+    measure_burn_rate(objective) "burn rate (of {objective})" "错误预算消耗速率（目标{objective}）";
+    measure_detection() "time to detect" "故障发现时间";
+    measure_recovery(steady) "RTO (to {steady})" "RTO（恢复到{steady}）";
+    measure_degraded(steady) "degraded time (to {steady})" "降级时长（至{steady}）";
+    measure_cpu() "CPU" "CPU 占用";
+    measure_memory() "memory" "内存占用";
+    cores(n) "{n} cores" "{n}核";
+
+    // Heads of sections and tables
+    engineer_page() "Drill report" "演练报告";
+    head_rate() "Planned against achieved" "计划与实际";
+    head_steps() "Steps" "分步骤统计";
+    head_phases() "Phases" "分阶段统计";
+    head_targets() "Targets" "目标";
+    head_faults() "Faults and recovery" "故障与恢复";
+    head_failures() "First failures" "最早的失败";
+    head_generator() "Load generator" "压测端";
+    head_timeline() "Timeline" "时间线";
+    head_percentiles() "Response time over time" "响应时间变化";
+    head_errors() "Errors by kind" "错误分类";
+    head_system() "System load" "系统负载";
+    head_distribution() "Response time by percentile" "响应时间分位分布";
+    head_recovery() "Recovery" "恢复过程";
+    head_budget() "Error budget" "错误预算";
+    head_samples() "Samples of failures" "失败样本";
+    head_about() "Run, versions and host" "运行、版本与主机";
+    head_journeys() "Journeys" "业务流程";
+    head_notes() "Notes" "说明";
+
+    col_step() "step" "步骤";
+    col_phase() "phase" "阶段";
+    col_journey() "journey" "业务流程";
+    col_requests() "requests" "请求数";
+    col_ok() "ok" "成功";
+    col_bad() "bad" "失败";
+    col_shed() "shed" "限流";
+    col_unsent() "unsent" "未发出";
+    col_not_reached() "not reached" "未到达";
+    col_availability() "availability" "可用率";
+    col_rate() "ok/s" "吞吐量";
+    col_window() "window" "时段";
+    col_target() "target" "目标";
+    col_measure() "measure" "指标";
+    col_measured() "measured" "实测值";
+    col_objective() "objective" "目标值";
+    col_margin() "margin" "余量";
+    col_verdict() "verdict" "判定";
+    col_reason() "reason" "说明";
+    col_visits() "visits" "访问数";
+    col_failed() "failed" "失败";
+    col_when() "when" "时刻";
+    col_what() "what" "事件";
+    col_mean() "mean" "平均";
+    col_max() "max" "最大";
+    col_process() "process" "进程";
+    col_cpu_mean() "CPU, mean" "CPU 平均";
+    col_cpu_max() "CPU, max" "CPU 最大";
+    col_memory_max() "memory, max" "内存最大";
+    col_request() "request" "请求";
+    col_answer() "answer" "响应";
+    no_answer() "no answer came" "没有收到响应";
+
+    // Planned against achieved
+    rate_visits(planned, released, share)
+        "visits: {planned} planned, {released} begun ({share})" "访问：计划{planned}，实际发起{released}（{share}）";
+    rate_requests(requests, ok, bad, shed, unsent)
+        "requests: {requests}: {ok} ok, {bad} bad, {shed} shed, {unsent} unsent"
+        "请求：共{requests}，成功{ok}，失败{bad}，限流{shed}，未发出{unsent}";
+    rate_peak(planned, ok) "peak: {planned} visits planned, {ok} ok requests" "峰值：计划访问{planned}，成功请求{ok}";
+    no_load() "No load was ever begun." "没有发起任何负载。";
+    percentile_note()
+        "Percentiles are of response time from the planned instant; bad requests count as slower than any bound."
+        "分位数按计划发出时刻起算的响应时间统计；失败请求视为慢于任何界限。";
+
+    // Faults
+    fault_kill(what) "kill {what}" "强杀{what}";
+    fault_pause(what) "pause {what}" "冻结{what}";
+    moment_ordered() "ordered" "下达";
+    moment_effective() "effective" "生效";
+    moment_breach() "breach" "稳态破坏";
+    moment_detected() "detected" "发现";
+    moment_heal_ordered() "heal ordered" "下达撤除";
+    moment_healed() "healed" "撤除完成";
+    moment_recovered() "recovered" "恢复";
+    fault_never_ordered() "was never ordered" "未曾下达";
+    fault_not_effective(why) "did not take effect: {why}" "未生效：{why}";
+    fault_not_healed(why) "could not be healed: {why}" "未能撤除：{why}";
+    fault_not_detected() "not measured: no signal of the platform turned" "未测得：平台信号没有变化";
+    fault_after_effective(span, by) "{span} after it took effect, by {by}" "生效后{span}，来自{by}";
+    fault_recovered_not() "not while it was watched" "观测期内未恢复";
+    fault_no_breach(steady) "no breach of {steady}" "{steady}未被破坏";
+    fault_rto(rto, ordered) "{rto} from breach to recovered, {ordered} from the order" "从破坏到恢复{rto}，自下达起{ordered}";
+    fault_down(down, degraded) "{down} down, {degraded} degraded" "停机{down}，降级{degraded}";
+    fault_kept(share) "{share} of the steady throughput kept" "保持稳态吞吐量的{share}";
+    fault_reopened(times) "held and was broken again {times}" "恢复后又被破坏{times}";
+    fault_one_outage(faults) "one outage together with {faults}" "与{faults}合为一次中断";
+    of_steady(steady) "steady state {steady}" "稳态{steady}";
+    steady_held(at) "held from {at}" "自{at}起成立";
+    steady_never_held() "never held" "从未成立";
+    steady_stray(stretches) "missed outside every fault: {stretches}" "故障之外的偏离：{stretches}";
+    steady_tight(what, share, allowed)
+        "the bound on {what} is too tight: {share} count against it without any fault, of {allowed} allowed"
+        "{what}的界限过紧：无故障时已有{share}计为偏离，允许{allowed}";
+
+    // Generator
+    generator_fine() "healthy" "正常";
+    generator_doubtful() "in doubt" "存疑";
+    generator_lag(p50, p99, max) "lag p50 {p50}, p99 {p99}, max {max}" "发出延迟 p50 {p50}，p99 {p99}，最大{max}";
+    generator_late(share, limit) "{share} later than {limit} in its worst 10 s" "最差 10 秒内{share}晚于{limit}";
+    generator_cpu(share) "CPU {share}" "CPU {share}";
+    generator_unsent(count) "{count} unsent by its own fault" "自身原因未发出{count}";
+    generator_files(files, limit) "{files} of {limit} open files" "打开文件{files}，上限{limit}";
+    generator_memory(size) "memory {size}" "内存{size}";
+    generator_connections(count) "{count} open at most" "最多同时打开{count}";
+    generator_clock(at, by) "the wall clock was stepped by {by} at {at}" "系统时钟在{at}被调整{by}";
+    generator_missing(windows) "{windows} of workers never arrived" "缺少发压线程的{windows}";
+
+    // Kinds
+    bad_connect() "no connection" "连接失败";
+    bad_broken() "connection broke" "连接中断";
+    bad_protocol() "not HTTP" "协议错误";
+    bad_timeout() "timeout" "超时";
+    bad_late() "not done in time" "逾期未完成";
+    bad_status() "unexpected status" "状态码不符";
+    bad_expectation() "unexpected body or header" "内容不符";
+    bad_slow() "too slow" "响应过慢";
+    bad_capture() "capture missing" "提取失败";
+    bad_template() "template" "模板错误";
+    bad_excess_shed() "shed beyond the limit" "限流超限";
+    bad_abandoned() "abandoned" "未等到响应";
+    bad_forbidden() "forbidden address" "禁止访问的地址";
+    unsent_pool_full() "platform: pool full" "平台：连接池占满";
+    unsent_pool_small() "generator: pool too small" "压测端：连接池过小";
+    unsent_late() "generator: too late" "压测端：发出过晚";
+    unsent_open_files() "generator: open files" "压测端：打开文件数";
+    unsent_ports() "generator: ports" "压测端：端口耗尽";
+    unsent_memory() "generator: memory" "压测端：内存不足";
+    unsent_stopped() "stopped" "演练停止";
+    failure_line(step, kind, count) "{step}: {kind}, {count}" "{step}：{kind}，{count}";
+    failure_first(at, why) "first planned at {at}: {why}" "最早计划于{at}：{why}";
+
+    // Events
+    event_opened(program) "drill begins ({program})" "演练开始（{program}）";
+    event_bindings(addresses) "addresses: {addresses}" "地址：{addresses}";
+    event_started(process, pid) "{process} started (pid {pid})" "{process}已启动（pid {pid}）";
+    event_ready(process) "{process} is ready" "{process}就绪";
+    event_died(process, status) "{process} died: {status}" "{process}自行退出：{status}";
+    event_stopped(process) "{process} stopped" "{process}已停止";
+    event_chore_done(which, took) "{which} done in {took}" "{which}完成，用时{took}";
+    event_chore_failed(which, why) "{which} failed: {why}" "{which}失败：{why}";
+    chore_prepare(n) "prepare {n}" "准备步骤{n}";
+    chore_cleanup(n) "cleanup {n}" "清理步骤{n}";
+    event_load_began() "load begins" "开始加压";
+    event_load_ended() "load ends" "停止加压";
+    event_drained() "everything in flight is done" "在途请求全部完成";
+    event_drained_abandoned(n) "drained, {n} abandoned" "排空结束，放弃{n}";
+    event_ordered(fault) "{fault}: ordered" "{fault}：下达";
+    event_effective(fault, proof) "{fault}: effective, {proof}" "{fault}：生效，{proof}";
+    event_not_effective(fault, why) "{fault}: did not take effect, {why}" "{fault}：未生效，{why}";
+    event_heal_ordered(fault) "{fault}: heal ordered" "{fault}：下达撤除";
+    event_healed(fault, proof) "{fault}: healed, {proof}" "{fault}：撤除完成，{proof}";
+    event_not_healed(fault, why) "{fault}: could not be healed, {why}" "{fault}：未能撤除，{why}";
+    event_breach(fault, steady) "{fault}: breach of {steady}" "{fault}：稳态{steady}被破坏";
+    event_recovered(fault, steady) "{fault}: recovered to {steady}" "{fault}：恢复到稳态{steady}";
+    event_detected(fault, watch) "{fault}: detected by {watch}" "{fault}：由{watch}发现";
+    event_probe_good(watch) "{watch} turned good" "{watch}转为正常";
+    event_probe_bad(watch, why) "{watch} turned bad: {why}" "{watch}转为异常：{why}";
+    event_steady_held(steady) "steady state {steady} had held" "稳态{steady}已成立";
+    event_steady_missed(steady) "steady state {steady} had not held" "稳态{steady}未成立";
+    event_aborting(abort) "abort condition {abort} holds" "中止条件{abort}成立";
+    event_signalled(signal, count) "{signal}, received {count}" "收到{signal}，{count}";
+    event_clock(by) "the wall clock was stepped by {by}" "系统时钟被调整{by}";
+    event_residue(what) "left: {what}" "残留：{what}";
+    event_ended(reason) "drill ends: {reason}" "演练结束：{reason}";
+    event_phase(phase) "phase {phase} begins" "进入{phase}阶段";
+    unknown_reason() "no reason given" "未说明原因";
+
+    // Charts
+    chart_rate() "Planned and achieved rate" "计划与实际速率";
+    chart_requests() "Requests by outcome" "请求结果";
+    chart_percentiles() "Response time percentiles (ok requests)" "响应时间分位数（成功请求）";
+    chart_errors() "Errors by kind" "错误分类";
+    chart_cpu() "CPU of each process" "各进程 CPU";
+    chart_memory() "Memory of each process" "各进程内存";
+    chart_distribution() "Response time by percentile (ok requests)" "响应时间分位分布（成功请求）";
+    chart_recovery(fault) "Recovery from {fault}" "故障恢复曲线：{fault}";
+    chart_budget(objective) "Error budget left, objective {objective}" "剩余错误预算，目标{objective}";
+    axis_time() "time since the drill's start" "演练开始后的时间";
+    axis_rate() "per second" "次/秒";
+    axis_response() "response time" "响应时间";
+    axis_cores() "cores in use" "占用核数";
+    axis_memory() "resident memory" "常驻内存";
+    axis_percentile() "percentile" "百分位";
+    axis_budget() "budget left" "剩余预算";
+    line_planned() "visits planned" "计划访问";
+    line_released() "visits begun" "实际访问";
+    line_ok() "ok requests" "成功请求";
+    line_bad() "bad" "失败";
+    line_shed() "shed" "限流";
+    line_unsent() "unsent" "未发出";
+    line_off() "failed: the rank falls among bad requests" "失败：该分位落在失败请求中";
+    nothing_to_draw() "There is no data for this chart." "该图无数据。";
+    no_errors() "No request failed." "没有失败请求。";
+    no_faults() "The scenario injects no fault." "场景未注入故障。";
+    no_vitals() "No process was watched." "未监视任何进程。";
+    no_failures() "No failure was kept." "没有失败样本。";
+
+    // Run
+    run_word() "run" "运行编号";
+    seed_word() "seed" "随机种子";
+    profile_word() "profile" "配置档";
+    started_word() "started" "开始时间";
+    under_load_word() "under load" "加压时长";
+    program_word() "program" "程序";
+    host_word() "host" "主机";
+    host_facts(cores, memory, cpu, kernel) "{cores}, {memory}, {cpu}, {kernel}" "{cores}，{memory}，{cpu}，{kernel}";
+    formats_word() "formats" "格式版本";
+    formats(plan, summary) "plan {plan}, summary {summary}" "计划{plan}，摘要{summary}";
+    plan_hash_word() "plan (SHA-256)" "计划（SHA-256）";
+    emergency_plan_word() "emergency plan" "应急预案";
+    owner_word() "owner" "负责人";
+    environment_word() "environment" "环境";
+    differs_word() "differs from production" "与生产环境的差异";
+    purpose_word() "purpose" "演练目的";
+    scope_word() "scope" "演练范围";
+    people_word() "people" "参演人员";
+    report_at(place) "Report: {place}" "报告：{place}";
+    resolution_note(seconds) "Figures of steps are kept in steps of {seconds} s." "分步骤数据按{seconds}秒粒度保存。";
+    closing_note()
+        "Times are offsets from the drill's start on the harness's own clock."
+        "时间均为自演练开始起、以压测端时钟为准的偏移量。";
+    plan_full() "The plan as it was run (plan.json)" "实际执行的计划（plan.json）";
+    residue_line(what, command) "{what}; remove it with: {command}" "{what}；清除命令：{command}";
+
+    // The plan's page
+    plan_heading(name) "Plan: {name}" "执行计划：{name}";
+    plan_takes(span) "takes {span}" "历时{span}";
+    plan_arrivals() "Arrivals (visits started per second)" "到达率（每秒发起的访问）";
+    plan_load_line(visits, peak) "{visits} in all, {peak} at its peak" "共{visits}，峰值{peak}";
+    plan_spacing_even() "evenly spaced" "均匀间隔";
+    plan_spacing_poisson() "Poisson" "泊松间隔";
+    plan_mix() "Mix" "业务配比";
+    plan_follows() "Requests per second that follow" "由此产生的每秒请求数";
+    plan_follows_note()
+        "if every step is reached once for each time the plan repeats it; polls and conditions can change it"
+        "按每步均到达、循环按计划次数估算；轮询与条件分支会改变该值";
+    plan_peak_word() "at the peak" "峰值";
+    plan_total_word() "in all" "合计";
+    plan_processes() "Platform" "被测平台";
+    plan_attached(how) "attached to ({how})" "接入已有进程（{how}）";
+    plan_attach_pid(file) "pid file {file}" "pid 文件{file}";
+    plan_attach_port(port) "port {port}" "端口{port}";
+    plan_timeline() "Timeline" "时间线";
+    plan_drill_end() "the drill ends" "演练结束";
+    plan_fault_after(fault, moment, offset) "{fault}.{moment} + {offset}" "{fault}.{moment} + {offset}";
+    plan_fault_lasts(what, at, lasts) "{what}, at {at}, for {lasts}" "{what}，于{at}开始，持续{lasts}";
+    plan_steady() "Steady states" "稳态";
+    plan_hold(hold) "for {hold}" "保持{hold}";
+    plan_aborts() "Aborts when" "中止条件";
+    plan_over(over) "over {over}" "滑动窗口{over}";
+    plan_allow() "May reach" "允许访问";
+    plan_any_port() "any port" "任意端口";
+    plan_values() "Values and where they come from" "取值及其来源";
+    plan_warnings() "Warnings" "警告";
+    plan_steps_chore(steps) "{steps} of requests" "{steps}请求";
+    plan_within(span) "within {span}" "限时{span}";
+    plan_nothing() "nothing" "无";
+
+    // The live line
+    live_before_load() "before load" "加压前";
+    live_between() "no phase" "无阶段";
+    live_after_load() "after load" "加压后";
+    live_rate(planned, released) "{planned}/s planned, {released}/s begun" "计划{planned}/s，实际{released}/s";
+    live_bad(share) "bad {share}" "失败{share}";
+    live_unsent(n) "unsent {n}" "未发出{n}";
+    live_waiting(n) "waiting {n}" "等待{n}";
+    live_fault(fault) "FAULT {fault}" "故障：{fault}";
+    live_down() "DOWN" "停机";
+    live_unsteady(steady) "{steady} broken" "{steady}偏离";
+}

@@ -1,0 +1,373 @@
+//! What `peakdrill plan` prints: what would happen, and where each value came from.
+
+use std::fmt::Write as _;
+
+use super::story::fault_deed;
+use super::table::{Align, Paint, Table, one_line};
+use super::{Colour, Words};
+use crate::base::units::{At, Rate};
+use crate::plan::{
+    Action, Allow, Attach, ChoreWork, Instant, JourneyId, Moment, Plan, ProcessSource, Scope, Spacing, Turns, WatchKind,
+};
+
+const INDENT: &str = "  ";
+/// Columns of the chart of arrivals.
+const WIDE: usize = 72;
+
+/// A value of the plan and where it came from, as texts: `vars.peak`, `120/s`, `profile smoke, presale.yaml:14`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    pub name: String,
+    pub value: String,
+    pub from: String,
+}
+
+/// What the plan's page is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct PlanPage<'a> {
+    pub plan: &'a Plan,
+    pub origins: &'a [Origin],
+    /// For each load of the plan, the arrivals of each second from the drill's start.
+    pub arrivals: &'a [Vec<u64>],
+    /// What is odd and not wrong.
+    pub warnings: &'a [String],
+}
+
+/// The page as text.
+pub fn plan_page(page: &PlanPage<'_>, words: Words, colour: Colour) -> String {
+    let plan = page.plan;
+    let mut out = String::new();
+    let title = words.plan_heading(one_line(&words.titled(&plan.about.title, &plan.about.name)));
+    let _ = writeln!(out, "{}", Paint::Bold.on(colour, &title));
+    let mut facts = vec![words.plan_takes(words.span(plan.end)), words.pair(words.seed_word(), plan.seed)];
+    facts.extend(plan.profile.as_ref().map(|profile| words.pair(words.profile_word(), one_line(profile))));
+    let _ = writeln!(out, "{INDENT}{}", Paint::Dim.on(colour, &facts.join(" · ")));
+    arrivals(&mut out, page, words, colour);
+    requests(&mut out, page, words, colour);
+    timeline(&mut out, plan, words, colour);
+    platform(&mut out, plan, words, colour);
+    conditions(&mut out, plan, words, colour);
+    if !page.origins.is_empty() {
+        head(&mut out, colour, &words.plan_values());
+        let mut table = Table::bare(&[Align::Left, Align::Left, Align::Left]);
+        for origin in page.origins {
+            let [name, value, from] =
+                [&origin.name, &origin.value, &origin.from].map(|text| (text.clone(), Paint::Plain));
+            table.row(vec![name, value, (from.0, Paint::Dim)]);
+        }
+        out.push_str(&table.render(INDENT, colour));
+    }
+    if !page.warnings.is_empty() {
+        head(&mut out, colour, &words.plan_warnings());
+        for warning in page.warnings {
+            let _ = writeln!(out, "{INDENT}{}", Paint::Open.on(colour, &one_line(warning)));
+        }
+    }
+    out
+}
+
+fn head(out: &mut String, colour: Colour, text: &str) {
+    let _ = writeln!(out, "\n{}", Paint::Bold.on(colour, text));
+}
+
+fn arrivals(out: &mut String, page: &PlanPage<'_>, words: Words, colour: Colour) {
+    let plan = page.plan;
+    head(out, colour, &words.plan_arrivals());
+    for (load, seconds) in plan.loads.iter().zip(page.arrivals) {
+        let visits: u64 = seconds.iter().sum();
+        let peak = seconds.iter().copied().max().unwrap_or(0);
+        let line = words.plan_load_line(words.n_visits(visits), words.rate(Rate::per_second(peak as f64)));
+        let spacing = match load.spacing {
+            Spacing::Even => words.plan_spacing_even(),
+            Spacing::Poisson => words.plan_spacing_poisson(),
+        };
+        let name = one_line(&words.titled(&load.title, &load.name));
+        let _ = writeln!(out, "{INDENT}{}", words.colon(name, [line, spacing].join(" · ")));
+        let weights: f64 = load.mix.iter().map(|(_, weight)| weight).sum();
+        let mix: Vec<String> = load
+            .mix
+            .iter()
+            .filter_map(|(journey, weight)| {
+                let journey = plan.journeys.get(journey.index())?;
+                let share = crate::base::units::Share(weight / weights);
+                Some(words.pair(one_line(&words.title(&journey.title, &journey.name)), words.share(share)))
+            })
+            .collect();
+        let _ = writeln!(out, "{INDENT}{}", words.colon(words.plan_mix(), mix.join(" · ")));
+        let wide = seconds.len().clamp(1, WIDE);
+        let bars = columns(seconds, wide);
+        let highest = bars.iter().copied().fold(0.0, f64::max);
+        let scale = [highest, highest / 2.0].map(|rate| words.number(rate));
+        let margin = scale.iter().map(String::len).max().unwrap_or(1);
+        for (row, label) in [(3, scale[0].as_str()), (2, ""), (1, scale[1].as_str()), (0, "")] {
+            let cells: String = bars.iter().map(|bar| block(bar / highest.max(1e-9) * 4.0 - f64::from(row))).collect();
+            let _ = writeln!(out, "{INDENT}{label:>margin$} │{}", cells.trim_end());
+        }
+        let end = words.second(seconds.len() as u64);
+        let _ = writeln!(out, "{INDENT}{:>margin$} └{}", "0", "─".repeat(wide));
+        let _ = writeln!(out, "{INDENT}{:>margin$}  0:00{end:>width$}", "", width = wide.saturating_sub(4));
+    }
+    if plan.loads.is_empty() {
+        let _ = writeln!(out, "{INDENT}{}", words.plan_nothing());
+    }
+}
+
+/// Arrivals per second in each of `wide` columns.
+fn columns(seconds: &[u64], wide: usize) -> Vec<f64> {
+    (0..wide)
+        .map(|column| {
+            let (from, to) = (column * seconds.len() / wide, ((column + 1) * seconds.len() / wide).max(1));
+            let part = seconds.get(from..to).unwrap_or_default();
+            part.iter().sum::<u64>() as f64 / part.len().max(1) as f64
+        })
+        .collect()
+}
+
+/// One row's part of a bar; `height` in rows.
+fn block(height: f64) -> char {
+    const BLOCKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    BLOCKS[(height * 8.0).round().clamp(0.0, 8.0) as usize]
+}
+
+/// What the visits come to in requests: each step as often as the plan says by itself.
+fn requests(out: &mut String, page: &PlanPage<'_>, words: Words, colour: Colour) {
+    let plan = page.plan;
+    let mut per_step = vec![(0.0, 0.0); plan.steps.len()];
+    for (load, seconds) in plan.loads.iter().zip(page.arrivals) {
+        let visits = seconds.iter().sum::<u64>() as f64;
+        let peak = seconds.iter().copied().max().unwrap_or(0) as f64;
+        let weights: f64 = load.mix.iter().map(|(_, weight)| weight).sum();
+        for (journey, weight) in &load.mix {
+            for (step, times) in turns(plan, *journey) {
+                if let Some((at_peak, in_all)) = per_step.get_mut(step) {
+                    *at_peak += peak * weight / weights * times;
+                    *in_all += visits * weight / weights * times;
+                }
+            }
+        }
+    }
+    if per_step.iter().all(|(_, in_all)| *in_all == 0.0) {
+        return;
+    }
+    head(out, colour, &words.plan_follows());
+    let mut table = Table::new(&[
+        (words.col_step(), Align::Left),
+        (words.plan_peak_word(), Align::Right),
+        (words.plan_total_word(), Align::Right),
+    ]);
+    let row = |name: String, at_peak: f64, in_all: f64| {
+        vec![name, words.rate(Rate::per_second(at_peak)), words.count(in_all.round() as u64)]
+    };
+    for (step, &(at_peak, in_all)) in plan.steps.iter().zip(&per_step) {
+        table.plain(row(words.title(&step.title, &step.name), at_peak, in_all));
+    }
+    let sum = per_step.iter().fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    table.plain(row(words.all_requests(), sum.0, sum.1));
+    out.push_str(&table.render(INDENT, colour));
+    let _ = writeln!(out, "{INDENT}{}", Paint::Dim.on(colour, &words.plan_follows_note()));
+}
+
+/// How often one visit of a journey comes to each step; what a condition decides counts once.
+fn turns(plan: &Plan, journey: JourneyId) -> Vec<(usize, f64)> {
+    fn walk(actions: &[Action], times: f64, found: &mut Vec<(usize, f64)>) {
+        for action in actions {
+            match action {
+                Action::Request(request) => found.push((request.step.index(), times)),
+                Action::Poll(poll) => found.push((poll.request.step.index(), times)),
+                Action::Repeat(repeat) => {
+                    let turns = match repeat.turns {
+                        Turns::Times(turns) => f64::from(turns),
+                        Turns::While(_) => 1.0,
+                    };
+                    walk(&repeat.actions, times * turns, found);
+                }
+                Action::If { then, .. } => walk(then, times, found),
+                Action::Let(_) | Action::Think(_) => {}
+            }
+        }
+    }
+    let mut found = Vec::new();
+    if let Some(journey) = plan.journeys.get(journey.index()) {
+        walk(&journey.actions, 1.0, &mut found);
+    }
+    found
+}
+
+fn timeline(out: &mut String, plan: &Plan, words: Words, colour: Colour) {
+    head(out, colour, &words.plan_timeline());
+    let end = plan.end.as_seconds_f64().max(1e-9);
+    let mut lines: Vec<(At, String, String)> = Vec::new();
+    let bar = |from: f64, to: f64, mark: char| -> String {
+        let place = |at: f64| ((at / end * 40.0).round() as usize).min(40);
+        let (from, to) = (place(from), place(to).max(place(from) + 1).min(41));
+        (0..41).map(|at| if (from..to).contains(&at) { mark } else { '·' }).collect()
+    };
+    for phase in &plan.phases {
+        let text = words.pair(
+            format_args!("{}–{}", words.instant(phase.from), words.instant(phase.to)),
+            words.titled(&phase.title, &phase.name),
+        );
+        lines.push((phase.from, bar(phase.from.as_seconds_f64(), phase.to.as_seconds_f64(), '─'), text));
+    }
+    let mut later = Vec::new();
+    for fault in &plan.faults {
+        let what = words.with_name(words.title(&fault.title, &fault.name), fault_deed(words, plan, &fault.kind));
+        match fault.at {
+            Instant::At(at) => {
+                let text = words.plan_fault_lasts(what, words.instant(at), words.span(fault.lasts));
+                let to = at + fault.lasts;
+                lines.push((at, bar(at.as_seconds_f64(), to.as_seconds_f64(), '█'), text));
+            }
+            Instant::After { fault: other, moment, offset } => {
+                let other = plan.faults.get(other.index()).map_or("", |other| other.name.as_str());
+                let at = words.plan_fault_after(other, moment_word(words, moment), words.span(offset));
+                later.push(words.plan_fault_lasts(what, at, words.span(fault.lasts)));
+            }
+        }
+    }
+    lines.sort_by_key(|(at, _, _)| *at);
+    let mut table = Table::bare(&[Align::Left, Align::Left]);
+    for (_, bar, text) in lines {
+        table.plain(vec![bar, text]);
+    }
+    for text in later {
+        table.plain(vec!["·".repeat(41), text]);
+    }
+    let done = words.pair(words.instant(At(plan.end.as_nanos())), words.plan_drill_end());
+    table.plain(vec![bar(end, end, '┤'), done]);
+    out.push_str(&table.render(INDENT, colour));
+}
+
+fn moment_word(words: Words, moment: Moment) -> String {
+    match moment {
+        Moment::Ordered => words.moment_ordered(),
+        Moment::Effective => words.moment_effective(),
+        Moment::Detected => words.moment_detected(),
+        Moment::Healed => words.moment_healed(),
+        Moment::Recovered => words.moment_recovered(),
+    }
+}
+
+fn platform(out: &mut String, plan: &Plan, words: Words, colour: Colour) {
+    head(out, colour, &words.plan_processes());
+    let mut table = Table::bare(&[Align::Left, Align::Left]);
+    for process in &plan.platform.processes {
+        let how = match &process.source {
+            ProcessSource::Run { argv, .. } => argv.iter().map(|word| word.0.as_str()).collect::<Vec<_>>().join(" "),
+            ProcessSource::Attach(Attach::PidFile(file)) => words.plan_attached(words.plan_attach_pid(file)),
+            ProcessSource::Attach(Attach::Port(port)) => words.plan_attached(words.plan_attach_port(port)),
+        };
+        table.plain(vec![words.titled(&process.title, &process.name), how]);
+    }
+    for endpoint in &plan.platform.endpoints {
+        table.plain(vec![words.titled(&endpoint.title, &endpoint.name), endpoint.url.0.clone()]);
+    }
+    for watch in &plan.platform.watches {
+        let what = match &watch.kind {
+            WatchKind::Process(processes) => {
+                let names: Vec<String> = processes.iter().map(|id| words.scope(plan, Scope::Process(*id))).collect();
+                words.list(&names)
+            }
+            WatchKind::Probe { endpoint, get, every } => {
+                format!("{} GET {get} / {}", words.scope(plan, Scope::Endpoint(*endpoint)), words.span(*every))
+            }
+        };
+        table.plain(vec![words.titled(&watch.title, &watch.name), what]);
+    }
+    for (cleanup, chores) in [(false, &plan.prepare), (true, &plan.cleanup)] {
+        for (nth, chore) in chores.iter().enumerate() {
+            let name = if cleanup { words.chore_cleanup(nth + 1) } else { words.chore_prepare(nth + 1) };
+            let what = match &chore.work {
+                ChoreWork::Run { argv, .. } => argv.iter().map(|word| word.0.as_str()).collect::<Vec<_>>().join(" "),
+                ChoreWork::Steps(actions) => words.plan_steps_chore(words.n_steps(actions.len() as u64)),
+            };
+            table.plain(vec![name, format!("{what} · {}", words.plan_within(words.span(chore.within)))]);
+        }
+    }
+    let allow: Vec<String> = plan
+        .platform
+        .allow
+        .iter()
+        .map(|allow| match allow {
+            Allow::Network { address, prefix } => format!("{address}/{prefix}"),
+            Allow::Name { host, port: Some(port) } => format!("{host}:{port}"),
+            Allow::Name { host, port: None } => words.with_name(host, words.plan_any_port()),
+        })
+        .collect();
+    table.plain(vec![words.plan_allow(), allow.join(", ")]);
+    out.push_str(&table.render(INDENT, colour));
+}
+
+fn conditions(out: &mut String, plan: &Plan, words: Words, colour: Colour) {
+    let said = |condition: &crate::plan::Condition| {
+        let over = condition.over.map(|over| words.plan_over(words.span(over)));
+        (words.subject(plan, condition), words.objective(&condition.measure, condition.bound), over.unwrap_or_default())
+    };
+    if !plan.steady_states.is_empty() {
+        head(out, colour, &words.plan_steady());
+        for steady in &plan.steady_states {
+            let name = words.titled(&steady.title, &steady.name);
+            let _ = writeln!(out, "{INDENT}{}", one_line(&words.colon(name, words.plan_hold(words.span(steady.hold)))));
+            let mut table = Table::bare(&[Align::Left, Align::Left, Align::Left]);
+            for must in &steady.must {
+                let (measure, bound, over) = said(must);
+                table.plain(vec![measure, bound, over]);
+            }
+            out.push_str(&table.render("    ", colour));
+        }
+    }
+    for (heading, named) in [
+        (words.plan_aborts(), plan.aborts.iter().map(|it| (&it.title, &it.name, &it.condition)).collect::<Vec<_>>()),
+        (words.head_targets(), plan.targets.iter().map(|it| (&it.title, &it.name, &it.condition)).collect()),
+    ] {
+        if named.is_empty() {
+            continue;
+        }
+        head(out, colour, &heading);
+        let mut table = Table::bare(&[Align::Left, Align::Left, Align::Left, Align::Left]);
+        for (title, name, condition) in named {
+            let (measure, bound, over) = said(condition);
+            table.plain(vec![words.titled(title, name), measure, bound, over]);
+        }
+        out.push_str(&table.render(INDENT, colour));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    fn page(lang: crate::base::units::Lang) -> String {
+        let plan = sample::plan();
+        let arrivals: Vec<u64> = (0..38).map(|second| if second < 5 { 24 * second + 12 } else { 120 }).collect();
+        let origins = [
+            Origin {
+                name: "vars.peak".into(),
+                value: "120/s".into(),
+                from: "profile smoke, presale-peak.yaml:9:18".into(),
+            },
+            Origin { name: "seed".into(), value: "618".into(), from: "presale-peak.yaml:6:7".into() },
+        ];
+        let warnings = ["the feed `sku` has fewer rows than visits; rows come again".to_owned()];
+        let page = PlanPage { plan: &plan, origins: &origins, arrivals: &[arrivals], warnings: &warnings };
+        plan_page(&page, Words::new(lang), Colour::Off)
+    }
+
+    #[test]
+    fn a_plan_in_english() {
+        insta::assert_snapshot!(page(crate::base::units::Lang::En));
+    }
+
+    #[test]
+    fn a_plan_in_chinese() {
+        insta::assert_snapshot!(page(crate::base::units::Lang::Zh));
+    }
+
+    #[test]
+    fn a_plan_without_a_load_still_prints() {
+        let plan = Plan { loads: Vec::new(), ..sample::plan() };
+        let page = PlanPage { plan: &plan, origins: &[], arrivals: &[], warnings: &[] };
+        assert!(plan_page(&page, Words::new(Default::default()), Colour::Off).contains("nothing"));
+    }
+}

@@ -1,0 +1,487 @@
+//! `summary.json`: what a run came to, for programs. Versioned; numbers are in base units (seconds, parts of one, per
+//! second, bytes), names are the scenario's own, and nothing in it depends on a language.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Model, ReportError, Words};
+use crate::analysis::{self, Percentile, Row, Stretch};
+use crate::base::units::{At, Lang, Span};
+use crate::plan::{Bound, Plan, Quantity, Scope, Timing};
+use crate::verdict::{Judgement, Verdict};
+
+/// Raised when a reader of an older version would misread a newer one.
+pub const SUMMARY_VERSION: u32 = 1;
+
+/// What a run of peakdrill came to. Times are seconds from the drill's start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Summary {
+    pub version: u32,
+    pub verdict: Word,
+    /// What the program exited with: 0 passed, 1 failed, 3 inconclusive, 4 aborted, 5 residue left.
+    pub exit_code: u8,
+    /// Why the run ended so, where the targets alone do not say it; English.
+    pub causes: Vec<String>,
+    pub name: String,
+    pub run: Option<String>,
+    pub program: Option<String>,
+    /// Wall-clock time of the drill's start, UTC.
+    pub started: Option<String>,
+    pub profile: Option<String>,
+    pub seed: u64,
+    /// SHA-256 of the plan as compact JSON.
+    pub plan_sha256: String,
+    pub load: Option<Window>,
+    /// Visits.
+    pub visits: Planned,
+    /// All requests of the whole load; absent when no load began.
+    pub requests: Option<Figures>,
+    pub steps: Vec<Figures>,
+    pub phases: Vec<PhaseFigures>,
+    pub targets: Vec<TargetSummary>,
+    pub faults: Vec<FaultSummary>,
+    pub generator: GeneratorSummary,
+    /// What could not be undone, and the command that removes it.
+    pub residue: Vec<ResidueSummary>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Word {
+    Pass,
+    Fail,
+    Inconclusive,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    pub from: f64,
+    pub to: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Planned {
+    pub planned: u64,
+    pub begun: u64,
+    /// Begun later than the limit after their planned instant.
+    pub late: u64,
+}
+
+/// A figure: `exactly` value; `more-than` value (it had not ended when watching did); or `failed` (the rank falls among
+/// failed requests), without a value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FigureSummary {
+    pub known: Known,
+    pub value: Option<f64>,
+    pub unit: Option<UnitName>,
+    /// For people; English.
+    pub text: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Known {
+    Exactly,
+    MoreThan,
+    Failed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnitName {
+    Seconds,
+    /// Parts of one.
+    Share,
+    PerSecond,
+    Bytes,
+    Count,
+    Number,
+}
+
+/// The requests of one scope.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Figures {
+    /// The step's name; absent for all requests.
+    pub step: Option<String>,
+    pub requests: u64,
+    pub ok: u64,
+    pub bad: u64,
+    pub bad_by_kind: Vec<KindCount>,
+    pub shed: u64,
+    pub unsent: u64,
+    pub unsent_by_kind: Vec<KindCount>,
+    pub not_reached: u64,
+    pub availability: Option<f64>,
+    /// Ok requests per second.
+    pub throughput: Option<f64>,
+    pub percentiles: Vec<PercentileSummary>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KindCount {
+    pub kind: String,
+    pub count: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PercentileSummary {
+    /// 0.99 for p99.
+    pub q: f64,
+    /// Of response; absent with too few samples.
+    pub figure: Option<FigureSummary>,
+    pub samples: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PhaseFigures {
+    pub phase: String,
+    /// Absent: the load never came to it.
+    pub window: Option<Window>,
+    pub requests: Option<Figures>,
+    pub steps: Vec<Figures>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TargetSummary {
+    pub name: String,
+    pub verdict: Word,
+    /// As scenarios write it: `p99`, `recovery-time`.
+    pub measure: String,
+    /// `step place order`; absent for all requests.
+    pub scope: Option<String>,
+    pub phase: Option<String>,
+    pub timing: String,
+    pub severity: Option<String>,
+    /// Absent: no data.
+    pub figure: Option<FigureSummary>,
+    pub at_most: Option<f64>,
+    pub at_least: Option<f64>,
+    pub unit: UnitName,
+    /// As a part of the bound, on the good side; negative when it misses.
+    pub margin: Option<f64>,
+    pub samples: u64,
+    pub window: Option<Window>,
+    /// A word for why; `met` and `missed` need no more.
+    pub reason: String,
+    /// The same as a sentence; English.
+    pub explanation: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FaultSummary {
+    pub name: String,
+    pub kind: String,
+    pub processes: Vec<String>,
+    pub ordered: Option<f64>,
+    pub effective: Option<f64>,
+    pub detected: Option<f64>,
+    pub healed: Option<f64>,
+    pub time_to_detect: Option<f64>,
+    pub recoveries: Vec<RecoverySummary>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecoverySummary {
+    pub steady_state: String,
+    pub breach: Option<f64>,
+    pub recovered: Option<f64>,
+    /// RTO: recovered − breach.
+    pub time: Option<FigureSummary>,
+    pub since_ordered: Option<FigureSummary>,
+    pub down: f64,
+    pub degraded: f64,
+    /// Share of the steady throughput that was kept.
+    pub kept: Option<f64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GeneratorSummary {
+    pub healthy: bool,
+    pub lag_p99: Option<f64>,
+    pub lag_max: Option<f64>,
+    pub cpu: Option<f64>,
+    pub unsent: u64,
+    pub missing_windows: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResidueSummary {
+    pub what: String,
+    pub command: String,
+}
+
+const WORDS: Words = Words::new(Lang::En);
+
+/// The summary as data.
+pub fn summary(model: &Model<'_>) -> Summary {
+    let Model { plan, analysis, outcome } = *model;
+    let opened = analysis.opened.as_ref();
+    let generator = &analysis.generator;
+    Summary {
+        version: SUMMARY_VERSION,
+        verdict: word(outcome.verdict),
+        exit_code: outcome.exit.code(),
+        causes: outcome.causes.iter().map(|cause| WORDS.cause(plan, cause)).collect(),
+        name: plan.about.name.clone(),
+        run: opened.map(|opened| opened.run.clone()),
+        program: opened.map(|opened| opened.program.clone()),
+        started: opened.map(|opened| WORDS.wall(opened.wall)),
+        profile: plan.profile.clone(),
+        seed: plan.seed,
+        plan_sha256: plan_sha256(plan),
+        load: analysis.load.map(window),
+        visits: Planned { planned: generator.planned, begun: generator.released, late: generator.late },
+        requests: model.total().map(|row| figures(plan, row)),
+        steps: steps(plan, model.whole()),
+        phases: analysis
+            .tables
+            .iter()
+            .filter_map(|table| {
+                let phase = plan.phases.get(table.phase?.index())?;
+                let all = table.rows.iter().find(|row| row.scope == Scope::All);
+                Some(PhaseFigures {
+                    phase: phase.name.clone(),
+                    window: table.window.map(window),
+                    requests: all.map(|row| figures(plan, row)),
+                    steps: steps(plan, Some(table)),
+                })
+            })
+            .collect(),
+        targets: outcome.targets.iter().filter_map(|judgement| target(plan, judgement)).collect(),
+        faults: faults(model),
+        generator: GeneratorSummary {
+            healthy: model.generator_doubts().is_empty(),
+            lag_p99: generator.lag_p99.map(Span::as_seconds_f64),
+            lag_max: generator.lag_max.map(Span::as_seconds_f64),
+            cpu: generator.cpu.map(|share| share.as_f64()),
+            unsent: generator.unsent.iter().filter(|(kind, _)| !kind.is_platform()).map(|(_, count)| count).sum(),
+            missing_windows: analysis.missing.len() as u64,
+        },
+        residue: analysis
+            .residue
+            .iter()
+            .map(|residue| ResidueSummary { what: residue.what.clone(), command: residue.command.clone() })
+            .collect(),
+    }
+}
+
+/// `summary.json`, indented, with a newline at its end.
+pub fn summary_json(model: &Model<'_>) -> Result<Vec<u8>, ReportError> {
+    let mut bytes = serde_json::to_vec_pretty(&summary(model))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// The JSON Schema of `summary.json`.
+pub fn summary_schema() -> serde_json::Value {
+    schemars::schema_for!(Summary).to_value()
+}
+
+pub(super) fn plan_sha256(plan: &Plan) -> String {
+    // A plan was read from JSON or is about to be written as it: this cannot fail, and an empty plan has its hash, too.
+    let bytes = serde_json::to_vec(plan).unwrap_or_default();
+    Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn word(verdict: Verdict) -> Word {
+    match verdict {
+        Verdict::Pass => Word::Pass,
+        Verdict::Fail => Word::Fail,
+        Verdict::Inconclusive => Word::Inconclusive,
+    }
+}
+
+fn window(stretch: Stretch) -> Window {
+    Window { from: stretch.from.as_seconds_f64(), to: stretch.to.as_seconds_f64() }
+}
+
+fn unit(quantity: Quantity) -> UnitName {
+    match quantity {
+        Quantity::Span(_) => UnitName::Seconds,
+        Quantity::Share(_) => UnitName::Share,
+        Quantity::Rate(_) => UnitName::PerSecond,
+        Quantity::Size(_) => UnitName::Bytes,
+        Quantity::Count(_) => UnitName::Count,
+        Quantity::Number(_) => UnitName::Number,
+    }
+}
+
+fn figure(figure: analysis::Figure) -> FigureSummary {
+    let (known, quantity) = match figure {
+        analysis::Figure::Exactly(quantity) => (Known::Exactly, Some(quantity)),
+        analysis::Figure::MoreThan(quantity) => (Known::MoreThan, Some(quantity)),
+        analysis::Figure::Failed => (Known::Failed, None),
+    };
+    FigureSummary {
+        known,
+        value: quantity.map(Quantity::as_f64),
+        unit: quantity.map(unit),
+        text: WORDS.figure(figure, None),
+    }
+}
+
+/// The word that a kind is stored under.
+fn kind_word<K: Serialize>(kind: &K) -> String {
+    match serde_json::to_value(kind) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+fn kinds<K: Serialize>(counts: &[(K, u64)]) -> Vec<KindCount> {
+    counts.iter().map(|(kind, count)| KindCount { kind: kind_word(kind), count: *count }).collect()
+}
+
+fn figures(plan: &Plan, row: &Row) -> Figures {
+    Figures {
+        step: match row.scope {
+            Scope::Step(step) => plan.steps.get(step.index()).map(|step| step.name.clone()),
+            _ => None,
+        },
+        requests: row.requests,
+        ok: row.ok,
+        bad: row.bad(),
+        bad_by_kind: kinds(&row.bad),
+        shed: row.shed,
+        unsent: row.unsent(),
+        unsent_by_kind: kinds(&row.unsent),
+        not_reached: row.not_reached,
+        availability: row.availability.map(|share| share.as_f64()),
+        throughput: row.throughput.map(|rate| rate.as_per_second()),
+        percentiles: row.percentiles.iter().map(percentile).collect(),
+    }
+}
+
+fn percentile(percentile: &Percentile) -> PercentileSummary {
+    PercentileSummary { q: percentile.q, figure: percentile.figure.map(figure), samples: percentile.samples }
+}
+
+fn steps(plan: &Plan, table: Option<&analysis::Table>) -> Vec<Figures> {
+    let rows = table.into_iter().flat_map(|table| &table.rows);
+    rows.filter(|row| matches!(row.scope, Scope::Step(_))).map(|row| figures(plan, row)).collect()
+}
+
+fn scope_word(plan: &Plan, scope: Scope) -> Option<String> {
+    let (kind, name) = match scope {
+        Scope::All => return None,
+        Scope::Step(id) => ("step", &plan.steps.get(id.index())?.name),
+        Scope::Journey(id) => ("journey", &plan.journeys.get(id.index())?.name),
+        Scope::Load(id) => ("load", &plan.loads.get(id.index())?.name),
+        Scope::Process(id) => ("process", &plan.platform.processes.get(id.index())?.name),
+        Scope::Endpoint(id) => ("endpoint", &plan.platform.endpoints.get(id.index())?.name),
+        Scope::Fault(id) => ("fault", &plan.faults.get(id.index())?.name),
+    };
+    Some(format!("{kind} {name}"))
+}
+
+fn target(plan: &Plan, judgement: &Judgement) -> Option<TargetSummary> {
+    let target = plan.targets.get(judgement.target.index())?;
+    let condition = &target.condition;
+    let (at_least, at_most) = match judgement.bound {
+        Bound::AtMost(most) | Bound::Below(most) => (None, Some(most)),
+        Bound::AtLeast(least) | Bound::Above(least) => (Some(least), None),
+        Bound::Between(least, most) => (Some(least), Some(most)),
+    };
+    let reason = serde_json::to_value(&judgement.reason).ok()?;
+    let explanation = [WORDS.reason(judgement), WORDS.detail(plan, judgement)];
+    Some(TargetSummary {
+        name: target.name.clone(),
+        verdict: word(judgement.verdict),
+        measure: condition.measure.to_string(),
+        scope: scope_word(plan, condition.scope),
+        phase: condition.phase.and_then(|phase| Some(plan.phases.get(phase.index())?.name.clone())),
+        timing: match condition.timing {
+            Timing::Response => "response",
+            Timing::Service => "service",
+        }
+        .to_owned(),
+        severity: target.severity.clone(),
+        figure: judgement.figure.map(figure),
+        at_most: at_most.map(Quantity::as_f64),
+        at_least: at_least.map(Quantity::as_f64),
+        unit: unit(at_most.or(at_least)?),
+        margin: judgement.margin.filter(|margin| margin.is_finite()),
+        samples: judgement.samples,
+        window: judgement.window.map(window),
+        reason: reason.get("why").and_then(|why| why.as_str()).unwrap_or_default().to_owned(),
+        explanation: explanation.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; "),
+    })
+}
+
+fn faults(model: &Model<'_>) -> Vec<FaultSummary> {
+    let plan = model.plan;
+    let seconds = |at: Option<At>| at.map(At::as_seconds_f64);
+    let of = |figures: &analysis::FaultFigures| {
+        let fault = plan.faults.get(figures.fault.index())?;
+        let name = |id: &crate::plan::ProcessId| Some(plan.platform.processes.get(id.index())?.name.clone());
+        Some(FaultSummary {
+            name: fault.name.clone(),
+            kind: fault.kind.verb().to_owned(),
+            processes: fault.kind.processes().iter().filter_map(name).collect(),
+            ordered: seconds(figures.ordered),
+            effective: seconds(figures.effective),
+            detected: seconds(figures.detected),
+            healed: seconds(figures.healed),
+            time_to_detect: figures.detection.map(Span::as_seconds_f64),
+            recoveries: figures
+                .recoveries
+                .iter()
+                .filter_map(|recovery| {
+                    Some(RecoverySummary {
+                        steady_state: plan.steady_states.get(recovery.to.index())?.name.clone(),
+                        breach: seconds(recovery.breach),
+                        recovered: seconds(recovery.recovered),
+                        time: recovery.time.map(figure),
+                        since_ordered: recovery.since_ordered.map(figure),
+                        down: recovery.down.as_seconds_f64(),
+                        degraded: recovery.degraded.as_seconds_f64(),
+                        kept: recovery.kept.map(|share| share.as_f64()),
+                    })
+                })
+                .collect(),
+        })
+    };
+    model.analysis.faults.iter().filter_map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::Sample;
+    use super::*;
+
+    #[test]
+    fn every_summary_is_valid_by_its_schema() {
+        let schema = jsonschema::validator_for(&summary_schema()).unwrap();
+        for sample in [Sample::mixed(), Sample::saturated(), Sample::empty()] {
+            let json: serde_json::Value = serde_json::from_slice(&summary_json(&sample.model()).unwrap()).unwrap();
+            let errors: Vec<String> = schema.iter_errors(&json).map(|error| error.to_string()).collect();
+            assert_eq!(errors, Vec::<String>::new());
+            assert_eq!(serde_json::from_value::<Summary>(json.clone()).unwrap(), summary(&sample.model()));
+            let mut wrong = json;
+            wrong["verdict"] = "maybe".into();
+            assert!(!schema.is_valid(&wrong));
+        }
+    }
+
+    #[test]
+    fn a_summary_says_what_ci_asks() {
+        let json: serde_json::Value = serde_json::to_value(summary(&Sample::mixed().model())).unwrap();
+        assert_eq!(json["verdict"], "fail");
+        assert_eq!(json["exit_code"], 1);
+        insta::assert_json_snapshot!(json["targets"][2]);
+    }
+}
