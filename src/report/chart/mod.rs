@@ -98,6 +98,13 @@ pub(super) struct Level {
     pub(super) value: f64,
 }
 
+/// A name in the legend; `look` is its line's colour and whether it is an area, none for what is off the scale.
+struct Sign {
+    name: String,
+    look: Option<(Rgb, bool)>,
+    left: i32,
+}
+
 /// A chart as drawn.
 #[derive(Debug, Clone)]
 pub(super) struct Drawn {
@@ -281,35 +288,30 @@ impl Chart {
     }
 
     /// The lines' names, in rows that fit the width; none means the sign of what is off the scale.
-    fn legend_rows(&self) -> Vec<Vec<(String, Option<(Rgb, bool)>, i32)>> {
+    fn legend_rows(&self) -> Vec<Vec<Sign>> {
         let off = self.lines.iter().any(|line| line.off.contains(&true));
-        let mut rows: Vec<Vec<(String, Option<(Rgb, bool)>, i32)>> = Vec::new();
+        let mut rows: Vec<Vec<Sign>> = Vec::new();
         let mut left = WIDTH;
         let names = self.lines.iter().map(|line| (line.name.clone(), Some((line.colour, line.filled || self.stacked))));
-        for (name, sign) in names.chain(off.then(|| (self.off_label.clone(), None))) {
+        for (name, look) in names.chain(off.then(|| (self.off_label.clone(), None))) {
             let width = 22 + width_of(&name, 12.0) as i32 + 18;
             if left + width > WIDTH - RIGHT {
                 rows.push(Vec::new());
                 left = LEFT;
             }
             if let Some(row) = rows.last_mut() {
-                row.push((name, sign, left));
+                row.push(Sign { name, look, left });
             }
             left += width;
         }
         rows
     }
 
-    fn draw_legend(
-        &self,
-        canvas: &Canvas<'_>,
-        rows: &[Vec<(String, Option<(Rgb, bool)>, i32)>],
-        top: i32,
-    ) -> Result<(), ReportError> {
+    fn draw_legend(&self, canvas: &Canvas<'_>, rows: &[Vec<Sign>], top: i32) -> Result<(), ReportError> {
         for (nth, row) in rows.iter().enumerate() {
             let y = top + LANE * nth as i32;
-            for (name, sign, left) in row {
-                match sign {
+            for Sign { name, look, left } in row {
+                match look {
                     Some((colour, true)) => canvas.rect((*left, y + 3), (left + 16, y + 12), Ink::solid(*colour))?,
                     Some((colour, false)) => {
                         canvas.line(&[(*left, y + 8), (left + 16, y + 8)], Ink::solid(*colour), 3)?
