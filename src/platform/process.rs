@@ -373,12 +373,17 @@ impl Process {
         self.forget().await
     }
 
-    /// Everything of it is gone: removes its cgroup and strikes its undo out.
+    /// Has its undo done, which finds nobody any more (or whoever was started and never became known), removes its
+    /// cgroup, and is struck out.
     async fn forget(&self) -> Result<(), PlatformError> {
-        let tree = self.state().current.take().map(|current| current.tree);
-        self.blocking(move || tree.and_then(|tree| tree.cgroup).map_or(Ok(()), |cgroup| cgroup.remove())).await?;
+        self.state().current = None;
         if let Some(undo) = self.state().undo.take() {
-            self.setting.journal.done(undo);
+            let journal = self.setting.journal.clone();
+            let done = tokio::task::spawn_blocking(move || journal.undo(undo)).await;
+            done.map_err(|error| PlatformError::Signal {
+                process: self.name().to_owned(),
+                why: std::io::Error::other(error),
+            })??;
         }
         Ok(())
     }

@@ -162,8 +162,8 @@ pub enum EndReason {
     NotPrepared,
     /// The record could not be written (a full disk).
     RecordLost,
-    /// A process of the platform died by itself and nothing brings it back.
-    PlatformLost,
+    /// A part of the harness itself ended by a defect.
+    HarnessFailed,
 }
 
 /// One of the first failures of a step and kind: what was sent and what came back, secrets masked.
