@@ -7,6 +7,7 @@
 
 pub mod arrivals;
 mod condition;
+mod demand;
 mod fault;
 mod id;
 mod journey;

@@ -71,6 +71,11 @@ impl Connection {
         self.requests
     }
 
+    /// When the first byte of the last request was handed to the socket; none: not a byte of it.
+    pub fn sent(&self) -> Option<At> {
+        self.stamps.sent()
+    }
+
     /// Whether another request may go out on it. Notices when the other end has closed it, without waiting.
     pub fn is_open(&mut self) -> bool {
         if self.open {

@@ -97,7 +97,7 @@ messages! {
         "the load generator could not send what was planned: {doubts}" "压测端无法按计划发出请求：{doubts}";
     ended_not_prepared() "the platform or a chore of `prepare` failed before any load" "平台或准备步骤在加压前失败";
     ended_record_lost() "the record could not be written (disk full?)" "运行记录无法写入（磁盘已满？）";
-    ended_platform_lost() "a process of the platform died by itself" "平台进程自行退出";
+    ended_harness_failed() "a part of the harness itself failed" "压测工具自身的一部分发生故障";
     ended_aborted() "an abort condition held" "触发了中止条件";
     ended_interrupted() "it was interrupted" "运行被中断";
     ended_not_steady() "the steady state did not hold" "稳态未成立";

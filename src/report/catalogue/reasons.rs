@@ -54,7 +54,7 @@ impl Words {
             EndReason::NotSteady => self.ended_not_steady(),
             EndReason::NotPrepared => self.ended_not_prepared(),
             EndReason::RecordLost => self.ended_record_lost(),
-            EndReason::PlatformLost => self.ended_platform_lost(),
+            EndReason::HarnessFailed => self.ended_harness_failed(),
         }
     }
 
