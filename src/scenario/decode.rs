@@ -37,7 +37,11 @@ impl Context<'_> {
 
     /// Says that something else than `wanted` stands at `node`.
     pub(crate) fn wrong(&mut self, node: &Node, wanted: &str) {
-        let message = format!("{wanted} is expected here, not {}", node.describe());
+        let message = if node.is_null() {
+            format!("{} is missing here", wanted.trim_end_matches(','))
+        } else {
+            format!("{wanted} is expected here, not {}", node.describe())
+        };
         self.say(Diagnostic::error("wrong-type", node.mark, message));
     }
 

@@ -174,6 +174,13 @@ super::decode::block! {
         en: optional("en") String,
         zh: optional("zh") String,
     }
+    check(check_languages);
+}
+
+fn check_languages(both: &Languages, at: Mark, cx: &mut Context<'_>) {
+    if both.en.is_absent() && both.zh.is_absent() && both.complete {
+        cx.say(Diagnostic::error("empty-map", at, "this text is in neither language: write `en`, `zh` or both"));
+    }
 }
 
 /// A text that may hold any template, or a plain scalar, whose kind is kept.

@@ -39,6 +39,7 @@ pub(super) fn expand(tree: &mut Node, sources: &Sources, found: &mut Vec<Diagnos
             expander.complete &= vars.complete;
             // Each var sees those before it.
             for (name, node) in &mut vars.entries {
+                expander.complete &= is_name(&name.text);
                 expander.walk(node, found);
                 refuse_templates(node, sources, found);
                 let var = match &node.kind {
@@ -171,9 +172,7 @@ fn uses(text: &str) -> Option<Vec<Use<'_>>> {
         let inner = text.get(open + 2..close)?;
         let word = inner.trim();
         let name = word.strip_prefix("vars.")?;
-        let sound = name.starts_with(|c: char| c.is_ascii_lowercase())
-            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-        if !sound {
+        if !is_name(name) {
             return None;
         }
         let start = open + 2 + (inner.len() - inner.trim_start().len());
@@ -181,4 +180,9 @@ fn uses(text: &str) -> Option<Vec<Use<'_>>> {
         from = close + 2;
     }
     (!found.is_empty()).then_some(found)
+}
+
+fn is_name(name: &str) -> bool {
+    use super::decode::Rule;
+    super::field::Reached::fits(name)
 }

@@ -15,7 +15,7 @@ pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Opti
             let shared = wanted.iter().zip(&other).take_while(|(a, b)| a == b).count();
             let begins = shared >= 3 && shared == wanted.len().min(other.len());
             let distance = distance(&wanted, &other);
-            let near = distance <= (longest / 3).max(1) && distance < longest;
+            let near = distance <= longest / 3 || (distance == 0 && longest > 0);
             (near || begins).then_some((distance, candidate))
         })
         .min_by_key(|(distance, _)| *distance)
@@ -56,5 +56,7 @@ mod tests {
         assert_eq!(nearest("zebra", words), None);
         assert_eq!(nearest("", words), None);
         assert_eq!(nearest("x", ["y"]), None);
+        assert_eq!(nearest("no", ["on", "off"]), None);
+        assert_eq!(nearest("gt", ["get", "put"]), Some("get"));
     }
 }

@@ -60,7 +60,7 @@ fn scaled(number: &str, scale: u64) -> Option<u64> {
 }
 
 fn unit_error(text: &str, unit: &str, fits: &'static str) -> UnitError {
-    UnitError::Unit { text: text.to_owned(), unit: unit.to_owned(), fits }
+    UnitError::Unit { text: text.to_owned(), unit: unit.trim().to_owned(), fits }
 }
 
 /// A duration: one or more numbers with units, largest first or not (`1m30s`, `1.5s`).

@@ -2,10 +2,10 @@ use std::ops::Deref;
 
 use serde_json::{Value, json};
 
-use crate::base::diagnostic::{Diagnostic, Mark};
+use crate::base::diagnostic::{Diagnostic, Mark, nearest};
 use crate::base::units::{Rate, Share, Size, Span, Text, parse_rate, parse_share, parse_size, parse_span};
 use crate::base::yaml::{Node, Scalar, ScalarKind};
-use crate::scenario::decode::{Context, Raw, block, not_yet, unknown, words};
+use crate::scenario::decode::{Context, Raw, block, not_yet, words};
 use crate::scenario::field::{Field, List, Spanned};
 use crate::scenario::schema::{Defs, or_var};
 use crate::scenario::value::text;
@@ -285,18 +285,21 @@ impl Raw for Measure {
         if found.is_some() {
             return found;
         }
-        cx.say(if MEASURES_LATER.contains(&word) {
-            not_yet(word, node.mark)
+        if MEASURES_LATER.contains(&word) {
+            cx.say(not_yet(word, node.mark));
         } else if word.contains('.') && !word.starts_with('p') {
-            not_yet("a watch's figure as a measure", node.mark)
+            let message = format!("`{word}`, a watch's figure, is not supported yet as a measure");
+            cx.say(Diagnostic::error("not-yet", node.mark, message));
         } else {
-            let words: Vec<&'static str> = ["p50", "p90", "p95", "p99", "p99.9"]
-                .into_iter()
-                .chain(MEASURES.iter().map(|(word, ..)| *word))
-                .chain(MEASURES_LATER.iter().copied())
-                .collect();
-            unknown("measure", word, "the language", node.mark, &words)
-        });
+            let known =
+                ["p50", "p90", "p95", "p99", "p99.9"].into_iter().chain(MEASURES.iter().map(|(word, ..)| *word));
+            let message = format!("`{word}` is not a measure");
+            let unknown = Diagnostic::error("unknown-word", node.mark, message);
+            cx.say(match nearest(word, known.clone().chain(MEASURES_LATER.iter().copied())) {
+                Some(meant) => unknown.help(format!("did you mean `{meant}`?")),
+                None => unknown.help(format!("the measures are: {}", known.collect::<Vec<_>>().join(" "))),
+            });
+        }
         None
     }
 
