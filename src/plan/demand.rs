@@ -1,0 +1,47 @@
+use super::arrivals::Schedule;
+use super::{Action, EndpointId, LoadId, Plan, Turns};
+use crate::base::units::{Rate, Span};
+
+impl Plan {
+    /// The requests per second that an endpoint must expect at the loads' peaks. Both branches of an `if` and one turn of
+    /// a `while` count, and loads are added as if they peaked together: never too few.
+    pub fn peak_requests(&self, endpoint: EndpointId) -> Rate {
+        let of_load = |(index, load): (usize, &super::Load)| {
+            let peak = Schedule::new(load, self.seed, LoadId::at(index)).peak().as_per_second();
+            let all: f64 = load.mix.iter().map(|(_, weight)| weight).sum();
+            let each = load.mix.iter().filter_map(|(journey, weight)| {
+                let journey = self.journeys.get(journey.index())?;
+                Some(weight / all * requests(&journey.actions, endpoint))
+            });
+            peak * each.sum::<f64>()
+        };
+        Rate::per_second(self.loads.iter().enumerate().map(of_load).sum())
+    }
+
+    /// How many connections to an endpoint are enough for its peak while nothing is answered for as long as patience
+    /// lasts: the default of `connections.max`, and what makes a full pool the platform's fault.
+    pub fn needed_connections(&self, endpoint: EndpointId) -> u32 {
+        let longest = self.steps.iter().filter_map(|step| step.within).fold(self.limits.patience, Span::max);
+        // A hair less, since a product of floats comes out above a whole number now and then.
+        let needed = (self.peak_requests(endpoint).over(longest) * (1.0 - 1e-9)).ceil();
+        needed.clamp(1.0, f64::from(u32::MAX)) as u32
+    }
+}
+
+fn requests(actions: &[Action], endpoint: EndpointId) -> f64 {
+    let each = actions.iter().map(|action| match action {
+        Action::Request(request) => f64::from(u8::from(request.endpoint == endpoint)),
+        // However often it is asked, a poll holds one connection at most.
+        Action::Poll(poll) => f64::from(u8::from(poll.request.endpoint == endpoint)),
+        Action::Let(_) | Action::Think(_) => 0.0,
+        Action::Repeat(repeat) => {
+            let turns = match repeat.turns {
+                Turns::Times(times) => f64::from(times),
+                Turns::While(_) => 1.0,
+            };
+            turns * requests(&repeat.actions, endpoint)
+        }
+        Action::If { then, otherwise, .. } => requests(then, endpoint) + requests(otherwise, endpoint),
+    });
+    each.sum()
+}
