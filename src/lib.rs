@@ -4,6 +4,7 @@
 
 pub mod analysis;
 pub mod base;
+pub mod compile;
 pub mod live;
 pub mod plan;
 pub mod platform;

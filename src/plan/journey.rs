@@ -94,7 +94,7 @@ pub enum Body {
 }
 
 /// What makes an answer ok. `within` judges and never cuts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Expect {
     /// Empty: 2xx.
     pub status: Vec<StatusSet>,

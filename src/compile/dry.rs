@@ -1,0 +1,48 @@
+//! Feeds that would run dry.
+
+use super::context::Cx;
+use super::journey::Used;
+use super::names::Names;
+use crate::base::diagnostic::Diagnostic;
+use crate::plan::arrivals::Schedule;
+use crate::plan::{Feed, Load, LoadId, Pick};
+
+/// Rows that are handed out once must last: for each load its arrivals times the rows that one may use, which is the most
+/// that a journey of its mix uses. (So `load` indexes them, too.)
+pub(super) fn check(feeds: &[Feed], names: &Names, loads: &[Load], used: &[Vec<Used>], cx: &mut Cx<'_>) {
+    for (index, feed) in feeds.iter().enumerate() {
+        if !matches!(feed.pick, Pick::Unique | Pick::InOrder) || feed.rows == 0 {
+            continue;
+        }
+        let word = if feed.pick == Pick::Unique { "unique" } else { "in-order" };
+        let mut needed = 0u64;
+        let mut unknown = None;
+        for load in loads {
+            let uses: Vec<&Used> = load
+                .mix
+                .iter()
+                .filter_map(|(journey, _)| used.get(journey.index()))
+                .flatten()
+                .filter(|used| used.feed == index)
+                .collect();
+            unknown = unknown.or_else(|| uses.iter().find(|used| used.rows.is_none()).map(|used| used.mark));
+            let each = uses.iter().filter_map(|used| used.rows).max().unwrap_or(0);
+            let count = Schedule::new(load, 0, LoadId(0)).count();
+            needed = needed.saturating_add(count.saturating_mul(each));
+        }
+        if let Some(mark) = unknown {
+            let message = format!(
+                "how many rows of `{}` this uses is not known beforehand (`while`), and it is `{word}`",
+                feed.name
+            );
+            let help = "use it outside of the `while`, or write `pick: random` for this feed";
+            cx.say(Diagnostic::error("unknown-uses", mark, message).help(help));
+        } else if needed > feed.rows {
+            let Some(mark) = names.mark(index) else { continue };
+            let message =
+                format!("feed `{}` would run dry: {needed} rows are needed, and it has {}", feed.name, feed.rows);
+            let help = "give it more rows, or write `pick: random`";
+            cx.say(Diagnostic::error("runs-dry", mark, message).help(help));
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! What breaks, when, and what cannot break at once.
+
+use super::context::Cx;
+use super::instant::PhaseTable;
+use super::names::Names;
+use super::platform::Processes;
+use crate::base::diagnostic::{Diagnostic, Mark};
+use crate::base::rng::{Key, Purpose};
+use crate::base::units::{At, Span};
+use crate::plan::{self, FaultId, FaultKind, Instant, Moment, ProcessId};
+use crate::scenario::{self, FaultTarget, Field, Named, Reference, Spanned};
+
+/// A fault, and when it is planned at the earliest.
+#[derive(Debug)]
+pub(super) struct Made {
+    /// Its number among the faults as written.
+    pub(super) index: usize,
+    pub(super) fault: plan::Fault,
+    at: Mark,
+    target: Mark,
+    /// From the order to the order to heal, where it is known.
+    pub(super) times: Option<(At, At)>,
+}
+
+pub(super) fn faults(
+    field: &Field<Named<scenario::Fault>>,
+    names: &Names,
+    processes: &Processes,
+    phases: &PhaseTable,
+    seed: u64,
+    cx: &mut Cx<'_>,
+) -> Vec<Made> {
+    let map = cx.get(field).map(|map| &map.value);
+    cx.broken |= map.is_some_and(|map| !map.complete || map.entries.iter().any(|(_, fault)| fault.is_none()));
+    let mut made = Vec::new();
+    for (name, fault) in map.into_iter().flat_map(Named::iter) {
+        let index = names.get(&name.value).unwrap_or_default();
+        match one(index, name, fault, names, processes, phases, seed, cx) {
+            Some(fault) => made.push(fault),
+            None => cx.broken = true,
+        }
+    }
+    made
+}
+
+#[allow(clippy::too_many_arguments)]
+fn one(
+    index: usize,
+    name: &Spanned<String>,
+    fault: &Spanned<scenario::Fault>,
+    names: &Names,
+    processes: &Processes,
+    phases: &PhaseTable,
+    seed: u64,
+    cx: &mut Cx<'_>,
+) -> Option<Made> {
+    cx.broken |= !fault.complete;
+    let path = format!("faults.{}", name.value);
+    let (target, kills) = match (cx.get(&fault.kill), cx.get(&fault.pause)) {
+        (Some(kill), _) => (cx.need(&kill.process), true),
+        (None, Some(pause)) => (cx.need(&pause.process), false),
+        (None, None) => (None, false),
+    };
+    let bitten = target.map(|target| bitten(&path, index, target, processes, seed, cx));
+    if let (Some(target), Some(bitten), true) = (target, &bitten, kills)
+        && bitten.iter().any(|id| processes.started.get(id.index()) == Some(&false))
+    {
+        let message = "a process that the drill has not started cannot be started again, so killing it would not heal";
+        let help = "write `pause`, or let the drill start it with `run`";
+        cx.say(Diagnostic::error("kill-attached", target.mark, message).help(help));
+    }
+    let at = cx.need(&fault.at);
+    let instant = at.and_then(|at| match &at.from {
+        Reference::Fault { name: other, moment } => {
+            let id = names.find(other, cx)?;
+            if id == index {
+                let message = format!("fault `{}` waits for itself", name.value);
+                cx.say(Diagnostic::error("circular", at.mark, message));
+                return None;
+            }
+            Some(Instant::After { fault: FaultId::at(id), moment: moment_of(*moment), offset: at.offset })
+        }
+        _ => phases.at(at, "a fault", cx).map(Instant::At),
+    });
+    let lasts = cx.need(&fault.lasts);
+    if let Some(lasts) = lasts {
+        cx.note(format!("{path}.for"), &lasts.value, lasts.mark);
+    }
+    let (at, target, lasts) = (at?, target?, lasts?);
+    let (instant, processes) = (instant?, bitten?);
+    match instant {
+        Instant::At(when) => cx.note(format!("{path}.at"), &when, at.mark),
+        Instant::After { .. } => {
+            let written = cx.sources.slice(at.mark).trim_matches(['"', '\'']).to_owned();
+            cx.note(format!("{path}.at"), &written, at.mark);
+        }
+    }
+    let kind = if kills { FaultKind::Kill { processes } } else { FaultKind::Pause { processes } };
+    let title = cx.get(&fault.title).map(|title| title.value.clone()).unwrap_or_default();
+    let made = plan::Fault { name: name.value.clone(), title, kind, at: instant, lasts: lasts.value };
+    Some(Made { index, fault: made, at: at.mark, target: target.mark, times: None })
+}
+
+fn moment_of(moment: scenario::Moment) -> Moment {
+    match moment {
+        scenario::Moment::Ordered => Moment::Ordered,
+        scenario::Moment::Effective => Moment::Effective,
+        scenario::Moment::Detected => Moment::Detected,
+        scenario::Moment::Healed => Moment::Healed,
+        scenario::Moment::Recovered => Moment::Recovered,
+    }
+}
+
+/// The processes that a fault bites; `any` is drawn by the seed.
+fn bitten(
+    path: &str,
+    index: usize,
+    target: &Spanned<FaultTarget>,
+    processes: &Processes,
+    seed: u64,
+    cx: &mut Cx<'_>,
+) -> Vec<ProcessId> {
+    let mut found: Vec<ProcessId> = Vec::new();
+    match &target.value {
+        FaultTarget::Named(list) => {
+            for name in cx.items(list) {
+                let Some(ids) = processes.find(name, cx) else { continue };
+                if ids.iter().any(|id| found.contains(id)) {
+                    let message = format!("`{}` is named twice", name.value);
+                    cx.say(Diagnostic::error("given-twice", name.mark, message));
+                    continue;
+                }
+                found.extend(ids);
+            }
+        }
+        FaultTarget::Any(any) => {
+            cx.broken |= !any.complete;
+            let (Some(name), Some(pick)) = (cx.need(&any.any), cx.need(&any.pick)) else { return found };
+            let Some(ids) = processes.find(name, cx) else { return found };
+            if pick.value > ids.len() as u64 {
+                let message = format!("`{}` has {} of it, and {} are to be picked", name.value, ids.len(), pick.value);
+                cx.say(Diagnostic::error("range", pick.mark, message));
+                return found;
+            }
+            let mut left = ids.to_vec();
+            let mut stream = Key::plan(seed).stream(Purpose::Plan(index as u32), 0);
+            for _ in 0..pick.value {
+                let drawn = stream.below(left.len() as u64) as usize;
+                if drawn < left.len() {
+                    found.push(left.remove(drawn));
+                }
+            }
+            found.sort_unstable();
+            let shown: Vec<&str> = found.iter().filter_map(|id| name_of(processes, *id)).collect();
+            cx.note(format!("{path}.process"), &shown.join(", "), name.mark);
+        }
+    }
+    found
+}
+
+fn name_of(processes: &Processes, id: ProcessId) -> Option<&str> {
+    // The last one: `node_1` and not the `node` of a single one.
+    let index = processes.members.iter().rposition(|members| members.as_slice() == [id])?;
+    Some(processes.names.name(index))
+}
+
+/// Settles when each fault comes at the earliest, and says which never can.
+pub(super) fn settle(made: &mut [Made], end: Option<At>, cx: &mut Cx<'_>) {
+    for _ in 0..=made.len() {
+        for index in 0..made.len() {
+            let Some(fault) = made.get(index).filter(|fault| fault.times.is_none()) else { continue };
+            let at = match fault.fault.at {
+                Instant::At(at) => Some(at),
+                Instant::After { fault: other, moment, offset } => {
+                    let times = made.iter().find(|made| made.index == other.index()).and_then(|made| made.times);
+                    times.map(|(from, to)| offset_from(moment, from, to) + offset)
+                }
+            };
+            let lasts = fault.fault.lasts;
+            if let (Some(at), Some(fault)) = (at, made.get_mut(index)) {
+                fault.times = Some((at, at + lasts));
+            }
+        }
+    }
+    for fault in &*made {
+        match (fault.times, end) {
+            (None, _) if is_circular(fault, made) => {
+                let message = format!("fault `{}` waits for one that waits for it", fault.fault.name);
+                cx.say(Diagnostic::error("circular", fault.at, message));
+            }
+            (None, _) => cx.broken = true,
+            (Some((from, _)), Some(end)) if from >= end => {
+                let message = format!("fault `{}` comes at {from}, and the drill ends at {end}", fault.fault.name);
+                cx.say(Diagnostic::error("outside-drill", fault.at, message));
+            }
+            (Some((from, to)), Some(end)) if to >= end => {
+                let message = format!(
+                    "fault `{}` lasts until {to}, and the drill ends at {end}: its healing would not be seen",
+                    fault.fault.name
+                );
+                let help = format!("it comes at {from}; let the load go on for longer, or shorten `for`");
+                cx.say(Diagnostic::error("outside-drill", fault.at, message).help(help));
+            }
+            _ => {}
+        }
+    }
+    for (index, one) in made.iter().enumerate() {
+        for other in made.iter().take(index) {
+            check_pair(other, one, cx);
+        }
+    }
+}
+
+/// The earliest that a moment of a fault ordered at `from`, healed from `to` on, can come.
+fn offset_from(moment: Moment, from: At, to: At) -> At {
+    match moment {
+        Moment::Ordered | Moment::Effective | Moment::Detected => from,
+        Moment::Healed | Moment::Recovered => to,
+    }
+}
+
+fn is_circular(fault: &Made, made: &[Made]) -> bool {
+    let mut at = fault;
+    for _ in 0..=made.len() {
+        let Instant::After { fault: other, .. } = at.fault.at else { return false };
+        let Some(next) = made.iter().find(|made| made.index == other.index()) else { return false };
+        if next.index == fault.index {
+            return true;
+        }
+        at = next;
+    }
+    false
+}
+
+/// Kill and pause exclude each other, and themselves, on one process at one time.
+fn check_pair(first: &Made, second: &Made, cx: &mut Cx<'_>) {
+    let (Some(one), Some(two)) = (first.times, second.times) else { return };
+    let overlap = one.0 < two.1 && two.0 < one.1;
+    let both = first.fault.kind.processes().iter().any(|id| second.fault.kind.processes().contains(id));
+    if overlap && both {
+        let message = format!(
+            "`{}` ({}) and `{}` ({}) exclude each other on one process, and overlap from {} to {}",
+            second.fault.name,
+            second.fault.kind.verb(),
+            first.fault.name,
+            first.fault.kind.verb(),
+            one.0.max(two.0),
+            one.1.min(two.1),
+        );
+        let help = format!("let it come later: at: {}.healed + {}", first.fault.name, Span::seconds(5));
+        cx.say(Diagnostic::error("excluded", second.target, message).related(first.target, "the other one").help(help));
+    }
+}
+
+/// Before the first fault the steady states must have had the time to hold.
+pub(super) fn check_first(made: &[Made], start: Option<At>, hold: Option<(Span, Mark)>, cx: &mut Cx<'_>) {
+    let (Some(start), Some((hold, mark))) = (start, hold) else { return };
+    let first =
+        made.iter().filter_map(|fault| fault.times.map(|(from, _)| (from, fault))).min_by_key(|(from, _)| *from);
+    if let Some((from, fault)) = first
+        && from < start + hold
+    {
+        let message = format!(
+            "fault `{}` comes at {from}: the steady state, which must hold for {hold} before it, has had {} of load only",
+            fault.fault.name,
+            from - start
+        );
+        cx.say(Diagnostic::error("too-early", fault.at, message).related(mark, "it must hold that long"));
+    }
+}

@@ -1,0 +1,336 @@
+//! Journeys and other lists of steps: one walk in the order in which a visit takes them.
+
+use super::context::Cx;
+use super::names::Names;
+use super::text::{Own, Place, Reach};
+use crate::base::diagnostic::{Diagnostic, Mark};
+use crate::base::units::{Span, Text};
+use crate::plan::{self, Action, Repeat, Think, Turns};
+use crate::scenario::{self, Field, Spanned, Step};
+
+/// Every name of a step, in the order of first use: figures are kept per name.
+#[derive(Debug)]
+pub(super) struct Steps {
+    pub(super) names: Names,
+    pub(super) list: Vec<plan::Step>,
+    within: Vec<Option<Mark>>,
+}
+
+impl Steps {
+    pub(super) fn new() -> Steps {
+        Steps { names: Names::new("step"), list: Vec::new(), within: Vec::new() }
+    }
+
+    /// A step was refused, and its name with it.
+    pub(super) fn lack(&mut self) {
+        self.names.lacks();
+    }
+
+    pub(super) fn register(
+        &mut self,
+        name: &str,
+        mark: Mark,
+        title: Text,
+        within: Option<(Span, Mark)>,
+        cx: &mut Cx<'_>,
+    ) -> usize {
+        let Some(known) = self.names.get(name) else {
+            let index = self.names.add(name, mark).unwrap_or_default();
+            self.list.push(plan::Step {
+                name: name.to_owned(),
+                title,
+                within: within.map(|(within, _)| within),
+                bounds: Vec::new(),
+            });
+            self.within.push(within.map(|(_, mark)| mark));
+            return index;
+        };
+        if let Some(step) = self.list.get_mut(known) {
+            if step.title.is_empty() {
+                step.title = title;
+            }
+            let first = self.within.get(known).copied().flatten().or(self.names.mark(known)).unwrap_or(mark);
+            if step.within != within.map(|(within, _)| within) {
+                let message = format!("`{name}` has another `within` elsewhere, and figures are kept per name");
+                let at = within.map_or(mark, |(_, mark)| mark);
+                cx.say(
+                    Diagnostic::error("step-differs", at, message)
+                        .related(first, "the other one")
+                        .help("give both the same `within`, or one of them another name"),
+                );
+            }
+        }
+        known
+    }
+}
+
+/// How often one visit makes a request.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Made {
+    pub(super) step: usize,
+    pub(super) endpoint: usize,
+    /// Of branches each, of `while` one turn.
+    pub(super) times: f64,
+}
+
+/// A use of a feed's rows by a visit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Used {
+    pub(super) feed: usize,
+    /// How many rows; none where nobody knows beforehand.
+    pub(super) rows: Option<u64>,
+    pub(super) mark: Mark,
+}
+
+pub(super) struct Walker<'w, 's> {
+    pub(super) reach: &'w Reach<'s>,
+    pub(super) steps: &'w mut Steps,
+    pub(super) endpoints: &'w Names,
+    pub(super) place: Place,
+    /// Where requests go that do not say.
+    pub(super) endpoint: Option<usize>,
+    /// The journey's endpoint was refused.
+    pub(super) endpoint_lost: bool,
+    pub(super) own: Own,
+    /// The turns that the walk is in, multiplied.
+    turns: Option<u64>,
+    pub(super) made: Vec<Made>,
+    pub(super) used: Vec<Used>,
+    /// What answers give, in order.
+    pub(super) captured: Vec<(String, Mark)>,
+    /// The first `shed`.
+    pub(super) sheds: Option<Mark>,
+    pub(super) longest_timeout: Span,
+}
+
+impl<'w, 's> Walker<'w, 's> {
+    pub(super) fn new(
+        reach: &'w Reach<'s>,
+        steps: &'w mut Steps,
+        endpoints: &'w Names,
+        place: Place,
+    ) -> Walker<'w, 's> {
+        Walker {
+            reach,
+            steps,
+            endpoints,
+            place,
+            endpoint: None,
+            endpoint_lost: false,
+            own: Own::default(),
+            turns: Some(1),
+            made: Vec::new(),
+            used: Vec::new(),
+            captured: Vec::new(),
+            sheds: None,
+            longest_timeout: Span::ZERO,
+        }
+    }
+
+    /// Checks a text of a step, and counts the rows that it uses.
+    pub(super) fn text(&mut self, text: &str, mark: Mark, cx: &mut Cx<'_>) -> plan::Template {
+        let (kept, feeds) = self.reach.check(text, mark, self.place, &self.own, cx);
+        self.used.extend(feeds.into_iter().map(|(feed, mark)| Used { feed, rows: self.turns, mark }));
+        kept
+    }
+
+    pub(super) fn note_request(&mut self, step: usize, endpoint: usize) {
+        self.made.push(Made { step, endpoint, times: self.turns.unwrap_or(1) as f64 });
+    }
+
+    /// Gives a name to a value of the visit.
+    pub(super) fn make(&mut self, name: &Spanned<String>, cx: &mut Cx<'_>) {
+        let sure = self.own.sure.get(&name.value).copied();
+        let taken = sure.or_else(|| self.own.maybe.get(&name.value).map(|(mark, _)| *mark));
+        self.reach.check_own_name(name, taken, cx);
+        self.own.sure.insert(name.value.clone(), name.mark);
+    }
+
+    /// All steps of a visit.
+    pub(super) fn walk(&mut self, steps: &scenario::Steps, cx: &mut Cx<'_>) -> Vec<Action> {
+        names(steps, &mut self.own);
+        self.actions(steps, cx)
+    }
+
+    fn actions(&mut self, steps: &scenario::Steps, cx: &mut Cx<'_>) -> Vec<Action> {
+        if !steps.0.complete {
+            self.steps.lack();
+        }
+        let mut actions = Vec::new();
+        for step in cx.items(&steps.0) {
+            match self.action(&step.value, cx) {
+                Some(action) => actions.push(action),
+                None => cx.broken = true,
+            }
+        }
+        actions
+    }
+
+    fn action(&mut self, step: &Step, cx: &mut Cx<'_>) -> Option<Action> {
+        match step {
+            Step::Request(request) => self.request(request, cx).map(|request| Action::Request(Box::new(request))),
+            Step::Poll(poll) => self.poll(poll, cx).map(|poll| Action::Poll(Box::new(poll))),
+            Step::Think(step) => {
+                cx.broken |= !step.complete;
+                let think = cx.need(&step.think)?;
+                think_time(&think.value, cx).map(Action::Think)
+            }
+            Step::Let(step) => self.lets(step, cx),
+            Step::Repeat(step) => {
+                cx.broken |= !step.complete;
+                let repeat = cx.need(&step.repeat)?;
+                self.repeat(&repeat.value, cx)
+            }
+            Step::If(step) => self.branch(step, cx),
+        }
+    }
+
+    fn lets(&mut self, step: &scenario::LetStep, cx: &mut Cx<'_>) -> Option<Action> {
+        cx.broken |= !step.complete;
+        let map = cx.need(&step.values)?;
+        cx.broken |= !map.complete;
+        let mut values = Vec::new();
+        for (name, value) in &map.entries {
+            if let Some(value) = value {
+                let text = self.text(value.text(), value.mark, cx);
+                values.push((name.value.clone(), text));
+            } else {
+                cx.broken = true;
+            }
+            self.make(name, cx);
+        }
+        Some(Action::Let(values))
+    }
+
+    fn repeat(&mut self, repeat: &scenario::Repeat, cx: &mut Cx<'_>) -> Option<Action> {
+        cx.broken |= !repeat.complete;
+        let outer = self.turns;
+        let before = self.own.clone();
+        let turns = match (cx.get(&repeat.times), cx.get(&repeat.condition)) {
+            (Some(times), _) => {
+                let times = u32::try_from(times.value).ok()?;
+                self.turns = outer.and_then(|outer| outer.checked_mul(u64::from(times)));
+                Some(Turns::Times(times))
+            }
+            (None, Some(condition)) => {
+                self.turns = None;
+                Some(Turns::While(self.condition(condition, "while", cx)))
+            }
+            (None, None) => None,
+        };
+        let actions = cx.need(&repeat.steps).map(|steps| self.actions(&steps.value, cx));
+        self.turns = outer;
+        if matches!(turns, Some(Turns::While(_))) {
+            self.forget(&before, "it is made in turns of `repeat`, and there may be none");
+        }
+        Some(Action::Repeat(Repeat { turns: turns?, actions: actions? }))
+    }
+
+    fn branch(&mut self, step: &scenario::IfStep, cx: &mut Cx<'_>) -> Option<Action> {
+        const ONE: &str = "it is made on one branch of `if` only";
+        cx.broken |= !step.complete;
+        let test = cx.need(&step.test).map(|test| self.condition(test, "if", cx));
+        let before = self.own.clone();
+        let then = cx.need(&step.then).map(|steps| self.actions(&steps.value, cx));
+        let after_then = std::mem::replace(&mut self.own, before.clone());
+        let otherwise = match cx.get(&step.otherwise) {
+            Some(steps) => self.actions(&steps.value, cx),
+            None => Vec::new(),
+        };
+        let after_else = std::mem::replace(&mut self.own, before);
+        for (one, other) in [(&after_then, &after_else), (&after_else, &after_then)] {
+            for (name, mark) in &one.sure {
+                if other.sure.contains_key(name) {
+                    self.own.sure.insert(name.clone(), *mark);
+                } else if !self.own.sure.contains_key(name) {
+                    self.own.maybe.insert(name.clone(), (*mark, ONE));
+                }
+            }
+            for (name, why) in &one.maybe {
+                self.own.maybe.entry(name.clone()).or_insert(*why);
+            }
+        }
+        Some(Action::If { test: test?, then: then?, otherwise })
+    }
+
+    /// What was made since `before` may not have been made.
+    fn forget(&mut self, before: &Own, why: &'static str) {
+        let made: Vec<(String, Mark)> = self
+            .own
+            .sure
+            .iter()
+            .filter(|(name, _)| !before.sure.contains_key(*name))
+            .map(|(name, mark)| (name.clone(), *mark))
+            .collect();
+        for (name, mark) in made {
+            self.own.sure.remove(&name);
+            self.own.maybe.insert(name, (mark, why));
+        }
+    }
+
+    fn condition(&mut self, condition: &Spanned<scenario::Template>, word: &str, cx: &mut Cx<'_>) -> plan::Template {
+        let text = condition.text();
+        if !text.contains("{{") && !text.contains("{%") {
+            let message = format!("this `{word}` is always the same: it holds no template");
+            let help = format!("write the condition as a template: {word}: \"{{{{ {} }}}}\"", text.trim());
+            cx.say(Diagnostic::error("constant", condition.mark, message).help(help));
+        }
+        self.text(text, condition.mark, cx)
+    }
+}
+
+/// Every name that `steps` make, wherever.
+fn names(steps: &scenario::Steps, own: &mut Own) {
+    let add = |name: &Spanned<String>, own: &mut Own| {
+        own.ever.entry(name.value.clone()).or_insert(name.mark);
+    };
+    for step in &steps.0.items {
+        match &step.value {
+            Step::Request(request) => {
+                request.capture.value().into_iter().flat_map(|map| &map.entries).for_each(|(name, _)| add(name, own));
+            }
+            Step::Poll(poll) => {
+                poll.capture.value().into_iter().flat_map(|map| &map.entries).for_each(|(name, _)| add(name, own));
+            }
+            Step::Let(step) => {
+                step.values.value().into_iter().flat_map(|map| &map.entries).for_each(|(name, _)| add(name, own));
+            }
+            Step::Think(_) => {}
+            Step::Repeat(step) => {
+                if let Some(steps) = step.repeat.value().and_then(|repeat| repeat.steps.value()) {
+                    names(steps, own);
+                }
+            }
+            Step::If(step) => {
+                for steps in [&step.then, &step.otherwise].into_iter().filter_map(Field::value) {
+                    names(steps, own);
+                }
+            }
+        }
+    }
+}
+
+fn think_time(think: &scenario::Think, cx: &mut Cx<'_>) -> Option<Think> {
+    let over_zero = |span: &Spanned<Span>, word: &str, cx: &mut Cx<'_>| {
+        if span.value == Span::ZERO {
+            cx.say(Diagnostic::error("range", span.mark, format!("`{word}` must be longer than 0s")));
+        }
+        span.value
+    };
+    let block = match think {
+        scenario::Think::Fixed(span) => return Some(Think::Fixed(*span)),
+        scenario::Think::Drawn(block) => block,
+    };
+    cx.broken |= !block.complete;
+    if let Some(uniform) = cx.get(&block.uniform) {
+        let (from, to) = (cx.need(&uniform.from)?.value, cx.need(&uniform.to)?.value);
+        return Some(Think::Uniform { from, to });
+    }
+    if let Some(exponential) = cx.get(&block.exponential) {
+        let mean = over_zero(cx.need(&exponential.mean)?, "mean", cx);
+        return Some(Think::Exponential { mean });
+    }
+    let lognormal = cx.need(&block.lognormal)?;
+    let median = over_zero(cx.need(&lognormal.median)?, "median", cx);
+    Some(Think::Lognormal { median, sigma: cx.need(&lognormal.sigma)?.value })
+}

@@ -1,0 +1,32 @@
+//! A scenario to a plan: every reference followed, every default settled, every mistake said at once, and where each value
+//! came from. What the plan says then depends on the file, the profile, the settings and the seed alone.
+//!
+//! A mistake is said once: what stands on something that was refused stays silent. Leaves to others: what one block can
+//! tell by itself (`scenario`), reading files, which it is handed (`cli`), and everything that needs a machine (`check
+//! --host`).
+
+mod about;
+mod allow;
+mod condition;
+mod context;
+mod dry;
+mod fault;
+mod feed;
+mod instant;
+mod journey;
+mod load;
+mod names;
+mod origin;
+mod platform;
+mod pool;
+mod request;
+mod samples;
+mod target;
+mod text;
+mod whole;
+
+pub use origin::{From, Origin, Origins};
+pub use whole::{Compiled, Input, compile};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,317 @@
+//! The system under drill.
+
+use super::allow;
+use super::context::Cx;
+use super::names::Names;
+use super::request::{check_header, pairs};
+use super::text::{Own, Place, ProcessName, Reach};
+use crate::base::diagnostic::{Diagnostic, Mark};
+use crate::base::units::{Span, Text};
+use crate::plan::{
+    self, Allow, Attach, Connections, EndpointId, Mark as DrillMark, PerConnection, ProcessId, ProcessSource, Ready,
+    Tls, Watch, WatchKind,
+};
+use crate::scenario::{self, Field, Named, Reached, Spanned};
+
+const GRACE: Span = Span::seconds(10);
+const READY: Span = Span::seconds(30);
+const PROBE: Span = Span::SECOND;
+
+/// The names of processes as scenarios write them, and the processes that each stands for.
+#[derive(Debug, Default)]
+pub(super) struct Processes {
+    /// `node` as well as `node_1`.
+    pub(super) names: Names,
+    pub(super) members: Vec<Vec<ProcessId>>,
+    /// Of the processes themselves: whether the drill starts them.
+    pub(super) started: Vec<bool>,
+}
+
+impl Processes {
+    pub(super) fn find(&self, name: &Spanned<String>, cx: &mut Cx<'_>) -> Option<&[ProcessId]> {
+        self.names.find(name, cx).and_then(|index| self.members.get(index)).map(Vec::as_slice)
+    }
+}
+
+/// The names first: texts anywhere may use them.
+pub(super) fn process_names(
+    platform: Option<&scenario::Platform>,
+    cx: &mut Cx<'_>,
+) -> (Processes, Vec<ProcessName>, bool) {
+    let mut found = Processes { names: Names::new("process"), ..Processes::default() };
+    let mut known = Vec::new();
+    let field = platform.map(|platform| &platform.processes);
+    let mut whole = field.is_some_and(|field| !field.is_hole());
+    if let Some(map) = field.and_then(|field| cx.get(field)) {
+        whole &= map.complete;
+        for (name, process) in &map.entries {
+            let has_address = process
+                .as_ref()
+                .is_none_or(|process| process.attach.value().is_none_or(|attach| attach.pid_file.is_absent()));
+            let started = process.as_ref().is_none_or(|process| process.attach.is_absent());
+            // How many there are of one that was refused nobody knows.
+            let count = match process.as_ref().map(|process| &process.count) {
+                Some(Field::Is(count)) => Some(count.value.clamp(1, 1_000)),
+                Some(Field::Absent) => None,
+                Some(Field::Hole(_)) | None => {
+                    whole &= process.is_some() && !process.as_ref().is_some_and(|process| process.count.is_hole());
+                    None
+                }
+            };
+            let mut add =
+                |name: &str, members: Vec<ProcessId>, mark: Mark, cx: &mut Cx<'_>| match found.names.add(name, mark) {
+                    Ok(_) => {
+                        found.members.push(members);
+                        known.push(ProcessName { name: name.to_owned(), has_address });
+                    }
+                    Err(first) => {
+                        let message = format!("there are two processes `{name}`: `count` makes numbered names");
+                        cx.say(Diagnostic::error("given-twice", mark, message).related(first, "the other one"));
+                    }
+                };
+            let first = found.started.len();
+            match count {
+                None => add(&name.value, vec![ProcessId::at(first)], name.mark, cx),
+                Some(count) => {
+                    let ids = (0..count as usize).map(|index| ProcessId::at(first + index));
+                    add(&name.value, ids.clone().collect(), name.mark, cx);
+                    for (id, number) in ids.zip(1u64..) {
+                        add(&format!("{}_{number}", name.value), vec![id], name.mark, cx);
+                    }
+                }
+            }
+            found.started.extend(std::iter::repeat_n(started, count.unwrap_or(1) as usize));
+        }
+    }
+    if !whole {
+        found.names.lacks();
+    }
+    (found, known, whole)
+}
+
+pub(super) fn processes(
+    field: &Field<Named<scenario::Process, Reached>>,
+    reach: &Reach<'_>,
+    cx: &mut Cx<'_>,
+) -> Vec<plan::Process> {
+    let mut made = Vec::new();
+    let map = cx.get(field).map(|map| &map.value);
+    for (name, process) in cx.entries(map) {
+        cx.broken |= !process.complete;
+        let path = format!("platform.processes.{}", name.value);
+        let source = source(process, reach, cx);
+        let ready = cx.get(&process.ready).and_then(|ready| {
+            let get = cx.need(&ready.get)?;
+            check_path(&get.value, get.mark, cx);
+            let within = cx.settle(format!("{path}.ready.within"), &ready.within, READY);
+            Some(Ready { get: get.value.clone(), within })
+        });
+        let title = cx.get(&process.title).map(|title| title.value.clone()).unwrap_or_default();
+        let grace =
+            if process.attach.is_absent() { cx.settle(format!("{path}.grace"), &process.grace, GRACE) } else { GRACE };
+        let Some(source) = source else {
+            cx.broken = true;
+            continue;
+        };
+        let one = |name: String, group: Option<String>| plan::Process {
+            name,
+            title: title.clone(),
+            group,
+            source: source.clone(),
+            ready: ready.clone(),
+            grace,
+        };
+        match cx.get(&process.count) {
+            None => made.push(one(name.value.clone(), None)),
+            Some(count) => {
+                cx.note(format!("{path}.count"), &count.value, count.mark);
+                for number in 1..=count.value.min(1_000) {
+                    made.push(one(format!("{}_{number}", name.value), Some(name.value.clone())));
+                }
+            }
+        }
+    }
+    made
+}
+
+fn source(process: &scenario::Process, reach: &Reach<'_>, cx: &mut Cx<'_>) -> Option<ProcessSource> {
+    if let Some(attach) = cx.get(&process.attach) {
+        cx.broken |= !attach.complete;
+        return Some(ProcessSource::Attach(match (cx.get(&attach.pid_file), cx.get(&attach.port)) {
+            (Some(file), _) => Attach::PidFile(file.value.clone()),
+            (None, Some(port)) => Attach::Port(u16::try_from(port.value).ok()?),
+            (None, None) => return None,
+        }));
+    }
+    let run = cx.need(&process.run)?;
+    let own = Own::default();
+    let text = |text: &Spanned<scenario::Template>, cx: &mut Cx<'_>| {
+        reach.check(text.text(), text.mark, Place::Process, &own, cx).0
+    };
+    let argv = cx.items(&run.value.0).iter().map(|argument| text(argument, cx)).collect();
+    let env = cx.get(&process.env).map(|env| &env.value);
+    let env = cx.entries(env).into_iter().map(|(name, value)| (name.value.clone(), text(value, cx))).collect();
+    Some(ProcessSource::Run { argv, env, dir: cx.get(&process.dir).map(|dir| dir.value.clone()) })
+}
+
+/// A path that is no template: it begins with `/`.
+fn check_path(path: &str, mark: Mark, cx: &mut Cx<'_>) {
+    if !path.starts_with('/') {
+        let message = format!("`{path}` is no path: it does not begin with `/`");
+        cx.say(Diagnostic::error("path", mark, message).help(format!("write `/{path}`, without scheme and host")));
+    } else if path.contains(char::is_whitespace) {
+        cx.say(Diagnostic::error("path", mark, format!("the path `{path}` has white space in it")));
+    }
+}
+
+pub(super) fn allowed(platform: &scenario::Platform, cx: &mut Cx<'_>) -> Option<Vec<Allow>> {
+    cx.need(&platform.allow).map(|list| allow::read(list, cx))
+}
+
+pub(super) fn mark(platform: &scenario::Platform, reach: &Reach<'_>, cx: &mut Cx<'_>) -> Option<DrillMark> {
+    let mark = cx.get(&platform.mark)?;
+    cx.broken |= !mark.complete;
+    let (header, value) = (cx.need(&mark.header)?, cx.need(&mark.value.value)?);
+    check_header(&header.value, header.mark, cx);
+    let (value, _) = reach.check(value.text(), value.mark, Place::Start, &Own::default(), cx);
+    Some(DrillMark { header: header.value.clone(), value })
+}
+
+/// The endpoints, with `connections` as far as they are written: the rest follows from the load.
+pub(super) fn endpoints(
+    platform: &scenario::Platform,
+    allowed: Option<&[Allow]>,
+    reach: &Reach<'_>,
+    cx: &mut Cx<'_>,
+) -> Vec<plan::Endpoint> {
+    let Some(map) = cx.need(&platform.endpoints) else { return Vec::new() };
+    if map.entries.is_empty() && map.complete {
+        let message = "there is no endpoint: no request could go anywhere";
+        cx.say(
+            Diagnostic::error("empty-map", map.mark, message)
+                .help("write endpoints: { shop: \"http://127.0.0.1:8080\" }"),
+        );
+    }
+    let mut made = Vec::new();
+    for (name, endpoint) in &map.entries {
+        let plain = |url| plan::Endpoint {
+            name: name.value.clone(),
+            title: Text::default(),
+            url,
+            headers: Vec::new(),
+            tls: Tls::default(),
+            connections: Connections { max: 0, queue: 0, per: PerConnection::Shared, warm: 0 },
+        };
+        let url = |url: &Spanned<scenario::Template>, cx: &mut Cx<'_>| {
+            allow::check_url(url.text().trim(), url.mark, allowed, cx);
+            reach.check(url.text().trim(), url.mark, Place::Start, &Own::default(), cx).0
+        };
+        made.push(match endpoint.as_ref().map(|endpoint| (&endpoint.value, endpoint.mark)) {
+            Some((scenario::Endpoint::Url(template), mark)) => {
+                plain(url(&Spanned { value: template.clone(), mark, key: name.mark }, cx))
+            }
+            Some((scenario::Endpoint::Block(block), _)) => {
+                cx.broken |= !block.complete;
+                let url = cx.need(&block.url).map(|text| url(text, cx));
+                cx.broken |= url.is_none();
+                let mut endpoint = plain(url.unwrap_or_else(|| plan::Template(String::new())));
+                fill(&mut endpoint, block, reach, cx);
+                endpoint
+            }
+            None => {
+                cx.broken = true;
+                plain(plan::Template(String::new()))
+            }
+        });
+    }
+    made
+}
+
+fn fill(endpoint: &mut plan::Endpoint, block: &scenario::EndpointBlock, reach: &Reach<'_>, cx: &mut Cx<'_>) {
+    endpoint.title = cx.get(&block.title).map(|title| title.value.clone()).unwrap_or_default();
+    let mut check = |value: &Spanned<scenario::Template>, cx: &mut Cx<'_>| {
+        reach.check(value.text(), value.mark, Place::Start, &Own::default(), cx).0
+    };
+    endpoint.headers = pairs(&block.headers, true, &mut check, cx);
+    if let Some(tls) = cx.get(&block.tls) {
+        cx.broken |= !tls.complete;
+        endpoint.tls.ca = cx.get(&tls.ca).map(|ca| ca.value.clone());
+        endpoint.tls.server_name = cx.get(&tls.server_name).map(|name| name.value.clone());
+    }
+    if let Some(connections) = cx.get(&block.connections) {
+        cx.broken |= !connections.complete;
+        if let Some(per) = cx.get(&connections.per) {
+            endpoint.connections.per = match per.value {
+                scenario::PerConnection::Shared => PerConnection::Shared,
+                scenario::PerConnection::Visit => PerConnection::Visit,
+            };
+        }
+    }
+}
+
+pub(super) fn watches(
+    platform: &scenario::Platform,
+    processes: &Processes,
+    endpoints: &Names,
+    cx: &mut Cx<'_>,
+) -> Vec<Watch> {
+    let map = cx.get(&platform.watch).map(|map| &map.value);
+    let mut made = Vec::new();
+    for (name, watch) in cx.entries(map) {
+        let path = format!("platform.watch.{}", name.value);
+        let (title, kind) = match &watch.value {
+            scenario::Watch::Process(watch) => {
+                cx.broken |= !watch.complete;
+                let ids = cx.need(&watch.process).and_then(|process| processes.find(process, cx));
+                (&watch.title, ids.map(|ids| WatchKind::Process(ids.to_vec())))
+            }
+            scenario::Watch::Probe(watch) => {
+                cx.broken |= !watch.complete;
+                let endpoint = match cx.get(&watch.endpoint) {
+                    Some(endpoint) => endpoints.find(endpoint, cx),
+                    None if watch.endpoint.is_hole() => None,
+                    None => only_endpoint(endpoints, name.mark, "this probe", cx),
+                };
+                let get = cx.need(&watch.get);
+                if let Some(get) = get {
+                    check_path(&get.value, get.mark, cx);
+                }
+                let every = cx.settle(format!("{path}.every"), &watch.every, PROBE);
+                if let Some(written) = watch.every.get().filter(|every| every.value < Span::millis(10)) {
+                    let message = "a probe is asked every 10ms at the most";
+                    cx.say(Diagnostic::error("range", written.mark, message));
+                }
+                let kind = endpoint.zip(get).map(|(endpoint, get)| WatchKind::Probe {
+                    endpoint: EndpointId::at(endpoint),
+                    get: get.value.clone(),
+                    every,
+                });
+                (&watch.title, kind)
+            }
+        };
+        let title = cx.get(title).map(|title| title.value.clone()).unwrap_or_default();
+        match kind {
+            Some(kind) => made.push(Watch { name: name.value.clone(), title, kind }),
+            None => cx.broken = true,
+        }
+    }
+    made
+}
+
+/// The endpoint where none is named: the only one.
+pub(super) fn only_endpoint(endpoints: &Names, mark: Mark, who: &str, cx: &mut Cx<'_>) -> Option<usize> {
+    match endpoints.len() {
+        1 => Some(0),
+        0 => {
+            cx.broken = true;
+            None
+        }
+        _ => {
+            let message = format!("there are several endpoints, and {who} does not say which");
+            let known: Vec<&str> = endpoints.iter().collect();
+            let help = format!("add `endpoint:` with one of {}", known.join(", "));
+            cx.say(Diagnostic::error("which-endpoint", mark, message).help(help));
+            None
+        }
+    }
+}

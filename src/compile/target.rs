@@ -1,0 +1,141 @@
+//! Targets, and whether the drill can decide them.
+
+use super::condition::{Role, Scenery};
+use super::context::Cx;
+use super::fault::Made;
+use super::samples::needed;
+use crate::base::diagnostic::{Diagnostic, Mark};
+use crate::base::units::{At, Span};
+use crate::plan::{Basis, Bound, Condition, Measure, Quantity, Scope, SteadyState, Target};
+use crate::scenario::{self, Field, Named};
+
+pub(super) fn targets(
+    field: &Field<Named<scenario::Obligation>>,
+    scenery: &Scenery<'_>,
+    faults: &[Made],
+    steady: &[SteadyState],
+    cx: &mut Cx<'_>,
+) -> Vec<Target> {
+    let map = cx.get(field).map(|map| &map.value);
+    let whole = map.is_some_and(|map| map.complete && map.entries.iter().all(|(_, target)| target.is_some()));
+    let mut made: Vec<(Target, Mark)> = Vec::new();
+    let mut all_made = whole;
+    for (name, written) in cx.entries(map) {
+        let path = format!("targets.{}", name.value);
+        let Some(condition) = scenery.condition(&written.value, name.mark, &path, Role::Target, cx) else {
+            all_made = false;
+            continue;
+        };
+        let mark = written.measure.get().map_or(name.mark, |measure| measure.mark);
+        let bound = [&written.at_most, &written.at_least]
+            .into_iter()
+            .find_map(|bound| bound.get())
+            .map_or(mark, |bound| bound.mark);
+        scenery.check_decidable(&condition, mark, bound, cx);
+        check_recovery(&condition, bound, scenery, faults, steady, cx);
+        let title = cx.get(&written.title).map(|title| title.value.clone()).unwrap_or_default();
+        let severity = cx.get(&written.severity).map(|severity| severity.value.clone());
+        made.push((Target { name: name.value.clone(), title, condition, severity }, mark));
+    }
+    for (target, mark) in &made {
+        if !matches!(target.condition.measure, Measure::Mean | Measure::Max) || !all_made {
+            continue;
+        }
+        let beside = made.iter().any(|(other, _)| {
+            other.condition.measure == Measure::Availability
+                && other.condition.scope == target.condition.scope
+                && other.condition.phase == target.condition.phase
+        });
+        if !beside {
+            let message = format!(
+                "`{}` is of the requests that were ok only: failing fast would improve it",
+                target.condition.measure
+            );
+            let help = "add a target on availability of the same scope and phase";
+            cx.say(Diagnostic::error("needs-availability", *mark, message).help(help));
+        }
+    }
+    made.into_iter().map(|(target, _)| target).collect()
+}
+
+impl Scenery<'_> {
+    /// Says of a target that the planned requests, or the planned time, cannot decide it.
+    fn check_decidable(&self, condition: &Condition, mark: Mark, bound: Mark, cx: &mut Cx<'_>) {
+        let Some(samples) = &self.samples else { return };
+        let (from, to) = match condition.phase {
+            Some(phase) => match self.phases.times(phase.index()) {
+                Some(times) => times,
+                None => return,
+            },
+            None => samples.span(),
+        };
+        if let Measure::FaultRate { basis: Basis::Time, .. } = condition.measure {
+            check_time_basis(&condition.bound, to - from, bound, cx);
+        }
+        let whole = condition.phase.map_or_else(
+            || "in all".to_owned(),
+            |phase| format!("in phase `{}`", self.phases.names.name(phase.index())),
+        );
+        let needs = match condition.measure {
+            Measure::Percentile(quantile) => needed(quantile),
+            Measure::DetectionTime | Measure::RecoveryTime { .. } | Measure::DegradedTime { .. } => return,
+            _ => 1.0,
+        };
+        let Some(planned) = samples.count(condition.scope, from, to) else { return };
+        if planned < needs {
+            let message = format!(
+                "`{}` needs {} requests to be decided, and about {} are planned {whole}",
+                condition.measure,
+                needs.ceil(),
+                planned.floor()
+            );
+            let help = "take a longer phase, a lower percentile, or a higher rate";
+            cx.say(Diagnostic::error("too-few-samples", mark, message).help(help));
+        }
+    }
+}
+
+/// A share of the time is seen in windows of one second: a bound needs as many as there are in one part of it.
+fn check_time_basis(bound: &Bound, span: Span, mark: Mark, cx: &mut Cx<'_>) {
+    let (Bound::AtMost(Quantity::Share(most)) | Bound::Between(_, Quantity::Share(most))) = bound else { return };
+    let windows = span.as_nanos() / Span::SECOND.as_nanos();
+    let needs = (1.0 / most.as_f64() * (1.0 - 1e-12)).ceil();
+    if (windows as f64) < needs {
+        let message = match most.as_f64() > 0.0 {
+            true => format!("{most} of the time needs {needs} windows of 1s to be seen, and there are {windows}"),
+            false => "a fault rate of 0% over time cannot be shown in any finite time".to_owned(),
+        };
+        let help = "let the load go on for longer, or take `basis: outages` with a fault";
+        cx.say(Diagnostic::error("too-few-samples", mark, message).help(help));
+    }
+}
+
+/// Says of a bound on a recovery that the drill ends before it could be missed or met.
+fn check_recovery(
+    condition: &Condition,
+    bound: Mark,
+    scenery: &Scenery<'_>,
+    faults: &[Made],
+    steady: &[SteadyState],
+    cx: &mut Cx<'_>,
+) {
+    let (Measure::RecoveryTime { to }, Scope::Fault(fault)) = (condition.measure, condition.scope) else { return };
+    let (Bound::AtMost(Quantity::Span(most)) | Bound::Between(_, Quantity::Span(most))) = condition.bound else {
+        return;
+    };
+    let healed = faults.iter().find(|made| made.index == fault.index()).and_then(|made| made.times).map(|(_, to)| to);
+    // One that was refused has left the list: the names tell where it stood.
+    let hold = steady
+        .iter()
+        .find(|steady| Some(steady.name.as_str()) == scenery.steady.iter().nth(to.index()))
+        .map(|steady| steady.hold);
+    let (Some(healed), Some(hold), Some(end)) = (healed, hold, scenery.end) else { return };
+    let needs: At = healed + most + hold;
+    if needs > end {
+        let message = format!(
+            "the drill ends at {end}: healed at {healed}, {most} to recover and {hold} to hold come to {needs}, so a miss might not be seen"
+        );
+        let help = "let the load go on for longer, or take a tighter bound or a shorter `hold`";
+        cx.say(Diagnostic::error("too-short", bound, message).help(help));
+    }
+}

@@ -1,0 +1,481 @@
+//! The order in which a scenario is compiled, and the plan that comes of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::about::about;
+use super::condition::Scenery;
+use super::context::Cx;
+use super::fault;
+use super::feed;
+use super::instant::PhaseTable;
+use super::journey::{Made, Steps, Used, Walker};
+use super::load;
+use super::names::Names;
+use super::origin::Origins;
+use super::platform;
+use super::samples::Samples;
+use super::target;
+use super::text::{Own, Place, Reach};
+use super::{dry, pool};
+use crate::base::diagnostic::{Diagnostic, Mark, SourceId, Sources, any_error, sort};
+use crate::base::units::{At, Span};
+use crate::plan::{
+    self, Chore, ChoreWork, JourneyId, LoadId, Measure, PhaseId, Plan, Platform, Quantity, Scope, Series, StepId,
+    VERSION,
+};
+use crate::scenario::{self, Loader, Scenario, Spanned};
+
+/// What a plan is made of.
+pub struct Input<'a> {
+    pub scenario: &'a Scenario,
+    pub sources: &'a Sources,
+    /// The scenario's own file: files of feeds lie beside it.
+    pub entry: SourceId,
+    /// The profile that was laid over the file.
+    pub profile: Option<&'a str>,
+}
+
+/// A plan, where its values came from, and what is worth a warning.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Compiled {
+    pub plan: Plan,
+    pub origins: Origins,
+    pub warnings: Vec<Diagnostic>,
+}
+
+const SEED: u64 = 1;
+const CHORE: Span = Span::seconds(60);
+
+/// Compiles `input`; `load` reads a feed's file by its path. Says every mistake. The list is empty when the scenario has holes
+/// and nothing else is wrong: then it was all said on reading it.
+pub fn compile(input: &Input<'_>, load: &mut Loader<'_>) -> Result<Compiled, Vec<Diagnostic>> {
+    let profile = input.profile.and_then(|name| {
+        let profiles = input.scenario.profiles.value()?;
+        let entry = profiles.entries.iter().find(|(known, _)| known.value == name)?;
+        Some((name.to_owned(), entry.1.as_ref()?.mark))
+    });
+    let mut cx = Cx::new(input.sources, profile);
+    let plan = build(input, load, &mut cx);
+    let mut found = cx.found;
+    sort(&mut found);
+    match plan {
+        Some(plan) if !cx.broken && !any_error(&found) => {
+            Ok(Compiled { plan, origins: Origins(cx.origins), warnings: found })
+        }
+        _ => Err(found),
+    }
+}
+
+/// What visits of the journeys come to, by journey.
+#[derive(Default)]
+struct Walked {
+    journeys: Vec<plan::Journey>,
+    made: Vec<Vec<Made>>,
+    used: Vec<Vec<Used>>,
+    sheds: Option<Mark>,
+    longest_timeout: Span,
+    /// True when every step is known.
+    whole: bool,
+}
+
+fn build(input: &Input<'_>, loader: &mut Loader<'_>, cx: &mut Cx<'_>) -> Option<Plan> {
+    let scenario = input.scenario;
+    cx.broken |= !scenario.complete;
+    let about = about(scenario, cx);
+    let seed = cx.settle("seed", &scenario.seed, SEED);
+    let platform = cx.need(&scenario.platform).map(|platform| &platform.value);
+    cx.broken |= platform.is_some_and(|platform| !platform.complete);
+    let (processes, known, processes_whole) = platform::process_names(platform, cx);
+    let (feeds, rows) = feed::feeds(&scenario.feeds, input.entry, loader, cx);
+    let mut reach = Reach {
+        vars: scenario.vars.value(),
+        vars_whole: !scenario.vars.is_hole() && scenario.vars.value().is_none_or(|vars| vars.complete),
+        processes: known,
+        processes_whole,
+        feeds: Names::of("feed", &scenario.feeds),
+        rows,
+        prepare: Names::new("captured name of `prepare`"),
+    };
+    let mut endpoint_names = Names::new("endpoint");
+    match platform {
+        Some(platform) => endpoint_names = Names::of("endpoint", &platform.endpoints),
+        None => endpoint_names.lacks(),
+    }
+    let made_platform = platform.map(|written| {
+        let allow = platform::allowed(written, cx);
+        let mark = platform::mark(written, &reach, cx);
+        let made = platform::processes(&written.processes, &reach, cx);
+        let endpoints = platform::endpoints(written, allow.as_deref(), &reach, cx);
+        let watches = platform::watches(written, &processes, &endpoint_names, cx);
+        Platform { allow: allow.unwrap_or_default(), mark, processes: made, endpoints, watches }
+    });
+
+    let mut steps = Steps::new();
+    let mut walked = Walked { whole: true, ..Walked::default() };
+    let prepare = chores("prepare", &scenario.prepare, &mut reach, &mut steps, &endpoint_names, cx);
+    let journey_names = Names::of("journey", &scenario.journeys);
+    journeys(scenario, &reach, &mut steps, &endpoint_names, &mut walked, cx);
+    let cleanup = chores("cleanup", &scenario.cleanup, &mut reach, &mut steps, &endpoint_names, cx);
+
+    let mut phases = PhaseTable::new();
+    let loads = load::loads(scenario, &journey_names, &mut phases, cx);
+    if scenario.load.is_hole() || scenario.load.value().is_none_or(|map| !map.complete) || !loads.whole {
+        phases.names.lacks();
+    }
+    if loads.whole {
+        phases.check_shared(cx);
+    }
+    for (index, used) in loads.used.iter().enumerate() {
+        if let (false, Some(mark)) = (*used, journey_names.mark(index)) {
+            let message = format!("no load takes the journey `{}`", journey_names.name(index));
+            cx.say(
+                Diagnostic::error("unused-journey", mark, message)
+                    .help("name it in the `mix` of a load, or leave it out"),
+            );
+        }
+    }
+    phases.block(&scenario.phases, cx);
+    let end = end(scenario, &loads, &phases, cx);
+    if let Some(end) = end {
+        check_phases(scenario, &phases, end, cx);
+    }
+    let fault_names = Names::of("fault", &scenario.faults);
+    let mut faults = fault::faults(&scenario.faults, &fault_names, &processes, &phases, seed, cx);
+    fault::settle(&mut faults, end, cx);
+    let first_fault = faults.iter().filter_map(|fault| fault.times.map(|(from, _)| from)).min();
+
+    let watches = made_platform.as_ref().map(|platform| platform.watches.as_slice()).unwrap_or_default();
+    let mut asked = vec![false; steps.list.len()];
+    for (made, used) in walked.made.iter().zip(&loads.used) {
+        for made in made.iter().filter(|_| *used) {
+            if let Some(asked) = asked.get_mut(made.step) {
+                *asked = true;
+            }
+        }
+    }
+    let counted = loads.whole && walked.whole && loads.list.iter().all(|load| !load.mix.is_empty());
+    let load_names = Names::of("load", &scenario.load);
+    let steady_names = Names::of("steady state", &scenario.steady_state);
+    let watch_field = platform.map(|platform| &platform.watch);
+    let scenery = Scenery {
+        steps: &steps,
+        asked: &asked,
+        journeys: &journey_names,
+        loads: &load_names,
+        processes: &processes,
+        endpoints: &endpoint_names,
+        faults: &fault_names,
+        steady: &steady_names,
+        phases: &phases,
+        samples: counted.then(|| Samples::new(&loads.list, &walked.made)),
+        watched: &watched(watches),
+        has_probe: watches.iter().any(|watch| matches!(watch.kind, plan::WatchKind::Probe { .. })),
+        watches_lost: watch_field.is_none_or(|field| {
+            field.is_hole() || field.value().is_some_and(|map| watches.len() != map.entries.len() || !map.complete)
+        }),
+        end,
+    };
+    let (steady_states, longest_hold) = scenery.steady_states(&scenario.steady_state, first_fault, cx);
+    let load_start = loads.whole.then(|| loads.list.iter().map(|load| load.start).min()).flatten();
+    fault::check_first(&faults, load_start, longest_hold, cx);
+    let aborts = scenery.aborts(&scenario.abort, cx);
+    let targets = target::targets(&scenario.targets, &scenery, &faults, &steady_states, cx);
+
+    let limits = load::limits(scenario, walked.sheds, walked.longest_timeout, cx);
+    if loads.whole {
+        dry::check(&feeds, &reach.feeds, &loads.list, &walked.used, cx);
+    }
+    let mut made_platform = made_platform?;
+    if let Some(platform) = platform {
+        let endpoints = &mut made_platform.endpoints;
+        pool::connections(endpoints, &platform.endpoints, &loads.list, &walked.made, &steps, limits.patience, cx);
+    }
+    if cx.broken || any_error(&cx.found) {
+        return None;
+    }
+    let conditions =
+        steady_states.iter().flat_map(|steady| &steady.must).chain(aborts.iter().map(|abort| &abort.condition));
+    let bounds = bounds(conditions, &walked.made, &loads.list, &asked);
+    for (step, bounds) in steps.list.iter_mut().zip(bounds) {
+        step.bounds = bounds.into_iter().collect();
+    }
+    let (phases, moved) = phases.finish();
+    let mut plan = Plan {
+        version: VERSION,
+        about,
+        seed,
+        profile: input.profile.map(str::to_owned),
+        vars: vars(scenario)?,
+        platform: made_platform,
+        prepare,
+        cleanup,
+        feeds,
+        series: series(&loads.list, &walked.made),
+        steps: steps.list,
+        journeys: walked.journeys,
+        loads: loads.list,
+        phases,
+        faults: faults.into_iter().map(|made| made.fault).collect(),
+        steady_states,
+        aborts,
+        targets,
+        limits,
+        end: end? - At::START,
+    };
+    move_phases(&mut plan, &moved);
+    Some(plan)
+}
+
+/// Programs and steps before or after the load. What steps capture can be reached from here on.
+fn chores(
+    word: &str,
+    field: &scenario::Field<scenario::List<scenario::Chore>>,
+    reach: &mut Reach<'_>,
+    steps: &mut Steps,
+    endpoints: &Names,
+    cx: &mut Cx<'_>,
+) -> Vec<Chore> {
+    let Some(list) = cx.get(field) else {
+        if field.is_hole() {
+            reach.prepare.lacks();
+        }
+        return Vec::new();
+    };
+    if !list.complete {
+        reach.prepare.lacks();
+    }
+    let mut made = Vec::new();
+    for (index, chore) in cx.items(&list.value).iter().enumerate() {
+        cx.broken |= !chore.complete;
+        let within = cx.settle(format!("{word}[{index}].within"), &chore.within, CHORE);
+        let work = match (cx.get(&chore.run), cx.get(&chore.steps)) {
+            (Some(run), _) => {
+                let own = Own::default();
+                let text = |text: &Spanned<scenario::Template>, cx: &mut Cx<'_>| {
+                    reach.check(text.text(), text.mark, Place::Chore, &own, cx).0
+                };
+                let argv = cx.items(&run.value.0).iter().map(|argument| text(argument, cx)).collect();
+                let env = cx.get(&chore.env).map(|env| &env.value);
+                let env =
+                    cx.entries(env).into_iter().map(|(name, value)| (name.value.clone(), text(value, cx))).collect();
+                Some(ChoreWork::Run { argv, env, dir: cx.get(&chore.dir).map(|dir| dir.value.clone()) })
+            }
+            (None, Some(written)) => {
+                for (field, word) in [(chore.env.written(), "env"), (chore.dir.written(), "dir")] {
+                    if let Some(mark) = field {
+                        let message = format!("`{word}` is for a program: it goes with `run`");
+                        cx.say(Diagnostic::error("wrong-word", mark, message));
+                    }
+                }
+                let mut walker = Walker::new(reach, steps, endpoints, Place::ChoreStep);
+                let actions = walker.walk(&written.value, cx);
+                let captured = walker.captured;
+                for (name, mark) in captured {
+                    if let Err(first) = reach.prepare.add(&name, mark) {
+                        let message = format!("`prepare.{name}` is made already, and nothing may be shadowed");
+                        cx.say(Diagnostic::error("shadowed", mark, message).related(first, "first made here"));
+                    }
+                }
+                Some(ChoreWork::Steps(actions))
+            }
+            (None, None) => None,
+        };
+        match work {
+            Some(work) => made.push(Chore { work, within }),
+            None => {
+                reach.prepare.lacks();
+                cx.broken = true;
+            }
+        }
+    }
+    made
+}
+
+fn journeys(
+    scenario: &Scenario,
+    reach: &Reach<'_>,
+    steps: &mut Steps,
+    endpoints: &Names,
+    walked: &mut Walked,
+    cx: &mut Cx<'_>,
+) {
+    let Some(map) = cx.need(&scenario.journeys) else {
+        walked.whole = false;
+        steps.lack();
+        return;
+    };
+    if map.entries.is_empty() && map.complete {
+        let message = "there is no journey: visitors would do nothing";
+        cx.say(Diagnostic::error("empty-map", map.mark, message));
+    }
+    if !map.complete {
+        cx.broken = true;
+        walked.whole = false;
+        steps.lack();
+    }
+    for (name, journey) in &map.entries {
+        let mut walker = Walker::new(reach, steps, endpoints, Place::Visit);
+        let mut made = plan::Journey {
+            name: name.value.clone(),
+            title: crate::base::units::Text::default(),
+            cookies: true,
+            actions: Vec::new(),
+        };
+        let written = match journey.as_ref().map(|journey| &journey.value) {
+            Some(scenario::Journey::Steps(steps)) => Some(steps),
+            Some(scenario::Journey::Block(block)) => {
+                cx.broken |= !block.complete;
+                made.title = cx.get(&block.title).map(|title| title.value.clone()).unwrap_or_default();
+                made.cookies = cx.get(&block.cookies).is_none_or(|word| word.value == scenario::Switch::On);
+                if let Some(endpoint) = cx.get(&block.endpoint) {
+                    walker.endpoint = endpoints.find(endpoint, cx);
+                }
+                walker.endpoint_lost = walker.endpoint.is_none() && !block.endpoint.is_absent();
+                cx.need(&block.steps).map(|steps| &steps.value)
+            }
+            None => None,
+        };
+        match written {
+            Some(written) => {
+                made.actions = walker.walk(written, cx);
+                if walker.made.is_empty() && walker.steps.names.is_whole() {
+                    let message = format!("the journey `{}` sends no request", name.value);
+                    cx.say(Diagnostic::error("no-request", name.mark, message));
+                }
+            }
+            None => {
+                cx.broken = true;
+                walker.steps.lack();
+            }
+        }
+        walked.sheds = walked.sheds.or(walker.sheds);
+        walked.longest_timeout = walked.longest_timeout.max(walker.longest_timeout);
+        walked.made.push(walker.made);
+        walked.used.push(walker.used);
+        walked.journeys.push(made);
+    }
+    walked.whole &= steps.names.is_whole();
+}
+
+/// When the drill ends, as long as it is known.
+fn end(scenario: &Scenario, loads: &load::Loads, phases: &PhaseTable, cx: &mut Cx<'_>) -> Option<At> {
+    let last = loads.list.iter().map(plan::Load::end).max().filter(|_| loads.whole);
+    match cx.get(&scenario.end) {
+        Some(written) => {
+            let end = phases.at(written, "the end of the drill", cx)?;
+            cx.note("end", &end, written.mark);
+            if let Some(last) = last.filter(|last| end < *last) {
+                let message = format!("the drill would end at {end}, and a load goes on until {last}");
+                let help = "leave `end` out: the drill ends with its last stage";
+                cx.say(Diagnostic::error("too-short", written.mark, message).help(help));
+                return None;
+            }
+            last.map(|_| end)
+        }
+        None if scenario.end.is_hole() => None,
+        None => {
+            if let Some(last) = last {
+                cx.note_default("end", &last);
+            }
+            last
+        }
+    }
+}
+
+/// Phases of `phases:` must lie within the drill; those of stages do.
+fn check_phases(scenario: &Scenario, phases: &PhaseTable, end: At, cx: &mut Cx<'_>) {
+    for (name, phase) in scenario.phases.value().into_iter().flat_map(scenario::Named::iter) {
+        let times = phases.names.get(&name.value).and_then(|index| phases.times(index));
+        if let (Some((from, to)), Some(written_from), Some(written)) = (times, phase.from.get(), phase.to.get())
+            && to > end
+        {
+            let (edge, at, mark) =
+                if from >= end { ("begins", from, written_from.mark) } else { ("ends", to, written.mark) };
+            let message = format!("phase `{}` {edge} at {at}, and the drill ends at {end}", name.value);
+            cx.say(Diagnostic::error("outside-drill", mark, message));
+        }
+    }
+}
+
+fn watched(watches: &[plan::Watch]) -> Vec<plan::ProcessId> {
+    let of = |watch: &plan::Watch| match &watch.kind {
+        plan::WatchKind::Process(ids) => ids.clone(),
+        plan::WatchKind::Probe { .. } => Vec::new(),
+    };
+    watches.iter().flat_map(of).collect()
+}
+
+/// The response bounds that conditions of windows put on each step.
+fn bounds<'c>(
+    conditions: impl Iterator<Item = &'c plan::Condition>,
+    made: &[Vec<Made>],
+    loads: &[plan::Load],
+    asked: &[bool],
+) -> Vec<BTreeSet<Span>> {
+    let mut bounds = vec![BTreeSet::new(); asked.len()];
+    for condition in conditions {
+        let limits: Vec<Span> = match (condition.measure, condition.bound) {
+            (Measure::Apdex { satisfied }, _) => vec![satisfied],
+            (Measure::Percentile(_) | Measure::Max | Measure::Mean, bound) => match bound {
+                plan::Bound::AtMost(Quantity::Span(most))
+                | plan::Bound::Between(_, Quantity::Span(most))
+                | plan::Bound::AtLeast(Quantity::Span(most))
+                | plan::Bound::Above(Quantity::Span(most))
+                | plan::Bound::Below(Quantity::Span(most)) => vec![most],
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        };
+        let of_journey = |wanted: JourneyId, step: usize| {
+            made.get(wanted.index()).is_some_and(|made| made.iter().any(|made| made.step == step))
+        };
+        for (step, bounds) in bounds.iter_mut().enumerate().filter(|(step, _)| asked.get(*step) == Some(&true)) {
+            let fits = match condition.scope {
+                Scope::All => true,
+                Scope::Step(id) => id.index() == step,
+                Scope::Journey(id) => of_journey(id, step),
+                Scope::Load(id) => loads
+                    .get(id.index())
+                    .is_some_and(|load| load.mix.iter().any(|(journey, _)| of_journey(*journey, step))),
+                Scope::Endpoint(id) => {
+                    made.iter().flatten().any(|made| made.step == step && made.endpoint == id.index())
+                }
+                Scope::Process(_) | Scope::Fault(_) => false,
+            };
+            if fits {
+                bounds.extend(limits.iter().copied());
+            }
+        }
+    }
+    bounds
+}
+
+fn series(loads: &[plan::Load], made: &[Vec<Made>]) -> Vec<Series> {
+    let mut found = BTreeSet::new();
+    for (index, load) in loads.iter().enumerate() {
+        for (journey, _) in &load.mix {
+            for made in made.get(journey.index()).into_iter().flatten() {
+                found.insert(Series { load: LoadId::at(index), journey: *journey, step: StepId::at(made.step) });
+            }
+        }
+    }
+    found.into_iter().collect()
+}
+
+fn vars(scenario: &Scenario) -> Option<BTreeMap<String, serde_json::Value>> {
+    let vars = scenario.vars.value().into_iter().flat_map(scenario::Named::iter);
+    vars.map(|(name, tree)| Some((name.value.clone(), tree.value.to_json()?))).collect()
+}
+
+/// Phases are ordered by their start once all are known; what names them follows.
+fn move_phases(plan: &mut Plan, moved: &[usize]) {
+    let place = |phase: &mut Option<PhaseId>| {
+        if let Some(id) = phase.as_mut()
+            && let Some(new) = moved.get(id.index())
+        {
+            *id = PhaseId::at(*new);
+        }
+    };
+    plan.loads.iter_mut().flat_map(|load| &mut load.stages).for_each(|stage| place(&mut stage.phase));
+    plan.targets.iter_mut().for_each(|target| place(&mut target.condition.phase));
+}
