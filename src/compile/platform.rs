@@ -3,6 +3,7 @@
 use super::allow;
 use super::context::Cx;
 use super::names::Names;
+use super::pool;
 use super::request::{check_header, pairs};
 use super::text::{Own, Place, ProcessName, Reach};
 use crate::base::diagnostic::{Diagnostic, Mark};
@@ -239,13 +240,7 @@ fn fill(endpoint: &mut plan::Endpoint, block: &scenario::EndpointBlock, reach: &
         endpoint.tls.server_name = cx.get(&tls.server_name).map(|name| name.value.clone());
     }
     if let Some(connections) = cx.get(&block.connections) {
-        cx.broken |= !connections.complete;
-        if let Some(per) = cx.get(&connections.per) {
-            endpoint.connections.per = match per.value {
-                scenario::PerConnection::Shared => PerConnection::Shared,
-                scenario::PerConnection::Visit => PerConnection::Visit,
-            };
-        }
+        endpoint.connections = pool::check(&connections.value, cx);
     }
 }
 

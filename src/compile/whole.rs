@@ -185,11 +185,7 @@ fn build(input: &Input<'_>, loader: &mut Loader<'_>, cx: &mut Cx<'_>) -> Option<
     if loads.whole {
         dry::check(&feeds, &reach.feeds, &loads.list, &walked.used, cx);
     }
-    let mut made_platform = made_platform?;
-    if let Some(platform) = platform {
-        let endpoints = &mut made_platform.endpoints;
-        pool::connections(endpoints, &platform.endpoints, &loads.list, &walked.made, &steps, limits.patience, cx);
-    }
+    let made_platform = made_platform?;
     if cx.broken || any_error(&cx.found) {
         return None;
     }
@@ -223,6 +219,9 @@ fn build(input: &Input<'_>, loader: &mut Loader<'_>, cx: &mut Cx<'_>) -> Option<
         end: end? - At::START,
     };
     move_phases(&mut plan, &moved);
+    if let Some(platform) = platform {
+        pool::settle(&mut plan, &platform.endpoints, cx);
+    }
     Some(plan)
 }
 
