@@ -10,6 +10,8 @@ use crate::base::units::Span;
 
 /// How long one kind of undo may take. A kill is over in milliseconds unless the kernel itself hangs.
 const STOP: Span = Span::seconds(10);
+/// How often an emptied folder is found inhabited again before that is given up.
+const TRIES: u32 = 3;
 const THAW: Span = Span::seconds(5);
 
 /// Everything that can be undone, and all that is needed for it. Doing one twice is the same as doing it once.
@@ -48,12 +50,21 @@ impl Action {
         match self {
             Action::StopTree { .. } | Action::Thaw { .. } if rebooted => Ok(()),
             Action::StopTree { tree, .. } => {
-                let killed = tree.kill(STOP).map_err(|error| self.left(error.to_string()))?;
-                if !killed {
-                    return Err(self.left(format!("still alive {STOP} after KILL: {}", pids(&tree.members()))));
+                // Repeated: one who was being born when the harness died enters the emptied folder, sees that its
+                // parent is gone and ends.
+                let mut stays = None;
+                for _ in 0..TRIES {
+                    let killed = tree.kill(STOP).map_err(|error| self.left(error.to_string()))?;
+                    if !killed {
+                        return Err(self.left(format!("still alive {STOP} after KILL: {}", pids(&tree.members()))));
+                    }
+                    match tree.cgroup.as_ref().map_or(Ok(()), |cgroup| cgroup.remove()) {
+                        Ok(()) => return Ok(()),
+                        Err(error) => stays = Some(error),
+                    }
                 }
-                let removed = tree.cgroup.as_ref().map_or(Ok(()), |cgroup| cgroup.remove());
-                removed.map_err(|error| self.left(format!("its cgroup folder stays: {error}")))
+                let why = stays.map_or_else(String::new, |error| format!(": {error}"));
+                Err(self.left(format!("its cgroup folder stays{why}")))
             }
             Action::Thaw { tree, .. } => match tree.thaw(THAW) {
                 Ok(true) => Ok(()),

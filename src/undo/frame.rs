@@ -23,7 +23,12 @@ pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> (Vec<T>, usize) {
             None => torn += usize::from(!line.is_empty()),
         }
     }
-    (entries, torn + usize::from(!rest.is_empty()))
+    // Torn of its end of line alone, the last one is whole.
+    match decode_line(rest) {
+        Some(entry) => entries.push(entry),
+        None => torn += usize::from(!rest.is_empty()),
+    }
+    (entries, torn)
 }
 
 fn decode_line<T: DeserializeOwned>(line: &[u8]) -> Option<T> {
@@ -58,27 +63,23 @@ mod tests {
             let lines: Vec<String> = entries.iter().map(encode).collect();
             let whole = lines.concat();
             let cut = cut.index(whole.len() + 1);
-            let torn = &whole.as_bytes()[..cut];
             let mut complete = 0;
             let mut end = 0;
             for line in &lines {
                 end += line.len();
-                complete += usize::from(end <= cut);
+                complete += usize::from(end - 1 <= cut);
             }
-            let (read, _) = decode::<String>(torn);
+            let mut torn = whole.as_bytes()[..cut].to_vec();
+            let (read, _) = decode::<String>(&torn);
             prop_assert_eq!(&read, &entries[..complete]);
 
-            // The next one begins with an end of line where the last was torn. A line torn of its end alone is whole
-            // again by that.
-            let mut more = torn.to_vec();
-            if !more.is_empty() && !more.ends_with(b"\n") {
-                more.push(b'\n');
+            if !torn.is_empty() && !torn.ends_with(b"\n") {
+                torn.push(b'\n');
             }
-            more.extend(encode(&after).bytes());
-            let (read, _) = decode::<String>(&more);
-            prop_assert_eq!(read.last(), Some(&after));
-            prop_assert!(read.len() - 1 == complete || read.len() - 1 == complete + 1);
-            prop_assert_eq!(&read[..read.len() - 1], &entries[..read.len() - 1]);
+            torn.extend(encode(&after).bytes());
+            let (read, _) = decode::<String>(&torn);
+            prop_assert_eq!(&read[..complete], &entries[..complete]);
+            prop_assert_eq!(&read[complete..], [after]);
         }
 
         #[test]

@@ -393,15 +393,11 @@ mod tests {
             let (first, last) = (states[0].0, states[states.len() - 1].0);
             let length = first + cut.index((last - first + 1) as usize) as u64;
             OpenOptions::new().write(true).open(&path).unwrap().set_len(length).unwrap();
-            let expected = &states.iter().rev().find(|(end, _)| *end <= length).unwrap().1;
+            // Without its end of line, an entry is whole.
+            let expected = &states.iter().rev().find(|(end, _)| *end - 1 <= length).unwrap().1;
             let mut inherited = Inherited::open(&path).unwrap();
             prop_assert_eq!(&inherited.pending.clone().into_iter().collect::<Vec<_>>(), expected);
             inherited.undo_all("test");
-            prop_assert!(Inherited::open(&path).unwrap().pending.is_empty() || length + 1 < last);
-            // An entry torn of its end of line alone comes to life when the next begins a new one; it was planned,
-            // so undoing it once more is right.
-            let mut again = Inherited::open(&path).unwrap();
-            again.undo_all("test");
             prop_assert!(Inherited::open(&path).unwrap().pending.is_empty());
         }
     }

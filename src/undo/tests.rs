@@ -147,15 +147,16 @@ fn killed(after: u64, guarded: bool, walking: bool) {
         let Recovery::Done { left, .. } = &recovery else { panic!("{recovery:?}") };
         assert!(left.is_empty(), "{left:?}");
     }
-    assert_eq!(processes_of(&run), [] as [u32; 0], "killed after {after} us");
+    // One that was just being born sees that its parent is gone, and ends; anything else would stay for 600 s.
+    wait_until("nobody lives", || processes_of(&run).is_empty());
     assert_eq!(cgroups_of(pid), [] as [PathBuf; 0], "killed after {after} us");
     if let Ok(private) = fs::read_to_string(run.join("private")) {
         assert!(private.is_empty() || !Path::new(&private).exists(), "killed after {after} us");
     }
 }
 
+/// The seed stands in each test, the moment in what it says when it fails.
 fn seeded_moments(seed: u64) -> impl Iterator<Item = u64> {
-    println!("seed {seed}");
     let mut state = seed;
     std::iter::repeat_with(move || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

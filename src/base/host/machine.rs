@@ -1,7 +1,10 @@
 #![allow(unsafe_code)]
 
+use std::ffi::CString;
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::OnceLock;
 
 use super::proc;
@@ -28,6 +31,20 @@ pub fn machine() -> Machine {
         kernel: first_line("/proc/sys/kernel/osrelease"),
         cpu_model: model.map_or(String::new(), |(_, name)| name.trim().to_owned()),
     }
+}
+
+/// Its first two numbers; zeros where it cannot be read.
+pub(super) fn kernel_version() -> (u32, u32) {
+    let release = first_line("/proc/sys/kernel/osrelease");
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+/// Whether this process, by its effective user and on what is mounted there, may write to a file or folder.
+pub(super) fn may_write(path: &Path) -> bool {
+    let Ok(path) = CString::new(path.as_os_str().as_bytes()) else { return false };
+    // SAFETY: the path is a C string that outlives the call, which writes nothing.
+    unsafe { libc::faccessat(libc::AT_FDCWD, path.as_ptr(), libc::W_OK, libc::AT_EACCESS) == 0 }
 }
 
 /// What the whole machine does; CPU times grow from boot on, so two readings make a share.
@@ -167,6 +184,8 @@ mod tests {
         let machine = machine();
         assert!(machine.cores >= 1 && machine.memory > 1 << 20 && !machine.kernel.is_empty(), "{machine:?}");
         assert_eq!(boot_id().len(), 36);
+        assert!(kernel_version() > (3, 0));
+        assert!(may_write(Path::new("/proc/self/comm")) && !may_write(Path::new("/proc/nothing")));
         let (first, last) = local_port_range();
         assert!(first < last);
         let load = system_load();
