@@ -50,7 +50,7 @@ pub(super) async fn run(
         marker: marker.to_string(),
         cgroup,
     };
-    let mut kept = keeper::keep(launch, |_| {}).await.map_err(failed)?;
+    let mut kept = keeper::keep(launch, keeper::Ends::WithItsFirst, |_| {}).await.map_err(failed)?;
     tree.root = Some(kept.identity);
     let clock = setting.door.clock();
     let waited = clock.timeout(within, kept.ended.wait_for(Option::is_some)).await;

@@ -11,7 +11,7 @@ mod keeper;
 mod probe;
 mod process;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod vitals;
 
 use std::path::PathBuf;

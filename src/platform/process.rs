@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::bindings::tail;
-use super::keeper::{self, Kept};
+use super::keeper::{self, Ends, Kept};
 use super::{Bindings, Happening, PlatformError, Setting};
 use crate::base::host::{self, CgroupHome, Identity, Launch, Tree, Vitals};
 use crate::base::units::Span;
@@ -207,7 +207,7 @@ impl Process {
                 let _ = happenings.send(Happening::Died { process: id, status: status.to_owned() });
             }
         };
-        let Kept { identity, ended } = keeper::keep(launch, on_end).await.map_err(failed)?;
+        let Kept { identity, ended } = keeper::keep(launch, Ends::WithItsTree, on_end).await.map_err(failed)?;
         tree.root = Some(identity);
         self.state().current = Some(Current { tree, ended: Some(ended), ordered });
         Ok(())

@@ -32,7 +32,7 @@ fn serve() {
     }
 }
 
-fn server(name: &str) -> crate::plan::Process {
+pub(crate) fn server(name: &str) -> crate::plan::Process {
     let program = std::env::current_exe().unwrap();
     let argv = [program.to_str().unwrap(), "platform::tests::serve", "--exact", "--nocapture"];
     crate::plan::Process {
@@ -49,7 +49,7 @@ fn server(name: &str) -> crate::plan::Process {
     }
 }
 
-fn shell(name: &str, script: &str) -> crate::plan::Process {
+pub(crate) fn shell(name: &str, script: &str) -> crate::plan::Process {
     let argv = ["sh", "-c", script].into_iter().map(|word| Template(word.to_owned())).collect();
     let within = Span::millis(300);
     crate::plan::Process {
@@ -59,15 +59,15 @@ fn shell(name: &str, script: &str) -> crate::plan::Process {
     }
 }
 
-struct Scene {
-    platform: Platform,
-    happenings: UnboundedReceiver<Happening>,
-    journal: Journal,
-    clock: Clock,
-    _folder: tempfile::TempDir,
+pub(crate) struct Scene {
+    pub(crate) platform: Platform,
+    pub(crate) happenings: UnboundedReceiver<Happening>,
+    pub(crate) journal: Journal,
+    pub(crate) clock: Clock,
+    pub(crate) _folder: tempfile::TempDir,
 }
 
-fn scene(processes: Vec<crate::plan::Process>) -> Scene {
+pub(crate) fn scene(processes: Vec<crate::plan::Process>) -> Scene {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("output")).unwrap();
     let endpoint = Endpoint {
@@ -131,7 +131,7 @@ fn scene(processes: Vec<crate::plan::Process>) -> Scene {
     Scene { platform: Platform::new(setting).unwrap(), happenings, journal, clock, _folder: folder }
 }
 
-fn in_runtime<F: Future<Output = ()>>(test: F) {
+pub(crate) fn in_runtime<F: Future<Output = ()>>(test: F) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     LocalSet::new().block_on(&runtime, test);
 }
@@ -218,6 +218,30 @@ fn one_that_does_not_come_up_is_told_with_its_output() {
         assert!(matches!(late.platform.start().await.unwrap_err(), PlatformError::NotReady { .. }));
         assert!(late.platform.stop().await.is_empty());
         assert!(late.journal.pending().is_empty());
+    });
+}
+
+#[test]
+fn one_that_forks_away_lives_as_long_as_what_it_left_behind() {
+    in_runtime(async {
+        let program = std::env::current_exe().unwrap();
+        let script = format!("setsid {} platform::tests::serve --exact & exit 0", program.display());
+        let mut daemon = shell("node_1", &script);
+        let ProcessSource::Run { env, .. } = &mut daemon.source else { unreachable!() };
+        env.push((HOST.to_owned(), Template("{{ address }}".to_owned())));
+        daemon.ready = server("node_1").ready;
+        let Scene { platform, mut happenings, journal, clock: _, _folder } = scene(vec![daemon]);
+        platform.start().await.unwrap();
+        let process = platform.process(ProcessId(0)).unwrap().clone();
+        let tree = process.tree().unwrap();
+        assert!(!tree.root.unwrap().is_alive() && !process.is_gone());
+        for member in tree.members() {
+            member.signal(crate::base::host::Signal::Kill).unwrap();
+        }
+        let died = until(&mut happenings, |h| matches!(h, Happening::Died { .. })).await;
+        assert_eq!(died, Happening::Died { process: ProcessId(0), status: "exit 0".to_owned() });
+        assert!(platform.stop().await.is_empty());
+        assert!(journal.pending().is_empty());
     });
 }
 
