@@ -5,6 +5,7 @@
 pub mod analysis;
 pub mod base;
 pub mod compile;
+pub mod fault;
 pub mod live;
 pub mod plan;
 pub mod platform;

@@ -1,0 +1,149 @@
+use std::process::{Command, Stdio};
+
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::*;
+use crate::base::host::Identity;
+use crate::base::units::Span;
+use crate::plan::{Allow, Attach, ProcessSource};
+use crate::platform::Happening;
+use crate::platform::tests::{Scene, in_runtime, scene, server};
+use crate::undo::Action;
+use crate::wire::{Door, Origin};
+
+struct Ward {
+    faults: Faults,
+    happenings: UnboundedReceiver<Happening>,
+    door: Door,
+    _folder: tempfile::TempDir,
+}
+
+async fn ward(processes: Vec<crate::plan::Process>) -> Ward {
+    let Scene { platform, happenings, journal, clock, _folder } = scene(processes);
+    platform.start().await.unwrap();
+    let door = Door::new(&clock, &[Allow::Network { address: "127.0.0.1".parse().unwrap(), prefix: 8 }], "/".as_ref());
+    Ward { faults: Faults::new(Arc::new(platform), journal, clock), happenings, door, _folder }
+}
+
+impl Ward {
+    fn origin(&self, id: ProcessId) -> Origin {
+        let (host, port) = self.faults.platform.bindings().address(id).unwrap();
+        self.door.origin(&format!("http://{host}:{port}"), &Default::default()).unwrap()
+    }
+
+    async fn answers(&self, id: ProcessId, within: Span) -> bool {
+        self.door.probe(&self.origin(id), "/", &[], within).await.is_ok_and(|answer| answer.is_good())
+    }
+
+    async fn end(mut self) {
+        assert!(self.faults.platform.stop().await.is_empty());
+        assert!(self.faults.journal.pending().is_empty());
+        self.happenings.close();
+        while let Some(happening) = self.happenings.recv().await {
+            assert!(!matches!(happening, Happening::Died { .. }), "an ordered end is no death: {happening:?}");
+        }
+    }
+}
+
+const BOTH: [ProcessId; 2] = [ProcessId(0), ProcessId(1)];
+
+#[test]
+fn a_killed_process_refuses_until_it_is_healed_at_the_same_address() {
+    in_runtime(async {
+        let ward = ward(vec![server("node_1"), server("node_2")]).await;
+        let before = ward.origin(ProcessId(0)).base().to_owned();
+        let root = ward.faults.platform.process(ProcessId(0)).unwrap().tree().unwrap().root.unwrap();
+        let ordered = ward.faults.clock.now();
+        let kill = FaultKind::Kill { processes: vec![ProcessId(0)] };
+        let (wound, seen) = ward.faults.inject(&kill).await.unwrap();
+        assert!(seen.at >= ordered && !root.is_alive());
+        assert_eq!(seen.proof, "node_1 is gone (1 process)");
+        assert!(!ward.answers(ProcessId(0), Span::SECOND).await);
+        assert!(ward.answers(ProcessId(1), Span::seconds(20)).await, "the other one serves on");
+        let healed = ward.faults.heal(wound).await.unwrap();
+        assert!(healed.at >= seen.at && healed.proof.starts_with("node_1 is ready again as pid "), "{}", healed.proof);
+        assert!(ward.answers(ProcessId(0), Span::seconds(20)).await);
+        assert_eq!(ward.origin(ProcessId(0)).base(), before);
+        ward.end().await;
+    });
+}
+
+#[test]
+fn paused_processes_keep_their_sockets_and_answer_once_healed() {
+    in_runtime(async {
+        let ward = ward(vec![server("node_1"), server("node_2")]).await;
+        let pause = FaultKind::Pause { processes: BOTH.to_vec() };
+        let (wound, seen) = ward.faults.inject(&pause).await.unwrap();
+        assert_eq!(seen.proof, "node_1 stands still (1 process) and node_2 stands still (1 process)");
+        let thaws = |ward: &Ward| {
+            let pending = ward.faults.journal.pending();
+            pending.iter().filter(|(_, action)| matches!(action, Action::Thaw { .. })).count()
+        };
+        assert_eq!(thaws(&ward), 2, "the journal knows how to let them go on");
+        for id in BOTH {
+            assert!(ward.door.connect(&ward.origin(id)).await.is_ok(), "the kernel still takes connections");
+            assert!(!ward.answers(id, Span::millis(100)).await);
+        }
+        let healed = ward.faults.heal(wound).await.unwrap();
+        assert_eq!(healed.proof, "node_1 goes on (1 process) and node_2 goes on (1 process)");
+        assert_eq!(thaws(&ward), 0);
+        for id in BOTH {
+            assert!(ward.answers(id, Span::seconds(20)).await);
+        }
+        ward.end().await;
+    });
+}
+
+#[test]
+fn on_something_gone_already_nothing_bites_and_nothing_else_is_touched() {
+    in_runtime(async {
+        let ward = ward(vec![server("node_1"), server("node_2")]).await;
+        let alone = FaultKind::Kill { processes: vec![ProcessId(1)] };
+        let (wound, _) = ward.faults.inject(&alone).await.unwrap();
+        for kind in [FaultKind::Kill { processes: BOTH.to_vec() }, FaultKind::Pause { processes: BOTH.to_vec() }] {
+            assert_eq!(ward.faults.inject(&kind).await.unwrap_err(), "node_2 was gone already");
+            assert!(ward.answers(ProcessId(0), Span::seconds(20)).await);
+        }
+        let _ = ward.faults.heal(wound).await.unwrap();
+        ward.end().await;
+    });
+}
+
+#[test]
+fn one_that_dies_while_it_is_paused_is_not_healed() {
+    in_runtime(async {
+        let ward = ward(vec![server("node_1")]).await;
+        let process = ward.faults.platform.process(ProcessId(0)).unwrap().clone();
+        let (wound, _) = ward.faults.inject(&FaultKind::Pause { processes: vec![ProcessId(0)] }).await.unwrap();
+        process.kill().await.unwrap();
+        assert_eq!(ward.faults.heal(wound).await.unwrap_err(), "node_1 is gone: it ended while it was paused");
+        ward.end().await;
+    });
+}
+
+#[test]
+fn what_runs_outside_the_drill_is_paused_and_never_killed() {
+    in_runtime(async {
+        let folder = tempfile::tempdir().unwrap();
+        let mut outside = Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap();
+        let identity = Identity::of(outside.id()).unwrap();
+        let file = folder.path().join("pid");
+        std::fs::write(&file, outside.id().to_string()).unwrap();
+        let attach = ProcessSource::Attach(Attach::PidFile(file.to_str().unwrap().to_owned()));
+        let attached = crate::plan::Process { source: attach, ready: None, group: None, ..server("outside") };
+        let ward = ward(vec![attached]).await;
+        let only = vec![ProcessId(0)];
+        let why = ward.faults.inject(&FaultKind::Kill { processes: only.clone() }).await.unwrap_err();
+        assert_eq!(why, "outside runs outside the drill, which could not start it again");
+        let (wound, seen) = ward.faults.inject(&FaultKind::Pause { processes: only }).await.unwrap();
+        assert_eq!(seen.proof, "outside stands still (1 process)");
+        let stat = || std::fs::read_to_string(format!("/proc/{}/stat", identity.pid)).unwrap();
+        assert!(stat().contains(" T "), "{}", stat());
+        let _ = ward.faults.heal(wound).await.unwrap();
+        assert!(!stat().contains(" T "));
+        ward.end().await;
+        assert!(identity.is_alive(), "what was attached to stays");
+        outside.kill().unwrap();
+        outside.wait().unwrap();
+    });
+}
