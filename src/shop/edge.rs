@@ -66,6 +66,10 @@ pub(super) fn wrap(routes: Router, operators: Router, edge: Arc<Edge>) -> Router
         .layer(from_fn_with_state(edge, count))
 }
 
+/// A better name for the route than its path here, set on an answer.
+#[derive(Debug, Clone)]
+pub(super) struct Route(pub(super) String);
+
 async fn bound(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
     match edge.enter() {
         Some(_in_flight) => next.run(request).await,
@@ -81,6 +85,7 @@ async fn count(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> R
         _ => "OTHER".to_owned(),
     };
     let mut response = next.run(request).await;
+    let route = response.extensions_mut().remove::<Route>().map_or(route, |Route(better)| better);
     edge.metrics.observe(&route, &method, response.status().as_u16(), began.elapsed());
     if edge.stop.is_leaving() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

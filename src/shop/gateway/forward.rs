@@ -11,7 +11,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, Limited};
 use tokio::time::timeout;
 
@@ -19,7 +19,7 @@ use super::Gateway;
 use super::member::{Member, choose};
 use crate::shop::client::{Answer, CallError};
 use crate::shop::clock::token;
-use crate::shop::edge::BODY_LIMIT;
+use crate::shop::edge::{BODY_LIMIT, Route};
 use crate::shop::problem::Problem;
 use crate::shop::serve::Peer;
 
@@ -33,7 +33,31 @@ enum Payload {
     Streamed(Body),
 }
 
-pub(super) async fn forward(State(gateway): State<Arc<Gateway>>, request: Request) -> Result<Response, Problem> {
+pub(super) async fn forward(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    let route = route(request.uri().path());
+    let mut response = balance(&gateway, request).await.into_response();
+    response.extensions_mut().insert(route);
+    response
+}
+
+/// The path as a template, for the figures: few words are known, everything else is a placeholder, so that nobody can
+/// fill the memory with names.
+fn route(path: &str) -> Route {
+    const FIRST: [&str; 9] = ["products", "search", "cart", "carts", "orders", "merchant", "stock", "totals", "audit"];
+    const LATER: [&str; 5] = ["items", "payment", "cancel", "return", "stock"];
+    let mut segments = path.trim_matches('/').split('/');
+    let mut route = match segments.next() {
+        Some(first) if FIRST.contains(&first) => format!("/{first}"),
+        _ => return Route("other".to_owned()),
+    };
+    for segment in segments.take(3) {
+        route.push('/');
+        route.push_str(if LATER.contains(&segment) { segment } else { "{}" });
+    }
+    Route(route)
+}
+
+async fn balance(gateway: &Gateway, request: Request) -> Result<Response, Problem> {
     let deadline = Instant::now() + gateway.balance.answer_timeout;
     let (mut parts, body) = request.into_parts();
     let payload = payload(&parts, body, gateway.balance.answer_timeout).await?;
@@ -58,16 +82,19 @@ pub(super) async fn forward(State(gateway): State<Arc<Gateway>>, request: Reques
         };
         let left = deadline.saturating_duration_since(Instant::now());
         let within = if repeatable && nth < TRIES { left.min(gateway.balance.try_timeout) } else { left };
+        let began = Instant::now();
         let outcome = attempt(member, outgoing(&parts, member, body), within, repeatable).await;
         let error = match outcome {
             Ok(answer) => {
-                member.answered();
+                member.answered(Instant::now());
                 return Ok(incoming(answer, member));
             }
             Err(error) => error,
         };
-        if !matches!(error, CallError::Busy(_)) {
-            member.failed(Instant::now());
+        match error {
+            CallError::Busy(_) => (),
+            CallError::Late(_) => member.late(began, Instant::now()),
+            CallError::Connect { .. } | CallError::Broken { .. } => member.failed(Instant::now()),
         }
         let harmless = payload.is_some() && (repeatable || error.unsent());
         let again = nth < TRIES && harmless && Instant::now() < deadline && gateway.budget.retry();
@@ -198,4 +225,31 @@ fn incoming(answer: axum::http::Response<Answer>, member: &Member) -> Response {
         parts.headers.insert("x-served-by", by);
     }
     Response::from_parts(parts, Body::new(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_kept_per_template() {
+        let named = |path| route(path).0;
+        assert_eq!(named("/orders/17/payment"), "/orders/{}/payment");
+        assert_eq!(named("/orders"), "/orders");
+        assert_eq!(named("/merchant/stock"), "/merchant/stock");
+        assert_eq!(named("/carts/items2/items/3"), "/carts/{}/items/{}");
+        assert_eq!(named("/a/b/c"), "other");
+        assert_eq!(named("/orders/1/2/3/4/5/6/7/8"), "/orders/{}/{}/{}");
+    }
+
+    #[test]
+    fn headers_of_one_connection_stay_behind() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [("connection", "close, x-private"), ("x-private", "1"), ("x-drill-run", "r"), ("te", "t")]
+        {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        strip(&mut headers);
+        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-drill-run"]);
+    }
 }

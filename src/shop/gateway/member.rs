@@ -62,6 +62,8 @@ struct Standing {
     until: Option<Instant>,
     ready: bool,
     ejected: u64,
+    /// When it last answered anything.
+    answered: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -75,8 +77,16 @@ pub(super) struct Member {
 
 impl Member {
     pub(super) fn new(upstream: Arc<Upstream>, rules: Rules) -> Self {
-        let standing =
-            Standing { place: Place::New, failures: 0, proven: 0, doublings: 0, until: None, ready: false, ejected: 0 };
+        let standing = Standing {
+            place: Place::New,
+            failures: 0,
+            proven: 0,
+            doublings: 0,
+            until: None,
+            ready: false,
+            ejected: 0,
+            answered: None,
+        };
         Self { upstream, rules, standing: Mutex::new(standing), ejections: watch::Sender::new(0) }
     }
 
@@ -112,12 +122,12 @@ impl Member {
     }
 
     /// It answered a request, whatever it said: it is alive.
-    pub(super) fn answered(&self) {
-        Self::prove(&mut self.standing());
+    pub(super) fn answered(&self, now: Instant) {
+        Self::prove(&mut self.standing(), now);
     }
 
-    fn prove(standing: &mut Standing) {
-        standing.failures = 0;
+    fn prove(standing: &mut Standing, now: Instant) {
+        (standing.failures, standing.answered) = (0, Some(now));
         if standing.place == Place::HalfOpen {
             standing.proven += 1;
             if standing.proven >= PROVEN {
@@ -139,6 +149,15 @@ impl Member {
         }
     }
 
+    /// No answer in time to what was asked at `began`. One that answered others meanwhile is alive: then it is what was
+    /// asked that takes long, and no reason to do without the node.
+    pub(super) fn late(&self, began: Instant, now: Instant) {
+        let alive = self.standing().answered.is_some_and(|answered| answered > began);
+        if !alive {
+            self.failed(now);
+        }
+    }
+
     fn eject(&self, standing: &mut Standing, now: Instant) {
         let time = self.rules.eject_for.saturating_mul(1 << standing.doublings);
         standing.doublings = (standing.doublings + 1).min(MOST_DOUBLINGS);
@@ -150,7 +169,7 @@ impl Member {
 
     pub(super) fn checked(&self, heard: Heard, now: Instant) {
         let mut standing = self.standing();
-        standing.ready = heard.ready;
+        (standing.ready, standing.answered) = (heard.ready, Some(now));
         if heard.stopping {
             if standing.place != Place::Out {
                 standing.place = Place::Leaving;
@@ -163,7 +182,7 @@ impl Member {
             Place::Out | Place::Leaving => {
                 (standing.place, standing.proven, standing.failures) = (Place::HalfOpen, 0, 0);
             }
-            Place::In | Place::HalfOpen => Self::prove(&mut standing),
+            Place::In | Place::HalfOpen => Self::prove(&mut standing, now),
         }
     }
 
@@ -218,7 +237,7 @@ mod tests {
         assert!(member.may_take() && member.is_ready());
         member.failed(start);
         member.failed(start);
-        member.answered();
+        member.answered(start);
         member.failed(start);
         member.failed(start);
         assert_eq!(member.place(), Place::In, "the answer began a new row");
@@ -236,10 +255,21 @@ mod tests {
         member.checked(ALIVE, after(start, 1600));
         for _ in 0..3 {
             assert_eq!(member.place(), Place::HalfOpen);
-            member.answered();
+            member.answered(start);
         }
         assert_eq!(member.place(), Place::In);
         assert_eq!(member.ejected(), 2);
+    }
+
+    #[test]
+    fn slow_answers_of_one_that_answers_others_are_no_reason_to_leave_it_out() {
+        let (member, start) = (member(), Instant::now());
+        member.checked(ALIVE, start);
+        member.answered(after(start, 500));
+        (0..9).for_each(|_| member.late(start, after(start, 1000)));
+        assert_eq!(member.place(), Place::In);
+        (0..3).for_each(|_| member.late(after(start, 600), after(start, 1600)));
+        assert_eq!(member.place(), Place::Out, "it answered nobody since");
     }
 
     #[test]

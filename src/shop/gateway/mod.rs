@@ -56,7 +56,7 @@ pub(super) fn open(nodes: &[String], balance: &Balance, bounds: &Bounds, stop: &
         Arc::new(Member::new(upstream, rules))
     };
     let gateway = Arc::new(Gateway {
-        members: nodes.iter().map(member).collect(),
+        members: nodes.iter().filter(|address| !address.trim().is_empty()).map(member).collect(),
         balance: balance.clone(),
         // A node that stands still takes a second's worth of its requests with it: the reserve is for those.
         budget: RetryBudget::new(200, 200),

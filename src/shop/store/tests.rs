@@ -88,7 +88,7 @@ fn apply(c: &Connection, step: &Step, now: &mut i64) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn the_books_agree_after_every_step(steps in prop::collection::vec(step(), 1..40)) {
