@@ -7,6 +7,7 @@ pub mod base;
 pub mod compile;
 pub mod fault;
 pub mod live;
+pub mod load;
 pub mod plan;
 pub mod platform;
 pub mod record;

@@ -19,7 +19,8 @@ use crate::base::units::At;
 ///
 /// hyper's HTTP/1.1 is the one way there is so far; another would stand beside it in `Speaker`.
 pub struct Connection {
-    speaker: Speaker,
+    /// Apart, since it is large and connections move from hand to hand.
+    speaker: Box<Speaker>,
     stamps: Arc<Stamps>,
     clock: Clock,
     requests: u64,
@@ -63,7 +64,7 @@ impl Connection {
         let stamps = stream.stamps();
         let handshake = http1::Builder::new().handshake(TokioIo::new(stream)).await;
         let (sender, driver) = handshake.map_err(|error| classify(&error))?;
-        Ok(Connection { speaker: Speaker { sender, driver }, stamps, clock, requests: 0, open: true })
+        Ok(Connection { speaker: Box::new(Speaker { sender, driver }), stamps, clock, requests: 0, open: true })
     }
 
     /// How many requests it has carried.
@@ -135,8 +136,9 @@ impl Connection {
 
     /// Sends `request` and reads the answer's head. The error is what hyper knows, if anything.
     async fn ask(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Option<hyper::Error>> {
-        let mut asked = pin!(self.speaker.sender.try_send_request(request));
-        let mut driver = Pin::new(&mut self.speaker.driver);
+        let Speaker { sender, driver } = &mut *self.speaker;
+        let mut asked = pin!(sender.try_send_request(request));
+        let mut driver = Pin::new(driver);
         let open = &mut self.open;
         // The answer is moved on by the driver alone, so it needs no waker of its own: that saves waking ourselves.
         let mut quiet = Context::from_waker(Waker::noop());

@@ -1,0 +1,259 @@
+use std::sync::Arc;
+
+use crate::base::units::{At, Span};
+use crate::plan::{JourneyId, LoadId, PhaseId, Plan, SeriesId};
+use crate::record::{BadKind, Book, Cell, Counts, GeneratorHealth, Latency, UnsentKind, VisitCell, Window};
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Ok,
+    Shed,
+    Bad(BadKind),
+    Unsent(UnsentKind),
+}
+
+impl Outcome {
+    /// The generator's own failure, which says nothing about the platform.
+    pub(super) fn is_own_fault(self) -> bool {
+        matches!(self, Outcome::Unsent(kind) if !kind.is_platform())
+    }
+}
+
+/// The instants of one request that came to its end, on the drill's clock.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Finished {
+    pub series: SeriesId,
+    pub planned: At,
+    pub released: At,
+    /// None: not a byte of it went out.
+    pub sent: Option<At>,
+    pub done: At,
+    pub outcome: Outcome,
+    /// Its patience ended before, and the book of seconds has it already.
+    pub settled: bool,
+}
+
+/// What one worker has counted since it last handed over a window.
+pub(super) struct Books {
+    crew: u16,
+    series: Vec<Pages>,
+    visits: Vec<VisitPages>,
+    /// For each load, the phases that its requests may fall in, by time.
+    phases: Vec<Vec<(At, At, PhaseId)>>,
+    pub health: GeneratorHealth,
+    /// The second that is open.
+    pub second: u64,
+}
+
+/// The cells of one series: its second's, and one for each phase that it has met.
+struct Pages {
+    load: LoadId,
+    bounds: Vec<Span>,
+    patience: Span,
+    second: Cell,
+    phases: Vec<Cell>,
+}
+
+struct VisitPages {
+    load: LoadId,
+    journey: JourneyId,
+    phases: Vec<VisitCell>,
+}
+
+impl Books {
+    pub(super) fn new(plan: &Arc<Plan>, crew: u16) -> Books {
+        let series = plan.series.iter().enumerate().map(|(index, series)| {
+            let step = plan.steps.get(series.step.index());
+            let bounds = step.map(|step| step.bounds.clone()).unwrap_or_default();
+            Pages {
+                load: series.load,
+                patience: step.and_then(|step| step.within).unwrap_or(plan.limits.patience),
+                second: empty(SeriesId::at(index), Book::Seconds, bounds.len()),
+                bounds,
+                phases: Vec::new(),
+            }
+        });
+        Books {
+            crew,
+            series: series.collect(),
+            visits: Vec::new(),
+            phases: (0..plan.loads.len()).map(|index| phases_of(plan, LoadId::at(index))).collect(),
+            health: GeneratorHealth::default(),
+            second: 0,
+        }
+    }
+
+    /// When a request of `series` that is planned at `planned` counts as bad although it is not done.
+    pub(super) fn patience(&self, series: SeriesId, planned: At) -> At {
+        self.series.get(series.index()).map_or(At::MAX, |pages| planned + pages.patience)
+    }
+
+    /// Counts a request in both books. Its second must be the open one.
+    pub(super) fn record(&mut self, finished: &Finished) {
+        let phase = self.phase(finished.series, finished.planned);
+        let Some(pages) = self.series.get_mut(finished.series.index()) else { return };
+        let response = finished.done.since(finished.planned);
+        if !finished.settled {
+            let late = finished.done > finished.planned + pages.patience;
+            let outcome = if late { Outcome::Bad(BadKind::Late) } else { finished.outcome };
+            let second = &mut pages.second;
+            count(&mut second.counts, outcome);
+            if outcome == Outcome::Ok {
+                second.response.record(response);
+                for (bound, slower) in pages.bounds.iter().zip(&mut second.slower) {
+                    if response > *bound {
+                        slower.add(finished.planned);
+                    }
+                }
+            } else if outcome == Outcome::Shed {
+                second.shedding.add(finished.planned);
+            } else if !outcome.is_own_fault() {
+                second.against.add(finished.planned);
+            }
+        }
+        let cell = pages.phase(finished.series, phase);
+        count(&mut cell.counts, finished.outcome);
+        if finished.outcome == Outcome::Ok {
+            cell.response.record(response);
+            cell.service.record(finished.done.since(finished.sent.unwrap_or(finished.released)));
+            cell.unlagged.record(finished.done.since(finished.released));
+        }
+    }
+
+    /// Counts in the book of seconds that a request's patience ended.
+    pub(super) fn settle_late(&mut self, series: SeriesId, planned: At) {
+        if let Some(pages) = self.series.get_mut(series.index()) {
+            pages.second.counts.add_bad(BadKind::Late, 1);
+            pages.second.against.add(planned);
+        }
+    }
+
+    /// Notes a request that is planned and not settled as the second closes.
+    pub(super) fn note_waiting(&mut self, series: SeriesId, planned: At) {
+        if let Some(pages) = self.series.get_mut(series.index()) {
+            pages.second.waiting += 1;
+            let oldest = pages.second.oldest_waiting.get_or_insert(planned);
+            *oldest = planned.min(*oldest);
+        }
+    }
+
+    /// Counts steps that a failed visit never came to, in the second and in the phase that the visit was planned in.
+    pub(super) fn not_reached(&mut self, series: SeriesId, times: u64, planned: At) {
+        let phase = self.phase(series, planned);
+        if let Some(pages) = self.series.get_mut(series.index()) {
+            pages.second.counts.not_reached += times;
+            pages.phase(series, phase).counts.not_reached += times;
+        }
+    }
+
+    /// Counts a visit that came to its end.
+    pub(super) fn visit(&mut self, load: LoadId, journey: JourneyId, planned: At, own_time: Option<Span>) {
+        let phase = phase_at(&self.phases, load, planned);
+        let found = self.visits.iter().position(|pages| pages.load == load && pages.journey == journey);
+        let index = found.unwrap_or_else(|| {
+            self.visits.push(VisitPages { load, journey, phases: Vec::new() });
+            self.visits.len() - 1
+        });
+        let phases = &mut self.visits[index].phases;
+        let found = phases.iter().position(|cell| cell.phase == phase);
+        let index = found.unwrap_or_else(|| {
+            let own_time = Latency::new();
+            phases.push(VisitCell { load, journey, phase, started: 0, ok: 0, failed: 0, own_time });
+            phases.len() - 1
+        });
+        let cell = &mut phases[index];
+        cell.started += 1;
+        match own_time {
+            Some(span) => {
+                cell.ok += 1;
+                cell.own_time.record(span);
+            }
+            None => cell.failed += 1,
+        }
+    }
+
+    fn phase(&self, series: SeriesId, planned: At) -> Option<PhaseId> {
+        phase_at(&self.phases, self.series.get(series.index())?.load, planned)
+    }
+
+    /// Hands over what was counted, and opens the next second.
+    pub(super) fn close(&mut self) -> Window {
+        let mut window = Window {
+            second: self.second,
+            crew: self.crew,
+            cells: Vec::new(),
+            visits: Vec::new(),
+            health: std::mem::take(&mut self.health),
+        };
+        for pages in &mut self.series {
+            for cell in std::iter::once(&mut pages.second).chain(&mut pages.phases) {
+                if cell.counts != Counts::default() || cell.waiting > 0 {
+                    let next = empty(cell.series, cell.book, cell.slower.len());
+                    window.cells.push(std::mem::replace(cell, next));
+                }
+            }
+        }
+        for cell in self.visits.iter_mut().flat_map(|pages| &mut pages.phases) {
+            if cell.started > 0 {
+                let own_time = Latency::new();
+                let next = VisitCell { started: 0, ok: 0, failed: 0, own_time, ..*cell };
+                window.visits.push(std::mem::replace(cell, next));
+            }
+        }
+        self.second += 1;
+        window
+    }
+}
+
+impl Pages {
+    fn phase(&mut self, series: SeriesId, phase: Option<PhaseId>) -> &mut Cell {
+        let book = Book::Phase(phase);
+        // From the back: the newest phase is asked for far more often than those before it.
+        let index = self.phases.iter().rposition(|cell| cell.book == book).unwrap_or_else(|| {
+            self.phases.push(empty(series, book, 0));
+            self.phases.len() - 1
+        });
+        &mut self.phases[index]
+    }
+}
+
+fn count(counts: &mut Counts, outcome: Outcome) {
+    match outcome {
+        Outcome::Ok => counts.ok += 1,
+        Outcome::Shed => counts.shed += 1,
+        Outcome::Bad(kind) => counts.add_bad(kind, 1),
+        Outcome::Unsent(kind) => counts.add_unsent(kind, 1),
+    }
+}
+
+fn empty(series: SeriesId, book: Book, bounds: usize) -> Cell {
+    Cell {
+        series,
+        book,
+        counts: Counts::default(),
+        waiting: 0,
+        oldest_waiting: None,
+        against: Default::default(),
+        shedding: Default::default(),
+        slower: vec![Default::default(); bounds],
+        response: Latency::new(),
+        service: Latency::new(),
+        unlagged: Latency::new(),
+    }
+}
+
+/// The phases that a load's requests may fall in: those of its own stages, and those that belong to no load.
+fn phases_of(plan: &Plan, load: LoadId) -> Vec<(At, At, PhaseId)> {
+    let of = |load: &crate::plan::Load| load.stages.iter().filter_map(|stage| stage.phase).collect::<Vec<_>>();
+    let own = plan.loads.get(load.index()).map(of).unwrap_or_default();
+    let all: Vec<PhaseId> = plan.loads.iter().flat_map(of).collect();
+    let mine = |id: &PhaseId| own.contains(id) || !all.contains(id);
+    let ids = (0..plan.phases.len()).map(PhaseId::at).filter(mine);
+    ids.map(|id| (plan.phases[id.index()].from, plan.phases[id.index()].to, id)).collect()
+}
+
+fn phase_at(phases: &[Vec<(At, At, PhaseId)>], load: LoadId, at: At) -> Option<PhaseId> {
+    let phases = phases.get(load.index())?;
+    phases.iter().find(|(from, to, _)| *from <= at && at < *to).map(|(_, _, id)| *id)
+}

@@ -1,0 +1,349 @@
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use serde_json::{Map, Value};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::LocalSet;
+
+use super::books::Books;
+use super::build::{self, Place};
+use super::dispatch::{Dispatcher, Source, State, may_spin};
+use super::feeds::Feeds;
+use super::pool::{Pool, share};
+use super::program::Program;
+use super::worker::{Lane, Parts, Worker};
+use super::{LoadError, visit};
+use crate::base::clock::Spin;
+use crate::base::rng::{Weighted, run_word};
+use crate::base::template::{Masker, Scope};
+use crate::base::units::{At, Span};
+use crate::plan::arrivals::Schedule;
+use crate::plan::{EndpointId, JourneyId, LoadId, Plan, SeriesId};
+use crate::record::{Failure, UnsentKind, Window};
+use crate::wire::{Connection, Door};
+
+/// What a run knows when its load begins. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    pub plan: Arc<Plan>,
+    /// The run's id: what `uuid()` draws depends on it.
+    pub run: String,
+    /// The names that templates find their values under: `vars env secret process prepare run …`. Values under `secret`
+    /// are masked wherever they would be shown.
+    pub constants: Arc<Map<String, Value>>,
+    pub feeds: Feeds,
+    /// Its clock is the load's.
+    pub door: Door,
+}
+
+/// How many workers there are, and how they wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Options {
+    /// None: one for each core but one, and at least one.
+    pub workers: Option<u16>,
+    /// Whether workers spin through the last 60 µs before an arrival. None: while that costs under a tenth of a core.
+    pub spin: Option<bool>,
+}
+
+/// What a crew is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// The drill starts at this instant of the door's clock.
+    Begin(At),
+    Drain,
+    Drop,
+    Finish,
+}
+
+/// What a crew tells.
+#[derive(Debug)]
+pub enum News {
+    /// A second was closed, with the first failures of a kind that it brought.
+    Window { window: Box<Window>, failures: Vec<Failure> },
+    /// Everything is released and has come to its end; `abandoned` requests were cut off at the end of the drain time.
+    /// Windows go on, empty, until the crew is told to finish.
+    Idle { crew: u16, abandoned: u64 },
+    /// The worker has ended by a defect; its arrivals are lost.
+    Broken { crew: u16 },
+}
+
+/// The workers of all open loads of a plan. Each owns the arrivals k ≡ i mod n, on a thread and a runtime of its own.
+#[derive(Debug)]
+pub struct Crews {
+    orders: Vec<mpsc::UnboundedSender<Order>>,
+    news: mpsc::UnboundedReceiver<News>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Crews {
+    /// Compiles the journeys and opens the connections that are to be warm. Nothing is sent until [`Crews::begin`].
+    pub async fn start(setting: &Setting, options: Options) -> Result<Crews, LoadError> {
+        let workers = workers(&setting.plan, options.workers);
+        let (tell, news) = mpsc::unbounded_channel();
+        let mut crews = Crews { orders: Vec::new(), news, threads: Vec::new() };
+        let mut ready = Vec::new();
+        for index in 0..workers {
+            let (order, orders) = mpsc::unbounded_channel();
+            let (said, heard) = oneshot::channel();
+            let work = Work { setting: setting.clone(), options, index, workers, orders, news: tell.clone() };
+            let thread = std::thread::Builder::new().name(format!("load-{index}")).spawn(move || work.run(said))?;
+            crews.orders.push(order);
+            crews.threads.push(thread);
+            ready.push(heard);
+        }
+        for heard in ready {
+            heard.await.map_err(|_| LoadError::Gone)??;
+        }
+        Ok(crews)
+    }
+
+    /// How many there are; each hands over one window a second.
+    pub fn count(&self) -> u16 {
+        u16::try_from(self.orders.len()).unwrap_or(u16::MAX)
+    }
+
+    /// Begins the load: the plan's instants count from `zero` on the door's clock.
+    pub fn begin(&self, zero: At) {
+        self.order(Order::Begin(zero));
+    }
+
+    /// Releases no more arrivals; what is in flight may come to its end within the drain time.
+    pub fn drain(&self) {
+        self.order(Order::Drain);
+    }
+
+    /// Cuts off everything at once.
+    pub fn drop_load(&self) {
+        self.order(Order::Drop);
+    }
+
+    /// What the workers tell, in the order in which they tell it; none once all have finished.
+    pub async fn news(&mut self) -> Option<News> {
+        self.news.recv().await
+    }
+
+    /// Has every worker close its open second and end. What they tell meanwhile is still to be read.
+    pub fn finish(&self) {
+        self.order(Order::Finish);
+    }
+
+    fn order(&self, order: Order) {
+        for worker in &self.orders {
+            // One that has ended has said so.
+            let _ = worker.send(order);
+        }
+    }
+}
+
+impl Drop for Crews {
+    fn drop(&mut self) {
+        self.orders.clear();
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn workers(plan: &Plan, asked: Option<u16>) -> u16 {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let default = u16::try_from(cores.saturating_sub(1)).unwrap_or(u16::MAX).max(1);
+    // Each needs a connection of every pool.
+    let most = plan.platform.endpoints.iter().map(|endpoint| endpoint.connections.max).min().unwrap_or(1);
+    asked.unwrap_or(default).clamp(1, u16::try_from(most).unwrap_or(u16::MAX).max(1))
+}
+
+struct Work {
+    setting: Setting,
+    options: Options,
+    index: u16,
+    workers: u16,
+    orders: mpsc::UnboundedReceiver<Order>,
+    news: mpsc::UnboundedSender<News>,
+}
+
+impl Work {
+    fn run(self, said: oneshot::Sender<Result<(), LoadError>>) {
+        let (news, crew) = (self.news.clone(), self.index);
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || self.work(said)));
+        if ended.is_err() {
+            let _ = news.send(News::Broken { crew });
+        }
+    }
+
+    fn work(self, said: oneshot::Sender<Result<(), LoadError>>) {
+        let runtime = match runtime() {
+            Ok(runtime) => runtime,
+            Err(error) => return drop(said.send(Err(error))),
+        };
+        let local = LocalSet::new();
+        local.block_on(&runtime, async {
+            match self.ready().await {
+                Ok(dispatcher) => {
+                    let _ = said.send(Ok(()));
+                    dispatcher.run().await;
+                }
+                Err(error) => drop(said.send(Err(error))),
+            }
+        });
+    }
+
+    async fn ready(self) -> Result<Dispatcher, LoadError> {
+        let plan = &self.setting.plan;
+        let compiled = Compiled::new(&self.setting)?;
+        let (mut lanes, mut sources, mut rate) = (Vec::new(), Vec::new(), 0.0);
+        for (index, load) in plan.loads.iter().enumerate() {
+            let id = LoadId::at(index);
+            let weights = load.mix.iter().map(|(_, weight)| *weight);
+            let Some(mix) = Weighted::new(weights) else { continue };
+            let mut mine = Vec::new();
+            for (journey, _) in &load.mix {
+                mine.push(lanes.len());
+                lanes.push(lane(plan, id, *journey, &compiled.programs));
+            }
+            let schedule = Schedule::new(load, plan.seed, id);
+            rate += schedule.peak().as_per_second() / f64::from(self.workers);
+            let mut rest = schedule.cursor(u64::from(self.index), u64::from(self.workers));
+            sources.push(Source { load: id.0, next: rest.next(), rest, mix, lanes: mine, end: schedule.end() });
+        }
+        let pools = plan.platform.endpoints.iter().enumerate().map(|(index, endpoint)| {
+            let connections = &endpoint.connections;
+            let enough = connections.max >= plan.needed_connections(EndpointId::at(index));
+            let full = if enough { UnsentKind::PoolFull } else { UnsentKind::PoolSmall };
+            let part = |total| share(total, self.index, self.workers);
+            Pool::new(part(connections.max).max(1), part(connections.queue), full)
+        });
+        let books = Books::new(plan, self.index);
+        let parts = compiled.parts(&self.setting, lanes, pools.collect(), books, false, self.workers);
+        let spin = match self.options.spin {
+            Some(true) => Spin::On,
+            Some(false) => Spin::Off,
+            None => may_spin(rate, 0.1),
+        };
+        let alarm = self.setting.door.clock().alarm(spin)?;
+        let worker = Worker::new(parts);
+        warm(&worker, plan, self.index, self.workers).await;
+        Ok(Dispatcher {
+            worker,
+            sources,
+            crew: self.index,
+            orders: self.orders,
+            news: self.news,
+            alarm,
+            lag: plan.limits.lag,
+            drain: plan.limits.drain,
+            state: State::Ready,
+            used: (Span::ZERO, Span::ZERO),
+        })
+    }
+}
+
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, LoadError> {
+    // Few turns between two looks at the sockets and the timer, so that a busy worker still releases in time.
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().event_interval(31).build()?)
+}
+
+/// Opens the connections that are to be there before the load begins. One that fails will fail again where it counts.
+async fn warm(worker: &Rc<Worker>, plan: &Plan, index: u16, workers: u16) {
+    for (id, endpoint) in plan.platform.endpoints.iter().enumerate() {
+        let id = EndpointId::at(id);
+        let mut made: Vec<Connection> = Vec::new();
+        for _ in 0..share(endpoint.connections.warm, index, workers) {
+            let limit = Span::seconds(10);
+            let connected = worker.clock.timeout(limit, worker.door.connect(&worker.places[id.index()].origin)).await;
+            match connected {
+                Ok(Ok((connection, _))) => made.push(connection),
+                _ => break,
+            }
+        }
+        made.into_iter().for_each(|connection| worker.add_warm(id, connection));
+    }
+}
+
+/// Everything of a plan that a worker compiles.
+pub(super) struct Compiled {
+    places: Vec<Place>,
+    pub programs: Vec<Program>,
+    scope: Scope,
+    /// For whatever is compiled beside the journeys.
+    sites: u32,
+}
+
+impl Compiled {
+    pub(super) fn new(setting: &Setting) -> Result<Compiled, LoadError> {
+        let plan = &setting.plan;
+        let mut scope = Scope::new(&setting.constants, setting.feeds.shapes(plan));
+        let places = build::places(plan, &mut scope, &setting.door)?;
+        let (mut programs, mut sites) = (Vec::new(), 0);
+        for journey in &plan.journeys {
+            let (name, actions) = (&journey.name, &journey.actions);
+            programs.push(build::program(name, journey.cookies, actions, &places, &mut scope, &mut sites)?);
+        }
+        Ok(Compiled { places, programs, scope, sites })
+    }
+
+    /// Compiles actions that belong to no journey; gives their place among the programs.
+    pub(super) fn add(&mut self, name: &str, actions: &[crate::plan::Action]) -> Result<usize, LoadError> {
+        let program = build::program(name, true, actions, &self.places, &mut self.scope, &mut self.sites)?;
+        self.programs.push(program);
+        Ok(self.programs.len() - 1)
+    }
+
+    /// The slot of a name.
+    pub(super) fn slot(&mut self, name: &str) -> u32 {
+        self.scope.slot(name)
+    }
+
+    pub(super) fn parts(
+        self,
+        setting: &Setting,
+        lanes: Vec<Lane>,
+        pools: Vec<Pool>,
+        books: Books,
+        transcript: bool,
+        workers: u16,
+    ) -> Parts {
+        let plan = &setting.plan;
+        Parts {
+            clock: setting.door.clock().clone(),
+            door: setting.door.clone(),
+            seed: plan.seed,
+            run: run_word(&setting.run),
+            places: self.places,
+            per: plan.platform.endpoints.iter().map(|endpoint| endpoint.connections.per).collect(),
+            programs: self.programs,
+            lanes,
+            slots: self.scope.slots(),
+            feeds: setting.feeds.clone(),
+            secrets: secrets(&setting.constants),
+            transcript,
+            books,
+            pools,
+            most_runners: visit::most(workers),
+        }
+    }
+}
+
+fn secrets(constants: &Map<String, Value>) -> Masker {
+    let mut masker = Masker::default();
+    if let Some(Value::Object(secrets)) = constants.get("secret") {
+        for secret in secrets.values() {
+            match secret {
+                Value::String(text) => masker.add(text),
+                other => masker.add(&other.to_string()),
+            }
+        }
+    }
+    masker
+}
+
+pub(super) fn lane(plan: &Plan, load: LoadId, journey: JourneyId, programs: &[Program]) -> Lane {
+    let steps = programs.get(journey.index()).map(|program| program.steps.as_slice()).unwrap_or_default();
+    let series = steps.iter().map(|step| {
+        let of =
+            |series: &crate::plan::Series| series.load == load && series.journey == journey && series.step == *step;
+        // One that a plan has forgotten is counted nowhere, rather than as another.
+        plan.series.iter().position(of).map_or(SeriesId(u32::MAX), SeriesId::at)
+    });
+    Lane { load: Some(load), journey, program: journey.index(), series: series.collect() }
+}

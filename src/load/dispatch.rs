@@ -1,0 +1,288 @@
+//! The dispatcher: releases arrivals at their instants, wakes those who have thought for long enough, cuts requests whose
+//! time is over and closes seconds. It sits in the worker itself, so that nothing has to be woken on another thread.
+
+use std::rc::Rc;
+use std::task::Poll;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+
+use super::books::{Finished, Outcome};
+use super::crew::{News, Order};
+use super::pool::Taken;
+use super::worker::{Arrival, Cut, Worker};
+use crate::base::clock::{Alarm, Spin};
+use crate::base::host;
+use crate::base::rng::{Key, Purpose, Weighted};
+use crate::base::units::{At, Span};
+use crate::plan::arrivals::Cursor;
+use crate::record::UnsentKind;
+
+/// The arrivals of one load that are this worker's.
+pub(super) struct Source {
+    pub load: u32,
+    pub next: Option<(u64, At)>,
+    pub rest: Cursor,
+    pub mix: Weighted,
+    /// The lane of each journey of the mix.
+    pub lanes: Vec<usize>,
+    /// The end of the load's last stage.
+    pub end: At,
+}
+
+pub(super) struct Dispatcher {
+    pub worker: Rc<Worker>,
+    pub sources: Vec<Source>,
+    pub crew: u16,
+    pub orders: UnboundedReceiver<Order>,
+    pub news: UnboundedSender<News>,
+    pub alarm: Alarm,
+    /// An arrival released later than this is late.
+    pub lag: Span,
+    pub drain: Span,
+    pub state: State,
+    /// CPU time and spinning up to the last closed second.
+    pub used: (Span, Span),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// The drill has not begun.
+    Ready,
+    Running,
+    /// Everything is released; what is in flight may end until then.
+    Draining(At),
+    Idle,
+}
+
+/// How often visits that were cut off are let run to their end before the worker ends.
+const TURNS: usize = 1000;
+
+impl Dispatcher {
+    /// Runs until it is told to finish, or nobody is there any more to tell it.
+    pub(super) async fn run(mut self) {
+        loop {
+            match self.wait().await {
+                Heard::Nothing => {}
+                Heard::Order(Order::Begin(zero)) => self.begin(zero),
+                Heard::Order(Order::Drain) => self.drain(),
+                Heard::Order(Order::Drop) => self.drop_load(),
+                Heard::Order(Order::Finish) | Heard::Alone => break,
+            }
+            if self.state != State::Ready {
+                self.turn();
+            }
+        }
+        if self.state != State::Ready {
+            self.worker.cut_all(Cut::Stopped);
+            for _ in 0..TURNS {
+                if self.worker.active() == 0 {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+            self.close_second();
+            self.hand_over();
+        }
+    }
+
+    fn begin(&mut self, zero: At) {
+        self.worker.start_at(zero);
+        self.used = (host::thread_cpu(), self.alarm.spun());
+        self.state = State::Running;
+    }
+
+    /// Releases no more.
+    fn drain(&mut self) {
+        self.sources.clear();
+        if matches!(self.state, State::Running) {
+            self.state = State::Draining(self.worker.now() + self.drain);
+        }
+    }
+
+    fn drop_load(&mut self) {
+        let now = self.worker.now();
+        // What is due and not released would have gone out by now.
+        while let Some((source, planned)) = self.next_arrival().filter(|(_, planned)| *planned <= now) {
+            self.unsent(source, planned, now, UnsentKind::Stopped);
+        }
+        self.drain();
+        self.worker.cut_all(Cut::Stopped);
+    }
+
+    // ---- Waiting
+
+    async fn wait(&mut self) -> Heard {
+        let at = if self.state == State::Ready { At::MAX } else { self.next() };
+        let worker = self.worker.clone();
+        let orders = &mut self.orders;
+        let mut alarm = std::pin::pin!(self.alarm.wait_until(worker.on_clock(at)));
+        std::future::poll_fn(|cx| {
+            if worker.was_called() {
+                worker.wait_for(At::MAX, cx.waker());
+                return Poll::Ready(Heard::Nothing);
+            }
+            worker.wait_for(at, cx.waker());
+            if let Poll::Ready(order) = orders.poll_recv(cx) {
+                return Poll::Ready(order.map_or(Heard::Alone, Heard::Order));
+            }
+            // First, since a busy worker comes here often enough to need no timer.
+            if worker.now() >= at {
+                return Poll::Ready(Heard::Nothing);
+            }
+            alarm.as_mut().poll(cx).map(|()| Heard::Nothing)
+        })
+        .await
+    }
+
+    /// The instant of whatever is due next.
+    fn next(&self) -> At {
+        let arrival = self.next_arrival().map_or(At::MAX, |(_, at)| at);
+        let drained = match self.state {
+            State::Draining(until) => until,
+            _ => At::MAX,
+        };
+        arrival.min(self.worker.next_thinker()).min(self.worker.next_cut()).min(self.boundary()).min(drained)
+    }
+
+    /// The end of the open second.
+    fn boundary(&self) -> At {
+        At(self.worker.books().second.saturating_add(1).saturating_mul(Span::SECOND.as_nanos()))
+    }
+
+    fn next_arrival(&self) -> Option<(usize, At)> {
+        let next = self.sources.iter().enumerate().filter_map(|(index, source)| Some((index, source.next?.1)));
+        next.min_by_key(|(_, at)| *at)
+    }
+
+    // ---- What is due
+
+    fn turn(&mut self) {
+        let now = self.worker.now();
+        loop {
+            let boundary = self.boundary();
+            match self.next_arrival().filter(|(_, planned)| *planned <= now && *planned < boundary) {
+                Some((source, planned)) => self.release(source, planned),
+                None if boundary <= now => self.close_second(),
+                None => break,
+            }
+        }
+        while self.worker.next_thinker() <= now {
+            self.worker.wake_thinker();
+        }
+        if self.worker.next_cut() <= now {
+            self.worker.cut_due(now);
+        }
+        if self.state == State::Running && self.next_arrival().is_none() {
+            let end = self.sources.iter().map(|source| source.end).max().unwrap_or(now);
+            self.state = State::Draining(end.max(now) + self.drain);
+        }
+        if let State::Draining(until) = self.state {
+            if self.worker.active() == 0 {
+                self.state = State::Idle;
+                let abandoned = self.worker.abandoned();
+                let _ = self.news.send(News::Idle { crew: self.crew, abandoned });
+            } else if until <= now {
+                self.worker.cut_all(Cut::Drained);
+                self.state = State::Draining(At::MAX);
+            }
+        }
+        self.hand_over();
+    }
+
+    fn close_second(&mut self) {
+        let used = (host::thread_cpu(), self.alarm.spun());
+        let spun = used.1.saturating_sub(self.used.1);
+        {
+            let mut books = self.worker.books();
+            books.health.cpu = used.0.saturating_sub(self.used.0).saturating_sub(spun);
+            books.health.spun = spun;
+        }
+        self.used = used;
+        self.worker.close_second();
+    }
+
+    fn hand_over(&self) {
+        let (windows, mut failures) = self.worker.hand_over_windows();
+        for window in windows {
+            let failures = std::mem::take(&mut failures);
+            let _ = self.news.send(News::Window { window: Box::new(window), failures });
+        }
+    }
+
+    /// Takes the next arrival of a source: its number and the lane of its journey.
+    fn pick(&mut self, source: usize) -> Option<(u64, usize)> {
+        let source = &mut self.sources[source];
+        let (k, _) = source.next.take()?;
+        source.next = source.rest.next();
+        let drawn = source.mix.draw(&mut Key::new(self.worker.seed, source.load, k).stream(Purpose::Mix, 0));
+        Some((k, source.lanes[drawn]))
+    }
+
+    fn release(&mut self, source: usize, planned: At) {
+        let Some((k, lane)) = self.pick(source) else { return };
+        let now = self.worker.now();
+        let lag = now.since(planned);
+        {
+            let mut books = self.worker.books();
+            books.health.planned += 1;
+            books.health.released += 1;
+            books.health.late += u64::from(lag > self.lag);
+            books.health.lag.record(lag);
+        }
+        let Some(me) = self.worker.runner() else {
+            return self.never(lane, planned, now, UnsentKind::Memory);
+        };
+        let reserved = self.worker.programs[self.worker.lanes[lane].program].first;
+        if let Some(endpoint) = reserved
+            && let Taken::Full = self.worker.take(me, endpoint)
+        {
+            // Decided here, so that an arrival that cannot be sent costs no visit.
+            let full = self.worker.full(endpoint);
+            self.worker.spare(me);
+            return self.never(lane, planned, now, full);
+        }
+        self.worker.send_off(me, Arrival { lane, k, planned, released: now, reserved });
+    }
+
+    fn unsent(&mut self, source: usize, planned: At, now: At, kind: UnsentKind) {
+        if let Some((_, lane)) = self.pick(source) {
+            self.worker.books().health.planned += 1;
+            self.never(lane, planned, now, kind);
+        }
+    }
+
+    /// An arrival whose first request is never sent.
+    fn never(&self, lane: usize, planned: At, done: At, kind: UnsentKind) {
+        let lane = &self.worker.lanes[lane];
+        let program = &self.worker.programs[lane.program];
+        let outcome = Outcome::Unsent(kind);
+        for (index, (ask, times)) in program.all.after.iter().enumerate() {
+            let Some(series) = lane.series.get(*ask).copied() else { continue };
+            let mut left = *times;
+            if index == 0 {
+                left -= 1;
+                let finished = Finished { series, planned, released: done, sent: None, done, outcome, settled: false };
+                self.worker.record(&finished);
+            }
+            if left > 0 {
+                self.worker.books().not_reached(series, left, planned);
+            }
+        }
+        let mut books = self.worker.books();
+        if let Some(load) = lane.load.filter(|_| kind.is_platform()) {
+            books.visit(load, lane.journey, planned, None);
+        }
+    }
+}
+
+pub(super) enum Heard {
+    Nothing,
+    Order(Order),
+    /// Nobody is there any more.
+    Alone,
+}
+
+/// Whether spinning before `rate` arrivals a second keeps within `share` of a core: each costs up to 60 µs.
+pub(super) fn may_spin(rate: f64, share: f64) -> Spin {
+    if rate * 60e-6 <= share { Spin::On } else { Spin::Off }
+}

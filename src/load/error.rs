@@ -1,0 +1,23 @@
+use std::io;
+
+use crate::base::template::RenderError;
+use crate::wire::WireError;
+
+/// Why a load could not be made ready. Once it runs, a failed request is data and no error.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error("{place}: {source}")]
+    Template { place: String, source: RenderError },
+    #[error("{place}: {why}")]
+    Text { place: String, why: String },
+    #[error("endpoint `{endpoint}`: {source}")]
+    Endpoint { endpoint: String, source: WireError },
+    #[error("feed `{feed}`: {why}")]
+    Feed { feed: String, why: String },
+    #[error("there is no journey `{0}` in this plan")]
+    Journey(String),
+    #[error("a worker could not be started: {0}")]
+    Worker(#[from] io::Error),
+    #[error("a worker has ended before its time; this is a defect of the harness")]
+    Gone,
+}

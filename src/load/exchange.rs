@@ -1,0 +1,292 @@
+//! Each request's way from *planned* to its one outcome.
+
+use bytes::Bytes;
+use http::{Uri, response};
+use serde_json::Value;
+
+use super::books::Outcome;
+use super::build::LONGEST_BODY;
+use super::cookies::Whom;
+use super::judge::{Judge, Mismatch, Status};
+use super::program::{Again, Ask, CatchFrom};
+use super::request::{self, Ready};
+use super::transcript::Ended;
+use super::visit::Visit;
+use super::worker::Cut;
+use crate::base::template::RenderError;
+use crate::base::units::{At, Span};
+use crate::record::BadKind;
+use crate::wire::{Answer, Dialled, WireError};
+
+/// Why a request did not bring what it should. Put into words only when somebody will read them.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Why {
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    #[error("the status is {0}, expected {1}")]
+    Status(u16, String),
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
+    #[error("it took {0}, expected at most {1}")]
+    Slow(Span, Span),
+    #[error("there is nothing to capture for `{0}`")]
+    Capture(String),
+    #[error(transparent)]
+    Render(#[from] RenderError),
+    #[error("what it waited for did not come within {0}")]
+    Poll(Span),
+    #[error("it was still under way when the drain time was over")]
+    Drained,
+    #[error("the load was stopped")]
+    Stopped,
+    #[error("no connection was free within {0}")]
+    Full(Span),
+    #[error("neither a connection nor a place in the queue was free")]
+    QueueFull,
+}
+
+/// One request and what came of it.
+pub(super) struct Tried {
+    pub sent: Option<At>,
+    pub done: At,
+    pub dialled: Option<Dialled>,
+    pub answer: Option<Received>,
+    pub result: Result<(), (Outcome, Why)>,
+    /// What went out, where somebody reads every request.
+    pub shown: Option<String>,
+}
+
+pub(super) struct Received {
+    pub head: response::Parts,
+    pub body: Bytes,
+    pub length: u64,
+    /// The body as JSON, where the step looks into it.
+    pub json: Option<Result<Value, Mismatch>>,
+}
+
+impl Visit<'_> {
+    /// From *planned* to the one outcome, and the instant at which it was done.
+    pub(super) async fn ask(&mut self, ask: &Ask, planned: At, released: At) -> Result<At, (Outcome, At)> {
+        let series = self.lane.series.get(ask.index).copied();
+        let deadline = match &ask.poll {
+            None => released + ask.timeout,
+            Some(poll) => planned + poll.within,
+        };
+        self.worker.begin(self.me, series, planned, deadline);
+        let mut tried = match &ask.poll {
+            None => self.once(ask, ask.timeout).await,
+            Some(poll) => self.poll(ask, poll, planned, deadline).await,
+        };
+        let settled = self.worker.end(self.me);
+        if tried.result.is_ok() {
+            tried.result = self.capture(ask, &tried);
+        }
+        if let (Ok(()), Some(within)) = (&tried.result, ask.judge.within)
+            && tried.done.since(planned) > within
+        {
+            let why = Why::Slow(tried.done.since(planned), within);
+            tried.result = Err((Outcome::Bad(BadKind::Slow), why));
+        }
+        let done = tried.done;
+        match self.finish(ask, planned, released, tried, settled) {
+            Outcome::Ok => Ok(done),
+            outcome => Err((outcome, done)),
+        }
+    }
+
+    /// Asks again and again until the awaited answer comes, a request fails, or the time is over.
+    pub(super) async fn poll(&mut self, ask: &Ask, poll: &Again, planned: At, deadline: At) -> Tried {
+        let mut first = None;
+        loop {
+            let asked = self.worker.now();
+            let left = deadline.since(asked).min(ask.timeout);
+            self.worker.begin_again(self.me, asked + left);
+            let mut tried = self.once(ask, left).await;
+            first = first.or(tried.sent);
+            tried.sent = first;
+            match &tried.result {
+                Err((outcome @ Outcome::Bad(BadKind::Timeout), _)) if self.worker.now() >= deadline => {
+                    tried.result = Err((*outcome, Why::Poll(poll.within)));
+                }
+                Err(_) => {}
+                Ok(()) if self.holds(&poll.until, &tried) => {}
+                Ok(()) => {
+                    self.witness(ask, planned, &tried, Ok(Ended::NotYet));
+                    self.learn(ask, &tried);
+                    self.worker.begin_again(self.me, deadline);
+                    match self.worker.think_until(self.me, asked + poll.every).await {
+                        Ok(()) => continue,
+                        Err(Cut::Timeout) => {
+                            tried.result = Err((Outcome::Bad(BadKind::Timeout), Why::Poll(poll.within)));
+                        }
+                        Err(cut) => tried.result = Err(abandoned(cut, left)),
+                    }
+                    tried.done = self.worker.now();
+                }
+            }
+            return tried;
+        }
+    }
+
+    pub(super) fn holds(&self, until: &Judge, tried: &Tried) -> bool {
+        let Some(received) = &tried.answer else { return false };
+        until.status(received.head.status.as_u16()) == Status::Good && self.look(until, received).is_ok()
+    }
+
+    pub(super) fn look(&self, judge: &Judge, received: &Received) -> Result<(), Mismatch> {
+        let json = match &received.json {
+            Some(Ok(json)) => Some(json),
+            Some(Err(error)) if judge.needs_json() => return Err(error.clone()),
+            _ => None,
+        };
+        if judge.needs_body() && received.length > received.body.len() as u64 {
+            return Err(Mismatch::TooLong(LONGEST_BODY));
+        }
+        self.see(|visit| judge.look(&received.head.headers, &received.body, json, visit))
+    }
+
+    /// One request and its answer, without captures.
+    pub(super) async fn once(&mut self, ask: &Ask, limit: Span) -> Tried {
+        let mut tried = Tried { sent: None, done: At::START, dialled: None, answer: None, result: Ok(()), shown: None };
+        loop {
+            let ready = match self.ready(ask) {
+                Ok(ready) => ready,
+                Err(error) => {
+                    tried.result = Err((Outcome::Bad(BadKind::Template), error.into()));
+                    break;
+                }
+            };
+            if self.worker.transcript.is_some() {
+                tried.shown = Some(request::show_request(&ready));
+            }
+            let mut connection = match self.connection(ask.endpoint, limit, &mut tried.dialled).await {
+                Ok(connection) => connection,
+                Err(failed) => {
+                    tried.result = Err(failed);
+                    break;
+                }
+            };
+            let reused = connection.requests() > 0;
+            let exchanged = self.worker.unless_cut(self.me, connection.exchange(ready.request, ask.keep)).await;
+            tried.sent = connection.sent().map(|at| self.worker.at(at));
+            match exchanged {
+                Ok(Ok(answer)) => {
+                    self.put_back(ask.endpoint, connection);
+                    tried.done = self.worker.at(answer.done);
+                    let received = receive(ask, answer);
+                    tried.result = self.judge(ask, &received);
+                    tried.answer = Some(received);
+                    return tried;
+                }
+                // It was closed while it was idle and nothing of the request went out, so this is no second try.
+                Ok(Err(lost)) if lost.sent.is_none() && reused => {
+                    self.put_back(ask.endpoint, connection);
+                    continue;
+                }
+                Ok(Err(lost)) => {
+                    self.put_back(ask.endpoint, connection);
+                    let kind = match lost.error {
+                        WireError::Protocol(_) => BadKind::Protocol,
+                        _ => BadKind::Broken,
+                    };
+                    tried.answer = lost.head.map(|head| Received { head, body: Bytes::new(), length: 0, json: None });
+                    tried.result = Err((Outcome::Bad(kind), lost.error.into()));
+                }
+                Err(cut) => {
+                    self.throw_away(ask.endpoint, connection);
+                    tried.result = Err(abandoned(cut, limit));
+                }
+            }
+            break;
+        }
+        tried.done = self.worker.now();
+        tried
+    }
+
+    pub(super) fn ready(&mut self, ask: &Ask) -> Result<Ready, RenderError> {
+        let mut scratch = std::mem::take(&mut self.values.scratch);
+        let jar = &self.values.jar;
+        let ready = self.see(|visit| {
+            request::ready(ask, visit, &mut scratch, |uri| {
+                if jar.is_empty() { None } else { jar.header(self.whom(ask, uri)?, self.worker.wall()) }
+            })
+        });
+        self.values.scratch = scratch;
+        ready
+    }
+
+    pub(super) fn whom<'u>(&self, ask: &Ask, uri: &'u Uri) -> Option<Whom<'u>>
+    where
+        Self: 'u,
+    {
+        let origin = &self.worker.places.get(ask.endpoint.index())?.origin;
+        Some(Whom { host: origin.host(), port: origin.port(), secure: origin.is_secure(), path: uri.path() })
+    }
+
+    pub(super) fn judge(&self, ask: &Ask, received: &Received) -> Result<(), (Outcome, Why)> {
+        let status = received.head.status.as_u16();
+        let why = || Why::Status(status, ask.judge.statuses());
+        match ask.judge.status(status) {
+            Status::Good => {}
+            Status::Shed => return Err((Outcome::Shed, why())),
+            Status::Bad => return Err((Outcome::Bad(BadKind::Status), why())),
+        }
+        if ask.judge.is_simple() {
+            return Ok(());
+        }
+        self.look(&ask.judge, received).map_err(|mismatch| (Outcome::Bad(BadKind::Expectation), mismatch.into()))
+    }
+
+    pub(super) fn capture(&mut self, ask: &Ask, tried: &Tried) -> Result<(), (Outcome, Why)> {
+        let Some(received) = &tried.answer else { return Ok(()) };
+        for catch in &ask.captures {
+            let missing = |why: Why| (Outcome::Bad(BadKind::Capture), why);
+            let found = match &catch.from {
+                CatchFrom::Header(name) => {
+                    let value = received.head.headers.get(name);
+                    value.map(|value| Value::String(String::from_utf8_lossy(value.as_bytes()).into_owned()))
+                }
+                CatchFrom::Json(path) => match &received.json {
+                    Some(Ok(json)) => path.first(json).cloned(),
+                    Some(Err(error)) => return Err(missing(error.clone().into())),
+                    None => None,
+                },
+            };
+            match found {
+                Some(value) => self.set(catch.slot, value, catch.secret),
+                None => return Err(missing(Why::Capture(catch.name.clone()))),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn learn(&mut self, ask: &Ask, tried: &Tried) {
+        let Some(received) = tried.answer.as_ref().filter(|_| self.program.cookies) else { return };
+        if !received.head.headers.contains_key(http::header::SET_COOKIE) {
+            return;
+        }
+        // Only where a path is not given does the request's own count; it is rendered again for that rare case.
+        let path = self.ready(ask).map(|ready| ready.request.uri().clone()).unwrap_or_default();
+        let Some(origin) = self.worker.places.get(ask.endpoint.index()).map(|place| &place.origin) else { return };
+        let whom = Whom { host: origin.host(), port: origin.port(), secure: origin.is_secure(), path: path.path() };
+        self.values.jar.learn(&received.head.headers, whom, self.worker.wall());
+    }
+}
+
+fn receive(ask: &Ask, answer: Answer) -> Received {
+    let json = ask.json.then(|| match serde_json::from_slice(&answer.body) {
+        Ok(json) => Ok(json),
+        Err(_) if answer.length > answer.body.len() as u64 => Err(Mismatch::TooLong(LONGEST_BODY)),
+        Err(error) => Err(Mismatch::NoJson(error.to_string())),
+    });
+    Received { head: answer.head, body: answer.body, length: answer.length, json }
+}
+
+/// A request that was cut off once an attempt to send it had been made.
+pub(super) fn abandoned(cut: Cut, limit: Span) -> (Outcome, Why) {
+    match cut {
+        Cut::Timeout => (Outcome::Bad(BadKind::Timeout), WireError::Timeout(limit).into()),
+        Cut::Drained => (Outcome::Bad(BadKind::Abandoned), Why::Drained),
+        Cut::Stopped => (Outcome::Bad(BadKind::Abandoned), Why::Stopped),
+    }
+}

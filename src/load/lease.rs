@@ -1,0 +1,103 @@
+//! A visit's connections: taken from the pool, made, and given back.
+
+use super::books::Outcome;
+use super::exchange::{Why, abandoned};
+use super::pool::{Taken, Ticket};
+use super::visit::Visit;
+use super::worker::Cut;
+use crate::base::units::Span;
+use crate::plan::EndpointId;
+use crate::record::{BadKind, UnsentKind};
+use crate::wire::{Connection, Dialled, WireError};
+
+impl Visit<'_> {
+    pub(super) async fn connection(
+        &mut self,
+        endpoint: EndpointId,
+        limit: Span,
+        dialled: &mut Option<Dialled>,
+    ) -> Result<Connection, (Outcome, Why)> {
+        if let Some((_, own)) = self.values.own.iter_mut().find(|(known, _)| *known == endpoint) {
+            if let Some(mut connection) = own.take()
+                && connection.is_open()
+            {
+                return Ok(connection);
+            }
+            return self.dial(endpoint, limit, dialled).await;
+        }
+        if self.arrival.reserved.take_if(|reserved| *reserved == endpoint).is_none()
+            && let Taken::Full = self.worker.take(self.me, endpoint)
+        {
+            return Err((Outcome::Unsent(self.worker.full(endpoint)), Why::QueueFull));
+        }
+        let ticket = match self.worker.ticket(self.me).await {
+            Ok(ticket) => ticket,
+            Err(cut) => {
+                self.worker.leave(self.me, endpoint);
+                return Err(match cut {
+                    Cut::Timeout => (Outcome::Unsent(self.worker.full(endpoint)), Why::Full(limit)),
+                    Cut::Drained => (Outcome::Unsent(UnsentKind::Late), Why::Drained),
+                    Cut::Stopped => (Outcome::Unsent(UnsentKind::Stopped), Why::Stopped),
+                });
+            }
+        };
+        if self.is_own(endpoint) {
+            self.values.own.push((endpoint, None));
+        }
+        match ticket {
+            Ticket::Use(connection) => Ok(connection),
+            Ticket::Open => self.dial(endpoint, limit, dialled).await,
+        }
+    }
+
+    /// Makes the connection that this visit has the right to.
+    pub(super) async fn dial(
+        &mut self,
+        endpoint: EndpointId,
+        limit: Span,
+        dialled: &mut Option<Dialled>,
+    ) -> Result<Connection, (Outcome, Why)> {
+        let origin = &self.worker.places[endpoint.index()].origin;
+        let made = self.worker.unless_cut(self.me, self.worker.door.connect(origin)).await;
+        let failed = match made {
+            Ok(Ok((connection, took))) => {
+                self.worker.note_connected();
+                *dialled = Some(took);
+                return Ok(connection);
+            }
+            Ok(Err(error)) => {
+                let outcome = match &error {
+                    WireError::OpenFiles => Outcome::Unsent(UnsentKind::OpenFiles),
+                    WireError::Ports => Outcome::Unsent(UnsentKind::Ports),
+                    WireError::Memory => Outcome::Unsent(UnsentKind::Memory),
+                    WireError::Forbidden { .. } => Outcome::Bad(BadKind::Forbidden),
+                    _ => Outcome::Bad(BadKind::Connect),
+                };
+                (outcome, error.into())
+            }
+            Err(cut) => abandoned(cut, limit),
+        };
+        if !self.is_own(endpoint) {
+            self.worker.give_up(endpoint);
+        }
+        Err(failed)
+    }
+
+    pub(super) fn is_own(&self, endpoint: EndpointId) -> bool {
+        self.worker.per_visit[endpoint.index()]
+    }
+
+    pub(super) fn put_back(&mut self, endpoint: EndpointId, connection: Connection) {
+        match self.values.own.iter_mut().find(|(known, _)| *known == endpoint) {
+            Some((_, own)) => *own = Some(connection),
+            None => self.worker.give_back(endpoint, connection),
+        }
+    }
+
+    pub(super) fn throw_away(&mut self, endpoint: EndpointId, connection: Connection) {
+        drop(connection);
+        if !self.is_own(endpoint) {
+            self.worker.give_up(endpoint);
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Visits and steps: the open crew. A [`Crews`] has one worker for each core in use, each a thread with a runtime of its
+//! own that owns the arrivals k ≡ i mod n, its own connections, schedule and histograms; nothing is shared on the path of
+//! one request, and once a second each worker hands over what it counted.
+//!
+//! Leaves to others: connections and the allow-list (`wire`), the arithmetic of arrivals (`plan`), what the windows mean
+//! (`analysis`), when to begin and to stop (`drill`).
+
+mod books;
+mod build;
+mod cookies;
+mod crew;
+mod dispatch;
+mod error;
+mod evidence;
+mod exchange;
+mod feeds;
+mod judge;
+mod lease;
+mod once;
+mod pool;
+mod program;
+mod request;
+mod tally;
+#[cfg(test)]
+mod tests;
+mod transcript;
+mod visit;
+mod worker;
+
+pub use crew::{Crews, News, Options, Setting};
+pub use error::LoadError;
+pub use feeds::Feeds;
+pub use once::{Carried, Transcript, carry_out, once};
+pub use transcript::{Ended, Exchange, Fault, FaultKind};

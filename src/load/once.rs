@@ -1,0 +1,150 @@
+//! One visit for people to read, and the steps that prepare and clean up: the same visit machinery, outside all figures.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+
+use super::LoadError;
+use super::books::Books;
+use super::crew::{Compiled, Setting, runtime};
+use super::dispatch::{Dispatcher, Source, State};
+use super::pool::Pool;
+use super::transcript::Exchange;
+use super::worker::{Arrival, Lane, Slots, Worker};
+use crate::base::clock::Spin;
+use crate::base::units::Span;
+use crate::plan::{Action, JourneyId, LoadId, Plan};
+use crate::record::UnsentKind;
+
+/// What one visit came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Transcript {
+    /// In the order in which they were made, polls answer by answer.
+    pub exchanges: Vec<Exchange>,
+    /// Every step was ok.
+    pub ok: bool,
+}
+
+/// What steps outside all figures brought.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Carried {
+    pub transcript: Transcript,
+    /// Captures and `let`s, by name.
+    pub captures: Map<String, Value>,
+    /// Those of them that are never to be written anywhere.
+    pub secret: Vec<String>,
+}
+
+/// Plays arrival `k` of `load`, with think times, in one pass through `journey`. Blocks the thread until it is done.
+pub fn once(setting: &Setting, load: LoadId, journey: JourneyId, k: u64) -> Result<Transcript, LoadError> {
+    let compiled = Compiled::new(setting)?;
+    let lane = Lane { load: Some(load), journey, program: journey.index(), series: Vec::new() };
+    if journey.index() >= compiled.programs.len() {
+        return Err(LoadError::Journey(journey.to_string()));
+    }
+    Ok(play(setting, compiled, lane, k, None)?.0)
+}
+
+/// Carries out steps that belong to no journey (`prepare`, `cleanup`), all of which must be ok. Cut off after `within`.
+/// Blocks the thread until it is done.
+pub fn carry_out(setting: &Setting, name: &str, actions: &[Action], within: Span) -> Result<Carried, LoadError> {
+    let mut compiled = Compiled::new(setting)?;
+    let program = compiled.add(name, actions)?;
+    let mut names = BTreeMap::new();
+    made(actions, &mut |name| {
+        names.insert(name.to_owned(), compiled.slot(name));
+    });
+    let lane = Lane { load: None, journey: JourneyId(u32::MAX), program, series: Vec::new() };
+    let (transcript, values) = play(setting, compiled, lane, 0, Some(within))?;
+    let mut carried = Carried { transcript, captures: Map::new(), secret: Vec::new() };
+    for (name, slot) in names {
+        if let Some((Some(value), secret)) = values.get(slot as usize) {
+            if *secret {
+                carried.secret.push(name.clone());
+            }
+            carried.captures.insert(name, value.clone());
+        }
+    }
+    Ok(carried)
+}
+
+/// The names that actions make.
+fn made(actions: &[Action], note: &mut impl FnMut(&str)) {
+    for action in actions {
+        match action {
+            Action::Request(request) => request.captures.iter().for_each(|capture| note(&capture.name)),
+            Action::Poll(poll) => poll.request.captures.iter().for_each(|capture| note(&capture.name)),
+            Action::Let(names) => names.iter().for_each(|(name, _)| note(name)),
+            Action::Think(_) => {}
+            Action::Repeat(repeat) => made(&repeat.actions, note),
+            Action::If { then, otherwise, .. } => {
+                made(then, note);
+                made(otherwise, note);
+            }
+        }
+    }
+}
+
+fn play(
+    setting: &Setting,
+    compiled: Compiled,
+    lane: Lane,
+    k: u64,
+    within: Option<Span>,
+) -> Result<(Transcript, Slots), LoadError> {
+    // On a thread of its own, since the caller may stand in a runtime already.
+    let played = std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            let runtime = runtime()?;
+            LocalSet::new().block_on(&runtime, play_here(setting, compiled, lane, k, within))
+        });
+        thread.join()
+    });
+    played.map_err(|_| LoadError::Gone)?
+}
+
+async fn play_here(
+    setting: &Setting,
+    compiled: Compiled,
+    lane: Lane,
+    k: u64,
+    within: Option<Span>,
+) -> Result<(Transcript, Slots), LoadError> {
+    let plan: &Plan = &setting.plan;
+    // As many connections as a visit could ever use.
+    let pools = plan.platform.endpoints.iter().map(|_| Pool::new(1, 1, UnsentKind::PoolSmall)).collect();
+    let books = Books::new(&setting.plan, 0);
+    let parts = compiled.parts(setting, vec![lane], pools, books, true, 1);
+    let alarm = setting.door.clock().alarm(Spin::Off)?;
+    let worker = Worker::new(parts);
+    worker.start_at(setting.door.clock().now());
+    let me = worker.runner().ok_or(LoadError::Gone)?;
+    let now = worker.now();
+    worker.send_off(me, Arrival { lane: 0, k, planned: now, released: now, reserved: None });
+    let (order, orders) = mpsc::unbounded_channel();
+    let (tell, mut news) = mpsc::unbounded_channel();
+    let dispatcher = Dispatcher {
+        worker: worker.clone(),
+        sources: Vec::<Source>::new(),
+        crew: 0,
+        orders,
+        news: tell,
+        alarm,
+        lag: plan.limits.lag,
+        drain: within.unwrap_or(Span::MAX),
+        state: State::Running,
+        used: (Span::ZERO, Span::ZERO),
+    };
+    tokio::task::spawn_local(async move {
+        while let Some(told) = news.recv().await {
+            if matches!(told, super::News::Idle { .. }) {
+                let _ = order.send(super::crew::Order::Finish);
+            }
+        }
+    });
+    dispatcher.run().await;
+    let (ok, slots) = worker.result().ok_or(LoadError::Gone)?;
+    Ok((Transcript { exchanges: worker.exchanges(), ok }, slots))
+}

@@ -1,0 +1,164 @@
+//! Journeys compiled for one worker: branches and turns become jumps, constant requests are built once.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Method, Uri};
+
+use super::judge::Judge;
+use crate::base::rng::{Exponential, Key, Lognormal, Purpose};
+use crate::base::template::{Bound, BoundJson, JsonPath};
+use crate::base::units::Span;
+use crate::plan::{EndpointId, StepId};
+
+/// One journey, as a list of operations that a visit walks.
+pub(super) struct Program {
+    pub ops: Vec<Op>,
+    /// How many counters of turns a visit needs.
+    pub counters: usize,
+    pub cookies: bool,
+    /// The endpoint that a visit asks before anything makes it wait.
+    pub first: Option<EndpointId>,
+    /// The steps of its requests, by [`Ask::index`].
+    pub steps: Vec<StepId>,
+    /// What a visit that never begins does not reach.
+    pub all: Rest,
+}
+
+pub(super) enum Op {
+    Ask(Box<Ask>),
+    Let {
+        slot: u32,
+        value: Bound,
+    },
+    Think {
+        site: u32,
+        draw: Draw,
+    },
+    /// Goes on at `to` unless the test holds.
+    Unless {
+        test: Bound,
+        to: usize,
+    },
+    Jump(usize),
+    /// Begins the turns of a `repeat`.
+    Enter {
+        counter: usize,
+    },
+    /// Asks at the head of each turn whether there is one.
+    Turn {
+        counter: usize,
+        /// The counter of the turns that these turns lie in.
+        outer: Option<usize>,
+        turns: Turns,
+        exit: usize,
+    },
+    /// Ends a turn.
+    Again {
+        head: usize,
+    },
+}
+
+pub(super) enum Turns {
+    Times(u32),
+    While(Bound),
+}
+
+/// A request, ready to be made.
+pub(super) struct Ask {
+    /// Among the requests of its journey.
+    pub index: usize,
+    pub step: StepId,
+    pub endpoint: EndpointId,
+    pub method: Method,
+    pub target: Target,
+    /// The headers that are the same for every visit.
+    pub fixed: HeaderMap,
+    pub open: Vec<(HeaderName, Bound)>,
+    pub body: Content,
+    pub timeout: Span,
+    pub judge: Judge,
+    pub captures: Vec<Catch>,
+    /// Whether the answer's body is read as JSON.
+    pub json: bool,
+    /// How much of the answer's body is needed.
+    pub keep: usize,
+    pub goes_on: bool,
+    pub poll: Option<Again>,
+    pub rest: Rest,
+}
+
+/// What makes a request a poll.
+pub(super) struct Again {
+    pub every: Span,
+    pub until: Judge,
+    pub within: Span,
+}
+
+pub(super) enum Target {
+    Fixed(Uri),
+    Open { base: String, path: Bound, query: Vec<(String, Bound)> },
+}
+
+pub(super) enum Content {
+    None,
+    Fixed(Bytes),
+    Json(BoundJson),
+    Text(Bound),
+}
+
+pub(super) struct Catch {
+    pub slot: u32,
+    pub name: String,
+    pub from: CatchFrom,
+    pub secret: bool,
+}
+
+pub(super) enum CatchFrom {
+    Json(JsonPath),
+    Header(HeaderName),
+}
+
+/// The requests that still lay before a visit: those after it, and those of further turns.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Rest {
+    /// By [`Ask::index`], with how many times.
+    pub after: Vec<(usize, u64)>,
+    pub turns: Vec<RestTurns>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct RestTurns {
+    pub counter: usize,
+    /// None: it is not known how many turns there would have been.
+    pub times: Option<u32>,
+    /// Of one whole turn.
+    pub each: Vec<(usize, u64)>,
+}
+
+/// A think time.
+pub(super) enum Draw {
+    Fixed(Span),
+    Uniform(Span, Span),
+    Exponential(Exponential),
+    Lognormal(Lognormal),
+}
+
+/// Nobody thinks for longer; a distribution without end could otherwise outlast the drill.
+const LONGEST_THOUGHT: Duration = Duration::from_secs(3600);
+
+impl Draw {
+    pub(super) fn span(&self, key: Key, site: u32, turn: u64) -> Span {
+        let mut stream = key.stream(Purpose::Think(site), turn);
+        let drawn = match self {
+            Draw::Fixed(span) => *span,
+            Draw::Uniform(from, to) => {
+                let (low, high) = (from.as_seconds_f64(), to.as_seconds_f64());
+                Span::from_seconds_f64(low + (high - low) * stream.unit())
+            }
+            Draw::Exponential(exponential) => Span::from_seconds_f64(exponential.draw(&mut stream)),
+            Draw::Lognormal(lognormal) => Span::from_seconds_f64(lognormal.draw(&mut stream)),
+        };
+        drawn.min(Span::from_std(LONGEST_THOUGHT))
+    }
+}

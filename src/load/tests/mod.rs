@@ -1,0 +1,6 @@
+//! The engine against a scripted server.
+
+mod figures;
+mod journeys;
+mod outcomes;
+mod support;

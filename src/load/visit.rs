@@ -1,0 +1,278 @@
+//! One visit: a walk through a program.
+
+use std::rc::Rc;
+
+use serde_json::Value;
+
+use super::books::Outcome;
+use super::cookies::Jar;
+use super::exchange::Tried;
+use super::feeds::{Feeds, MOST_TURNS};
+use super::program::{Op, Program, Rest, Turns};
+use super::worker::{Arrival, Lane, Worker};
+use crate::base::rng::Key;
+use crate::base::template::{self, Cell, RenderError, Rows};
+use crate::base::units::{At, Span};
+use crate::plan::EndpointId;
+use crate::record::BadKind;
+use crate::wire::Connection;
+
+/// What a visit is taken to need, its task and all: memory is bounded by the number of visits.
+const BYTES: usize = 4096;
+/// What all visits together may need.
+const ALL_BYTES: usize = 512 << 20;
+
+/// The most visits that one of `workers` workers has under way.
+pub(super) fn most(workers: u16) -> usize {
+    ALL_BYTES / BYTES / usize::from(workers.max(1))
+}
+
+/// Carries visits for ever, one after another.
+pub(super) async fn run(worker: Rc<Worker>, me: usize) {
+    let mut values = Values::default();
+    loop {
+        let arrival = worker.mail(me).await;
+        let lane = &worker.lanes[arrival.lane];
+        let program = &worker.programs[lane.program];
+        values.reset(&worker, lane, program, &arrival);
+        let mut visit = Visit { worker: &worker, me, lane, program, arrival, values: &mut values };
+        let fate = visit.walk().await;
+        visit.close(fate);
+        worker.retire(me);
+    }
+}
+
+/// What a visit knows, kept from one to the next for its memory.
+#[derive(Default)]
+pub(super) struct Values {
+    pub key: Option<Key>,
+    pub slots: Vec<Option<Value>>,
+    /// The slots whose values are never written anywhere.
+    pub secret: Vec<bool>,
+    pub jar: Jar,
+    /// Turns begun, by counter.
+    pub counters: Vec<u32>,
+    /// The whole number of the turn that each counter is in.
+    pub turns: Vec<u64>,
+    pub turn: u64,
+    pub scratch: Vec<u8>,
+    /// Its own connections, where the endpoint gives each visit one.
+    pub own: Vec<(EndpointId, Option<Connection>)>,
+    pub own_time: Span,
+}
+
+pub(super) struct Visit<'a> {
+    pub worker: &'a Worker,
+    pub me: usize,
+    pub lane: &'a Lane,
+    pub program: &'a Program,
+    pub arrival: Arrival,
+    pub values: &'a mut Values,
+}
+
+/// How a visit ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Ok,
+    Failed,
+    /// Turned away as intended, cut off between two steps, or stopped by the generator's own fault: no visit that says
+    /// anything about the platform.
+    Void,
+}
+
+/// The rows that this use of the feeds is given.
+pub(super) struct Given<'a> {
+    pub feeds: &'a Feeds,
+    pub key: Key,
+    pub turn: u64,
+}
+
+impl Rows for Given<'_> {
+    fn cell(&self, feed: u32, column: Option<u32>) -> Option<Cell<'_>> {
+        self.feeds.cell(feed, column, self.key, self.turn)
+    }
+}
+
+impl Values {
+    fn reset(&mut self, worker: &Worker, lane: &Lane, program: &Program, arrival: &Arrival) {
+        let key = match lane.load {
+            Some(load) => Key::new(worker.seed, load.0, arrival.k),
+            None => Key { k: arrival.k, ..Key::plan(worker.seed) },
+        };
+        self.key = Some(key);
+        self.slots.clear();
+        self.slots.resize(worker.slots, None);
+        self.secret.clear();
+        self.secret.resize(worker.slots, false);
+        self.jar.clear();
+        self.counters.clear();
+        self.counters.resize(program.counters, 0);
+        self.turns.clear();
+        self.turns.resize(program.counters, 0);
+        self.turn = 0;
+        self.own_time = Span::ZERO;
+    }
+
+    pub(super) fn key(&self) -> Key {
+        self.key.unwrap_or(Key::plan(0))
+    }
+}
+
+impl Visit<'_> {
+    /// Evaluates templates with all that the visit knows by now.
+    pub(super) fn see<T>(&self, look: impl FnOnce(&template::Visit<'_>) -> T) -> T {
+        let values = &*self.values;
+        let rows = Given { feeds: &self.worker.feeds, key: values.key(), turn: values.turn };
+        look(&template::Visit {
+            key: values.key(),
+            run: self.worker.run,
+            turn: values.turn,
+            slots: &values.slots,
+            rows: &rows,
+            now: &|| self.worker.wall(),
+        })
+    }
+
+    async fn walk(&mut self) -> Fate {
+        let mut at = 0;
+        let mut fate = Fate::Ok;
+        let (mut planned, mut released) = (self.arrival.planned, self.arrival.released);
+        while let Some(op) = self.program.ops.get(at) {
+            at += 1;
+            match op {
+                Op::Ask(ask) => match self.ask(ask, planned, released).await {
+                    Ok(done) => {
+                        self.values.own_time += done.since(planned);
+                        (planned, released) = (done, self.worker.now());
+                    }
+                    Err((outcome, done)) => {
+                        let ended = match outcome {
+                            Outcome::Ok | Outcome::Shed => Fate::Void,
+                            _ if outcome.is_own_fault() => Fate::Void,
+                            _ => Fate::Failed,
+                        };
+                        if !ask.goes_on || self.worker.cut(self.me).is_some() {
+                            if outcome != Outcome::Shed {
+                                self.not_reached(&ask.rest, planned);
+                            }
+                            return ended;
+                        }
+                        if fate == Fate::Ok {
+                            fate = ended;
+                        }
+                        self.values.own_time += done.since(planned);
+                        (planned, released) = (done, self.worker.now());
+                    }
+                },
+                Op::Let { slot, value } => match self.see(|visit| value.value(visit)) {
+                    Ok(value) => self.set(*slot, value, false),
+                    Err(error) => return self.stuck(at, planned, error),
+                },
+                Op::Think { site, draw } => {
+                    planned = planned + draw.span(self.values.key(), *site, self.values.turn);
+                    if self.worker.think_until(self.me, planned).await.is_err() {
+                        return Fate::Void;
+                    }
+                    released = self.worker.now();
+                }
+                Op::Unless { test, to } => match self.see(|visit| test.holds(visit)) {
+                    Ok(true) => {}
+                    Ok(false) => at = *to,
+                    Err(error) => return self.stuck(at, planned, error),
+                },
+                Op::Jump(to) => at = *to,
+                Op::Enter { counter } => self.values.counters[*counter] = 0,
+                Op::Turn { counter, outer, turns, exit } => {
+                    let begun = self.values.counters[*counter];
+                    let base = outer.map_or(0, |outer| self.values.turns[outer]);
+                    let (most, more) = match turns {
+                        Turns::Times(times) => (u64::from(*times), begun < *times),
+                        Turns::While(test) => {
+                            self.values.turn = base.saturating_mul(MOST_TURNS).saturating_add(u64::from(begun));
+                            match self.see(|visit| test.holds(visit)) {
+                                Ok(true) if u64::from(begun) >= MOST_TURNS => {
+                                    let expression = "while".to_owned();
+                                    let reason = format!("it held for {MOST_TURNS} turns");
+                                    return self.stuck(at, planned, RenderError::Failed { expression, reason });
+                                }
+                                Ok(more) => (MOST_TURNS, more),
+                                Err(error) => return self.stuck(at, planned, error),
+                            }
+                        }
+                    };
+                    if more {
+                        self.values.counters[*counter] += 1;
+                        self.values.turn = base.saturating_mul(most).saturating_add(u64::from(begun));
+                        self.values.turns[*counter] = self.values.turn;
+                    } else {
+                        self.values.turn = base;
+                        at = *exit;
+                    }
+                }
+                Op::Again { head } => at = *head,
+            }
+        }
+        fate
+    }
+
+    pub(super) fn set(&mut self, slot: u32, value: Value, secret: bool) {
+        if let Some(place) = self.values.slots.get_mut(slot as usize) {
+            *place = Some(value);
+        }
+        if let Some(place) = self.values.secret.get_mut(slot as usize) {
+            *place = secret;
+        }
+    }
+
+    /// A text between two requests that cannot be rendered fails the request after it.
+    fn stuck(&mut self, at: usize, planned: At, error: RenderError) -> Fate {
+        let next = self.program.ops[at..].iter().find_map(|op| match op {
+            Op::Ask(ask) => Some(ask),
+            _ => None,
+        });
+        if let Some(ask) = next {
+            let now = self.worker.now();
+            let result = Err((Outcome::Bad(BadKind::Template), error.into()));
+            let tried = Tried { sent: None, done: now, dialled: None, answer: None, result, shown: None };
+            self.finish(ask, planned, now, tried, false);
+            self.not_reached(&ask.rest, planned);
+        }
+        Fate::Failed
+    }
+
+    /// Counts what lay before a visit that failed.
+    fn not_reached(&self, rest: &Rest, planned: At) {
+        let mut books = self.worker.books();
+        let mut note = |ask: usize, times: u64| {
+            if let Some(series) = self.lane.series.get(ask).filter(|_| times > 0) {
+                books.not_reached(*series, times, planned);
+            }
+        };
+        rest.after.iter().for_each(|(ask, times)| note(*ask, *times));
+        for turns in &rest.turns {
+            let begun = self.values.counters.get(turns.counter).copied().unwrap_or(0);
+            let left = turns.times.map_or(0, |times| times.saturating_sub(begun));
+            turns.each.iter().for_each(|(ask, times)| note(*ask, times * u64::from(left)));
+        }
+    }
+
+    /// After the last step, however it came to that.
+    fn close(&mut self, fate: Fate) {
+        if self.worker.transcript.is_some() {
+            let slots = self.values.slots.iter().cloned().zip(self.values.secret.iter().copied()).collect();
+            self.worker.set_result(fate == Fate::Ok, slots);
+        }
+        if let Some(endpoint) = self.arrival.reserved.take() {
+            self.worker.leave(self.me, endpoint);
+        }
+        for (endpoint, connection) in self.values.own.drain(..) {
+            drop(connection);
+            self.worker.give_up(endpoint);
+        }
+        if let Some(load) = self.lane.load.filter(|_| fate != Fate::Void) {
+            let own_time = (fate == Fate::Ok).then_some(self.values.own_time);
+            self.worker.close_before(self.worker.now());
+            self.worker.books().visit(load, self.lane.journey, self.arrival.planned, own_time);
+        }
+    }
+}

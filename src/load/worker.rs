@@ -1,0 +1,512 @@
+//! What one worker's visits and its dispatcher share. All of it lives on one thread.
+
+use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+use serde_json::Value;
+
+use super::books::Books;
+use super::build::Place;
+use super::feeds::Feeds;
+use super::pool::{Pool, Taken, Ticket};
+use super::program::Program;
+use super::transcript::Exchange;
+use super::visit;
+use crate::base::clock::Clock;
+use crate::base::template::Masker;
+use crate::base::units::At;
+use crate::plan::{EndpointId, JourneyId, LoadId, PerConnection, SeriesId};
+use crate::record::{BadKind, Failure, Window};
+use crate::wire::{Connection, Door};
+
+pub(super) struct Worker {
+    pub clock: Clock,
+    pub door: Door,
+    /// The drill's start on `clock`.
+    zero: Cell<u64>,
+    pub seed: u64,
+    /// Of the run's id, for `uuid()`.
+    pub run: u64,
+    pub places: Vec<Place>,
+    pub per_visit: Vec<bool>,
+    pub programs: Vec<Program>,
+    pub lanes: Vec<Lane>,
+    pub slots: usize,
+    pub feeds: Feeds,
+    /// The secrets that are known to the whole run.
+    pub secrets: Masker,
+    /// Kept only where somebody reads every request.
+    pub transcript: Option<RefCell<Vec<Exchange>>>,
+    pub books: RefCell<Books>,
+    pub closed: RefCell<Vec<Window>>,
+    pub pools: RefCell<Vec<Pool>>,
+    pub runners: RefCell<Vec<Runner>>,
+    idle: RefCell<Vec<usize>>,
+    most_runners: usize,
+    /// Who is to be woken when; an entry whose turn is over is passed by.
+    thinkers: RefCell<BinaryHeap<Reverse<(At, usize, u32)>>>,
+    /// No request's time runs out before this.
+    next_cut: Cell<At>,
+    dispatcher: RefCell<Option<Waker>>,
+    /// What the dispatcher waits for.
+    waits_for: Cell<At>,
+    pub samples: RefCell<HashMap<(SeriesId, BadKind), u8>>,
+    pub failures: RefCell<Vec<Failure>>,
+    pub abandoned: Cell<u64>,
+    pub connected: Cell<u64>,
+    /// How the one visit ended, where only one is made.
+    result: RefCell<Option<(bool, Slots)>>,
+}
+
+/// What a visit's names ended as, and which of them are secret.
+pub(super) type Slots = Vec<(Option<Value>, bool)>;
+
+/// One journey of one load: where its figures belong.
+pub(super) struct Lane {
+    pub load: Option<LoadId>,
+    pub journey: JourneyId,
+    pub program: usize,
+    /// By [`Ask::index`](super::program::Ask); empty where no figures are kept.
+    pub series: Vec<SeriesId>,
+}
+
+/// One arrival, on its way through its journey.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arrival {
+    pub lane: usize,
+    pub k: u64,
+    pub planned: At,
+    pub released: At,
+    /// A connection to this endpoint is kept for it, or a place in the queue.
+    pub reserved: Option<EndpointId>,
+}
+
+/// A task that carries visits, one after another, so that none is made for each.
+#[derive(Default)]
+pub(super) struct Runner {
+    waker: Option<Waker>,
+    mail: Option<Arrival>,
+    ticket: Option<Ticket>,
+    woken: bool,
+    cut: Option<Cut>,
+    pub flight: Option<Flight>,
+    /// Which think time it is in, or was in last.
+    thought: u32,
+    busy: bool,
+}
+
+/// Why a visit is cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    Timeout,
+    /// The drain time is over.
+    Drained,
+    /// The load is dropped at once.
+    Stopped,
+}
+
+/// A request that is planned and not done.
+pub(super) struct Flight {
+    pub series: Option<SeriesId>,
+    pub planned: At,
+    pub patience: At,
+    deadline: At,
+    pub settled: bool,
+}
+
+pub(super) struct Parts {
+    pub clock: Clock,
+    pub door: Door,
+    pub seed: u64,
+    pub run: u64,
+    pub places: Vec<Place>,
+    pub per: Vec<PerConnection>,
+    pub programs: Vec<Program>,
+    pub lanes: Vec<Lane>,
+    pub slots: usize,
+    pub feeds: Feeds,
+    pub secrets: Masker,
+    pub transcript: bool,
+    pub books: Books,
+    pub pools: Vec<Pool>,
+    pub most_runners: usize,
+}
+
+impl Worker {
+    pub(super) fn new(parts: Parts) -> Rc<Worker> {
+        Rc::new(Worker {
+            clock: parts.clock,
+            door: parts.door,
+            zero: Cell::new(0),
+            seed: parts.seed,
+            run: parts.run,
+            places: parts.places,
+            per_visit: parts.per.iter().map(|per| *per == PerConnection::Visit).collect(),
+            programs: parts.programs,
+            lanes: parts.lanes,
+            slots: parts.slots,
+            feeds: parts.feeds,
+            secrets: parts.secrets,
+            transcript: parts.transcript.then(RefCell::default),
+            books: RefCell::new(parts.books),
+            closed: RefCell::default(),
+            pools: RefCell::new(parts.pools),
+            runners: RefCell::default(),
+            idle: RefCell::default(),
+            most_runners: parts.most_runners,
+            thinkers: RefCell::default(),
+            next_cut: Cell::new(At::MAX),
+            dispatcher: RefCell::default(),
+            waits_for: Cell::new(At::MAX),
+            samples: RefCell::default(),
+            failures: RefCell::default(),
+            abandoned: Cell::new(0),
+            connected: Cell::new(0),
+            result: RefCell::default(),
+        })
+    }
+
+    /// Sets the drill's start.
+    pub(super) fn start_at(&self, zero: At) {
+        self.zero.set(zero.as_nanos());
+    }
+
+    /// Now, on the drill's clock.
+    #[inline]
+    pub(super) fn now(&self) -> At {
+        self.at(self.clock.now())
+    }
+
+    /// An instant of the machine's clock on the drill's.
+    #[inline]
+    pub(super) fn at(&self, at: At) -> At {
+        At(at.as_nanos().saturating_sub(self.zero.get()))
+    }
+
+    /// An instant of the drill's clock on the machine's.
+    pub(super) fn on_clock(&self, at: At) -> At {
+        At(at.as_nanos().saturating_add(self.zero.get()))
+    }
+
+    /// Nanoseconds since 1970.
+    pub(super) fn wall(&self) -> u64 {
+        self.clock.wall().unix_nanos().saturating_add(self.clock.now().as_nanos())
+    }
+
+    // ---- Runners
+
+    /// A runner for a new visit: an idle one, else a new one; none when there are as many as memory is meant for.
+    pub(super) fn runner(self: &Rc<Worker>) -> Option<usize> {
+        if let Some(me) = self.idle.borrow_mut().pop() {
+            return Some(me);
+        }
+        let mut runners = self.runners.borrow_mut();
+        let me = runners.len();
+        if me >= self.most_runners {
+            return None;
+        }
+        runners.push(Runner::default());
+        tokio::task::spawn_local(visit::run(self.clone(), me));
+        Some(me)
+    }
+
+    /// Puts a runner back that was not needed.
+    pub(super) fn spare(&self, me: usize) {
+        self.idle.borrow_mut().push(me);
+    }
+
+    pub(super) fn send_off(&self, me: usize, arrival: Arrival) {
+        self.with(me, |runner| {
+            runner.mail = Some(arrival);
+            runner.busy = true;
+            runner.cut = None;
+        });
+        self.wake(me);
+    }
+
+    /// The next arrival for runner `me`.
+    pub(super) async fn mail(&self, me: usize) -> Arrival {
+        std::future::poll_fn(|cx| {
+            self.with(me, |runner| {
+                // A task's waker is the same for all its life.
+                runner.waker.get_or_insert_with(|| cx.waker().clone());
+                runner.mail.take().map_or(Poll::Pending, Poll::Ready)
+            })
+        })
+        .await
+    }
+
+    /// Runner `me` has come to the end of its visit.
+    pub(super) fn retire(&self, me: usize) {
+        self.with(me, |runner| {
+            runner.busy = false;
+            runner.flight = None;
+            runner.ticket = None;
+        });
+        self.idle.borrow_mut().push(me);
+        if self.active() == 0 {
+            self.call_dispatcher();
+        }
+    }
+
+    /// Visits that are under way.
+    pub(super) fn active(&self) -> usize {
+        self.runners.borrow().len() - self.idle.borrow().len()
+    }
+
+    fn with<T>(&self, me: usize, act: impl FnOnce(&mut Runner) -> T) -> T {
+        act(&mut self.runners.borrow_mut()[me])
+    }
+
+    fn wake(&self, me: usize) {
+        self.with(me, |runner| {
+            if let Some(waker) = &runner.waker {
+                waker.wake_by_ref();
+            }
+        });
+    }
+
+    /// Why the visit of `me` is cut off, if it is.
+    #[inline]
+    pub(super) fn cut(&self, me: usize) -> Option<Cut> {
+        self.with(me, |runner| runner.cut)
+    }
+
+    /// `work`, unless the visit is cut off before.
+    pub(super) async fn unless_cut<F: Future>(&self, me: usize, work: F) -> Result<F::Output, Cut> {
+        let mut work = std::pin::pin!(work);
+        std::future::poll_fn(|cx| {
+            if let Some(cut) = self.cut(me) {
+                return Poll::Ready(Err(cut));
+            }
+            work.as_mut().poll(cx).map(Ok)
+        })
+        .await
+    }
+
+    /// Waits until `at`, to the microsecond.
+    pub(super) async fn think_until(&self, me: usize, at: At) -> Result<(), Cut> {
+        if at > self.now() {
+            let thought = self.with(me, |runner| {
+                runner.woken = false;
+                runner.thought = runner.thought.wrapping_add(1);
+                runner.thought
+            });
+            self.thinkers.borrow_mut().push(Reverse((at, me, thought)));
+            self.due(at);
+            std::future::poll_fn(|_| {
+                self.with(me, |runner| match (runner.cut, runner.woken) {
+                    (Some(cut), _) => Poll::Ready(Err(cut)),
+                    (None, true) => Poll::Ready(Ok(())),
+                    (None, false) => Poll::Pending,
+                })
+            })
+            .await?;
+        }
+        match self.cut(me) {
+            Some(cut) => Err(cut),
+            None => Ok(()),
+        }
+    }
+
+    // ---- Connections
+
+    pub(super) fn take(&self, me: usize, endpoint: EndpointId) -> Taken {
+        let taken = self.pools.borrow_mut()[endpoint.index()].take(me);
+        match taken {
+            Taken::Ticket(ticket) => {
+                self.with(me, |runner| runner.ticket = Some(ticket));
+                // Picked up by `ticket`, as one that is handed over later is.
+                Taken::Queued
+            }
+            other => other,
+        }
+    }
+
+    /// The ticket that [`Worker::take`] has promised.
+    pub(super) async fn ticket(&self, me: usize) -> Result<Ticket, Cut> {
+        std::future::poll_fn(|_| {
+            self.with(me, |runner| match runner.cut {
+                // A ticket that comes as the visit is cut off is left to whoever can still use it.
+                Some(cut) => Poll::Ready(Err(cut)),
+                None => runner.ticket.take().map_or(Poll::Pending, |ticket| Poll::Ready(Ok(ticket))),
+            })
+        })
+        .await
+    }
+
+    /// Lets go of what [`Worker::take`] has promised.
+    pub(super) fn leave(&self, me: usize, endpoint: EndpointId) {
+        match self.with(me, |runner| runner.ticket.take()) {
+            Some(Ticket::Use(connection)) => self.give_back(endpoint, connection),
+            Some(Ticket::Open) => self.give_up(endpoint),
+            None => self.pools.borrow_mut()[endpoint.index()].leave(me),
+        }
+    }
+
+    pub(super) fn give_back(&self, endpoint: EndpointId, connection: Connection) {
+        let next = self.pools.borrow_mut()[endpoint.index()].give_back(connection);
+        self.hand_over(next);
+    }
+
+    /// A connection that was opened before the load begins.
+    pub(super) fn add_warm(&self, endpoint: EndpointId, connection: Connection) {
+        self.pools.borrow_mut()[endpoint.index()].add_warm(connection);
+    }
+
+    pub(super) fn give_up(&self, endpoint: EndpointId) {
+        let next = self.pools.borrow_mut()[endpoint.index()].give_up();
+        self.hand_over(next);
+    }
+
+    fn hand_over(&self, next: Option<(usize, Ticket)>) {
+        if let Some((runner, ticket)) = next {
+            self.with(runner, |runner| runner.ticket = Some(ticket));
+            self.wake(runner);
+        }
+    }
+
+    /// Whose fault it is that the pool is full.
+    pub(super) fn full(&self, endpoint: EndpointId) -> crate::record::UnsentKind {
+        self.pools.borrow()[endpoint.index()].full
+    }
+
+    pub(super) fn note_connected(&self) {
+        self.connected.set(self.connected.get() + 1);
+    }
+
+    // ---- Requests in flight
+
+    /// Begins a request; it is cut at `deadline`.
+    pub(super) fn begin(&self, me: usize, series: Option<SeriesId>, planned: At, deadline: At) {
+        let patience = series.map_or(At::MAX, |series| self.books.borrow().patience(series, planned));
+        self.with(me, |runner| {
+            runner.flight = Some(Flight { series, planned, patience, deadline, settled: false });
+        });
+        if deadline < self.next_cut.get() {
+            self.next_cut.set(deadline);
+            self.due(deadline);
+        }
+    }
+
+    /// Sets the instant at which the request is cut.
+    pub(super) fn begin_again(&self, me: usize, deadline: At) {
+        self.with(me, |runner| {
+            if let Some(flight) = &mut runner.flight {
+                flight.deadline = deadline;
+            }
+        });
+        if deadline < self.next_cut.get() {
+            self.next_cut.set(deadline);
+            self.due(deadline);
+        }
+    }
+
+    /// Ends it. True: its patience was over, and the book of seconds has it.
+    pub(super) fn end(&self, me: usize) -> bool {
+        let flight = self.with(me, |runner| {
+            if runner.cut == Some(Cut::Timeout) {
+                runner.cut = None;
+            }
+            runner.flight.take()
+        });
+        flight.is_some_and(|flight| flight.settled)
+    }
+
+    /// Cuts requests whose time has run out.
+    pub(super) fn cut_due(&self, now: At) {
+        let mut next = At::MAX;
+        let mut cut = Vec::new();
+        for (me, runner) in self.runners.borrow_mut().iter_mut().enumerate() {
+            let Some(flight) = &runner.flight else { continue };
+            if flight.deadline > now {
+                next = next.min(flight.deadline);
+            } else if runner.cut.is_none() {
+                runner.cut = Some(Cut::Timeout);
+                cut.push(me);
+            }
+        }
+        self.next_cut.set(next);
+        cut.into_iter().for_each(|me| self.wake(me));
+    }
+
+    /// Cuts every visit; none is begun any more.
+    pub(super) fn cut_all(&self, why: Cut) {
+        let mut cut = Vec::new();
+        for (me, runner) in self.runners.borrow_mut().iter_mut().enumerate() {
+            if runner.busy {
+                runner.cut = Some(why);
+                cut.push(me);
+            }
+        }
+        cut.into_iter().for_each(|me| self.wake(me));
+    }
+
+    pub(super) fn next_cut(&self) -> At {
+        self.next_cut.get()
+    }
+
+    pub(super) fn next_thinker(&self) -> At {
+        self.thinkers.borrow().peek().map_or(At::MAX, |Reverse((at, ..))| *at)
+    }
+
+    /// Wakes the visit that has thought for long enough.
+    pub(super) fn wake_thinker(&self) {
+        let Some(Reverse((_, me, thought))) = self.thinkers.borrow_mut().pop() else { return };
+        let fits = self.with(me, |runner| {
+            let fits = runner.busy && runner.thought == thought;
+            runner.woken |= fits;
+            fits
+        });
+        if fits {
+            self.wake(me);
+        }
+    }
+
+    // ---- The dispatcher's ear
+
+    /// Something is due at `at`.
+    fn due(&self, at: At) {
+        if at < self.waits_for.get() {
+            self.call_dispatcher();
+        }
+    }
+
+    pub(super) fn call_dispatcher(&self) {
+        self.waits_for.set(At::START);
+        if let Some(waker) = &*self.dispatcher.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// The dispatcher waits for `at`, and is called when something is due before.
+    pub(super) fn wait_for(&self, at: At, waker: &Waker) {
+        self.waits_for.set(at);
+        let mut known = self.dispatcher.borrow_mut();
+        if known.as_ref().is_none_or(|known| !known.will_wake(waker)) {
+            *known = Some(waker.clone());
+        }
+    }
+
+    /// True when it was called since.
+    pub(super) fn was_called(&self) -> bool {
+        self.waits_for.get() == At::START
+    }
+
+    // ---- One visit alone
+
+    pub(super) fn set_result(&self, ok: bool, slots: Slots) {
+        *self.result.borrow_mut() = Some((ok, slots));
+    }
+
+    pub(super) fn result(&self) -> Option<(bool, Slots)> {
+        self.result.take()
+    }
+
+    pub(super) fn exchanges(&self) -> Vec<Exchange> {
+        self.transcript.as_ref().map(RefCell::take).unwrap_or_default()
+    }
+}
