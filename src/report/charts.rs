@@ -99,9 +99,12 @@ fn any(y: &[Option<f64>]) -> bool {
 fn rate(model: &Model<'_>, words: Words, curve: &Curve) -> Chart {
     let mut chart = over_time(model, words, "rate", words.chart_rate(), words.axis_rate(), Upright::PerSecond);
     chart.x = middles(curve);
+    // After the load's end nothing is planned: no line there, rather than one that falls to 0.
+    let end = model.analysis.load.map_or(u64::MAX, |load| load.to.as_nanos().div_ceil(1_000_000_000));
+    let under_load = |point: &Point, count: Option<u64>| count.filter(|_| point.second < end);
     chart.lines = vec![
-        line(words.line_planned(), GREY, true, per_second(curve, |point| point.planned)),
-        line(words.line_released(), PALETTE[0], false, per_second(curve, |point| point.released)),
+        line(words.line_planned(), GREY, true, per_second(curve, |point| under_load(point, point.planned))),
+        line(words.line_released(), PALETTE[0], false, per_second(curve, |point| under_load(point, point.released))),
         line(words.line_unsent(), AMBER, false, per_second(curve, |point| Some(point.unsent()))),
     ];
     chart

@@ -291,12 +291,12 @@ messages! {
     bad_excess_shed() "shed beyond the limit" "限流超限";
     bad_abandoned() "abandoned" "未等到响应";
     bad_forbidden() "forbidden address" "禁止访问的地址";
-    unsent_pool_full() "platform: pool full" "平台：连接池占满";
-    unsent_pool_small() "generator: pool too small" "压测端：连接池过小";
-    unsent_late() "generator: too late" "压测端：发出过晚";
-    unsent_open_files() "generator: open files" "压测端：打开文件数";
-    unsent_ports() "generator: ports" "压测端：端口耗尽";
-    unsent_memory() "generator: memory" "压测端：内存不足";
+    unsent_pool_full() "pool full (platform)" "连接池占满（平台）";
+    unsent_pool_small() "pool too small (generator)" "连接池过小（压测端）";
+    unsent_late() "too late (generator)" "发出过晚（压测端）";
+    unsent_open_files() "open files (generator)" "打开文件数（压测端）";
+    unsent_ports() "ports (generator)" "端口耗尽（压测端）";
+    unsent_memory() "memory (generator)" "内存不足（压测端）";
     unsent_stopped() "stopped" "演练停止";
     failure_line(step, kind, count) "{step}: {kind}, {count}" "{step}：{kind}，{count}";
     failure_first(at, why) "first planned at {at}: {why}" "最早计划于{at}：{why}";

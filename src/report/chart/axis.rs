@@ -98,8 +98,10 @@ impl Upright {
             if greatest < least {
                 return (-3.0, 0.0);
             }
-            let (low, high) = (self.place(least * 0.9).floor(), self.place(greatest * 1.25));
-            return (low, high.max(low + 1.0));
+            // Down to the next of 1, 2 or 5.
+            let decade = 10f64.powf(self.place(least * 0.95).floor());
+            let low = [5.0, 2.0, 1.0].into_iter().map(|part| part * decade).find(|low| *low <= least).unwrap_or(decade);
+            return (self.place(low), self.place(greatest * 1.2).max(self.place(low) + 1.0));
         }
         let top = match self {
             _ if greatest > 0.0 => greatest * 1.08,
@@ -113,7 +115,7 @@ impl Upright {
     /// Places and what is written there; empty for a line without a number.
     pub(super) fn ticks(self, (low, high): (f64, f64)) -> Vec<(f64, String)> {
         if self.is_log() {
-            let every = high - low <= 2.2;
+            let every = high - low <= 3.2;
             let mut ticks = Vec::new();
             let mut decade = low.floor() as i32;
             while f64::from(decade) <= high {

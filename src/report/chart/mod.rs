@@ -59,7 +59,7 @@ pub(super) struct Chart {
     pub(super) faults: Vec<Band>,
     pub(super) marks: Vec<Mark>,
     pub(super) levels: Vec<Level>,
-    /// What a stroke along the top edge says; only shown where a line has one.
+    /// What a stroke above the plot says; only shown where a line has one.
     pub(super) off_label: String,
 }
 
@@ -157,6 +157,10 @@ impl Chart {
         top += LANE * faults.len() as i32;
         let marks_top = top;
         top += LANE * marks.len() as i32 + 4;
+        let off_top = top;
+        if self.lines.iter().any(|line| line.off.contains(&true)) {
+            top += 5 * self.lines.len() as i32 + 3;
+        }
         let bottom = top + PLOT;
         let height = bottom + 46;
 
@@ -237,11 +241,11 @@ impl Chart {
                         canvas.line(&points, Ink::solid(line.colour), if self.stacked { 1 } else { 2 })?;
                     }
                 }
-                // At the top edge, a row for each line: this figure failed here.
+                // Above the plot, a row for each line: this figure failed here.
                 let half = half_step(&x);
                 for (nth, &kept_at) in kept.iter().enumerate() {
                     if line.off.get(kept_at).copied().unwrap_or(false) {
-                        let y = top + 2 + 5 * at as i32;
+                        let y = off_top + 5 * at as i32;
                         canvas.rect(
                             (plot.x(x[nth] - half), y),
                             (plot.x(x[nth] + half) + 1, y + 4),
