@@ -9,6 +9,7 @@
 mod catalogue;
 mod chart;
 mod charts;
+mod event;
 mod page;
 mod plan_page;
 mod png;
@@ -45,7 +46,7 @@ pub struct Model<'a> {
 /// One event of a record in words, for those who watch; none for samples of failures, closed seconds and the
 /// generator's own state.
 pub fn event_line(plan: &Plan, words: Words, event: &Event) -> Option<String> {
-    story::event(plan, words, event).map(|(text, _)| table::one_line(&text))
+    event::event(plan, words, event).map(|(text, _)| table::one_line(&text))
 }
 
 /// Whether escape sequences of terminals may be written.

@@ -262,6 +262,9 @@ fn failures(words: Words, group: &FailureGroup<'_>) -> Value {
     });
     let more = group.samples.len().saturating_sub(SAMPLES) as u64;
     json!({
+        "step": group.step,
+        "kind": words.bad_kind(group.kind),
+        "count": words.count(group.count),
         "title": words.failure_line(&group.step, words.bad_kind(group.kind), words.n_times(group.count)),
         "samples": samples.collect::<Vec<_>>(),
         "more": if more > 0 { words.n_more(more) } else { String::new() },

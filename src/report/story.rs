@@ -3,10 +3,11 @@
 
 use crate::analysis::{Curve, FaultFigures, Recovery, Row, Table};
 use crate::base::units::{At, Rate, Share, Span};
-use crate::plan::{FaultId, FaultKind, Measure, Plan, ProcessId, Quantity, Scope, SeriesId, WatchId};
+use crate::plan::{FaultId, FaultKind, Measure, Plan, Quantity, Scope, SeriesId};
 use crate::record::{BadKind, Event, Failure, FaultEvent};
 use crate::verdict::{Cause, Doubt, Exit, Judgement, Reason, Verdict};
 
+use super::event::{event, watch_name};
 use super::{Model, Words};
 
 /// One target as told.
@@ -421,10 +422,6 @@ pub(super) fn percentile_of(words: Words, row: &Row, q: f64) -> String {
     found.and_then(|percentile| percentile.figure).map_or_else(|| "–".to_owned(), |figure| words.figure(figure, None))
 }
 
-pub(super) fn watch_name(words: Words, plan: &Plan, watch: WatchId) -> String {
-    plan.platform.watches.get(watch.index()).map_or_else(String::new, |watch| words.title(&watch.title, &watch.name))
-}
-
 /// `kill node_1`.
 pub(super) fn fault_deed(words: Words, plan: &Plan, kind: &FaultKind) -> String {
     let names: Vec<String> =
@@ -439,65 +436,4 @@ pub(super) fn fault_deed(words: Words, plan: &Plan, kind: &FaultKind) -> String 
 /// CPU is a share of one core in the language; people read cores.
 fn in_cores(words: Words, text: String, quantity: Option<Quantity>) -> String {
     quantity.map_or(text, |quantity| words.cores(words.number(quantity.as_f64())))
-}
-
-/// One event in words, and the class that the page paints it by; none for what stands elsewhere: samples of failures,
-/// closed seconds, the generator's own state.
-pub(super) fn event(plan: &Plan, words: Words, event: &Event) -> Option<(String, &'static str)> {
-    let process = |id: &ProcessId| words.scope(plan, Scope::Process(*id));
-    let chore = |cleanup: bool, index: u32| {
-        let n = index + 1;
-        if cleanup { words.chore_cleanup(n) } else { words.chore_prepare(n) }
-    };
-    Some(match event {
-        Event::Opened { program, .. } => (words.event_opened(program), ""),
-        Event::Bindings { addresses } => {
-            let said: Vec<String> = addresses.iter().map(|(id, address)| words.pair(process(id), address)).collect();
-            (words.event_bindings(said.join(&words.clause())), "")
-        }
-        Event::ProcessStarted { process: id, pid } => (words.event_started(process(id), pid), ""),
-        Event::ProcessReady { process: id } => (words.event_ready(process(id)), ""),
-        Event::ProcessDied { process: id, status } => (words.event_died(process(id), status), "bad"),
-        Event::ProcessStopped { process: id } => (words.event_stopped(process(id)), ""),
-        Event::ChoreDone { cleanup, index, took } => {
-            (words.event_chore_done(chore(*cleanup, *index), words.span(*took)), "")
-        }
-        Event::ChoreFailed { cleanup, index, why } => (words.event_chore_failed(chore(*cleanup, *index), why), "bad"),
-        Event::LoadBegan => (words.event_load_began(), ""),
-        Event::LoadEnded => (words.event_load_ended(), ""),
-        Event::Drained { abandoned: 0 } => (words.event_drained(), ""),
-        Event::Drained { abandoned } => (words.event_drained_abandoned(words.n_requests(*abandoned)), "bad"),
-        Event::Fault { fault, what } => {
-            let fault = words.fault(plan, *fault);
-            match what {
-                FaultEvent::Ordered => (words.event_ordered(fault), "fault"),
-                FaultEvent::Effective { proof } => (words.event_effective(fault, proof), "fault"),
-                FaultEvent::NotEffective { why } => (words.event_not_effective(fault, why), "bad"),
-                FaultEvent::HealOrdered => (words.event_heal_ordered(fault), "fault"),
-                FaultEvent::Healed { proof } => (words.event_healed(fault, proof), "fault"),
-                FaultEvent::NotHealed { why } => (words.event_not_healed(fault, why), "bad"),
-            }
-        }
-        Event::Probe { watch, good: true, .. } => (words.event_probe_good(watch_name(words, plan, *watch)), "good"),
-        Event::Probe { watch, good: false, why } => {
-            let why = why.clone().unwrap_or_else(|| words.unknown_reason());
-            (words.event_probe_bad(watch_name(words, plan, *watch), why), "bad")
-        }
-        Event::SteadyHeld { steady } => (words.event_steady_held(words.steady(plan, *steady)), "good"),
-        Event::SteadyMissed { steady } => (words.event_steady_missed(words.steady(plan, *steady)), "bad"),
-        Event::Aborting { abort } => {
-            let abort = plan.aborts.get(abort.index());
-            let name = abort.map_or_else(String::new, |abort| words.title(&abort.title, &abort.name));
-            (words.event_aborting(name), "bad")
-        }
-        Event::Signalled { signal, count } => (words.event_signalled(signal, words.n_times(u64::from(*count))), "bad"),
-        Event::ClockStepped { by } => {
-            let sign = if *by < 0 { "−" } else { "+" };
-            (words.event_clock(format_args!("{sign}{}", words.span(Span(by.unsigned_abs())))), "bad")
-        }
-        Event::Noted { text } => (text.clone(), ""),
-        Event::Residue { what, .. } => (words.event_residue(what), "bad"),
-        Event::Ended { reason } => (words.event_ended(words.end_reason(*reason)), ""),
-        Event::Failed(_) | Event::SecondClosed { .. } | Event::Generator { .. } => return None,
-    })
 }

@@ -212,6 +212,8 @@ messages! {
     col_failed() "failed" "失败";
     col_when() "when" "时刻";
     col_what() "what" "事件";
+    col_kind() "kind" "类别";
+    col_count() "count" "次数";
     col_mean() "mean" "平均";
     col_max() "max" "最大";
     col_process() "process" "进程";
