@@ -370,4 +370,3 @@ pub(in crate::report) fn analysis() -> Analysis {
         ..Analysis::default()
     }
 }
-
