@@ -17,3 +17,5 @@ pub mod shop;
 pub mod undo;
 pub mod verdict;
 pub mod wire;
+pub mod cli;
+pub mod drill;

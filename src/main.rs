@@ -1,17 +1,7 @@
+//! The program; everything is in the library.
+
 use std::process::ExitCode;
 
-use clap::Parser;
-
-/// Load testing and chaos drills from one file
-#[derive(Debug, Parser)]
-enum Peakdrill {
-    /// The reference shop, a platform to drill
-    #[command(subcommand)]
-    Shop(peakdrill::shop::ShopCommand),
-}
-
 fn main() -> ExitCode {
-    match Peakdrill::parse() {
-        Peakdrill::Shop(part) => peakdrill::shop::main(part),
-    }
+    peakdrill::cli::main()
 }

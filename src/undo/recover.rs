@@ -36,6 +36,11 @@ pub fn journals(reports: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// Whether a run's journal still holds something to be undone.
+pub fn has_pending(journal: &Path) -> bool {
+    Inherited::open(journal).is_ok_and(|journal| !journal.pending.is_empty())
+}
+
 /// Undoes what one run has left, unless it goes on.
 pub fn recover(journal: &Path) -> Result<Recovery, UndoError> {
     let mut journal = Inherited::open(journal)?;

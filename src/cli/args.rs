@@ -1,0 +1,219 @@
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::base::units::Lang;
+
+/// Load, faults and recovery in one file on one clock: peak-traffic drills with a verdict.
+#[derive(Debug, Parser)]
+#[command(
+    name = "peakdrill",
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 every target passed, 1 a target failed, 2 the scenario or the command line is wrong, \
+                  3 inconclusive, 4 aborted, 5 a fault could not be undone, 70 a defect of the harness itself."
+)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) voice: Voice,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// How to speak.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Voice {
+    /// The language of summaries and reports.
+    #[arg(long, global = true, value_enum, env = "PEAKDRILL_LANG", default_value = "en")]
+    lang: Language,
+    /// Colour; `auto` means on a terminal without NO_COLOR and CI.
+    #[arg(long, global = true, value_enum, env = "PEAKDRILL_COLOR", default_value = "auto")]
+    pub(super) color: ColorChoice,
+}
+
+impl Voice {
+    pub(super) fn lang(&self) -> Lang {
+        match self.lang {
+            Language::En => Lang::En,
+            Language::Zh => Lang::Zh,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Language {
+    En,
+    Zh,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ColorChoice {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Find every mistake in scenario files, in every profile; sends nothing.
+    Check(CheckArgs),
+    /// Print what a run would do: resolved values and their sources, arrivals, faults; sends nothing.
+    Plan(PlanArgs),
+    /// Send each journey once, printing every request and answer; no load, no fault.
+    Try(TryArgs),
+    /// Run drills: load, faults, verdict, report.
+    Run(RunArgs),
+    /// Make the report of a stored run again.
+    Report(ReportArgs),
+    /// Undo what interrupted runs left behind.
+    Recover(RecoverArgs),
+    /// List what is left of earlier runs; changes nothing.
+    Residue(RecoverArgs),
+    /// List or remove stored runs.
+    Runs(RunsArgs),
+    /// Print the JSON Schema of the scenario language (or of summary.json), for editors and CI.
+    Schema(SchemaArgs),
+    /// Print a shell's completion script.
+    Completions {
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page (roff), or write one for each command into a folder.
+    Man {
+        /// The folder to write `peakdrill.1`, `peakdrill-run.1`, … into.
+        #[arg(long, value_name = "FOLDER")]
+        into: Option<PathBuf>,
+    },
+    /// Run the reference shop, or one of its parts.
+    #[command(subcommand)]
+    Shop(crate::shop::ShopCommand),
+    /// Watches over a run and undoes its faults should it die.
+    #[command(hide = true)]
+    Guardian(GuardianArgs),
+}
+
+/// What makes a plan out of a scenario file.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Choice {
+    /// The profile to lay over the file.
+    #[arg(long, env = "PEAKDRILL_PROFILE")]
+    pub(super) profile: Option<String>,
+    /// Set one value, such as `vars.peak=60/s`; may be given several times.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub(super) sets: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    #[arg(long, value_enum, default_value = "text")]
+    pub(super) format: Format,
+    /// Set one value, such as `vars.peak=60/s`; may be given several times.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub(super) sets: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) choice: Choice,
+    /// `json` prints the plan as it is stored with a run.
+    #[arg(long, value_enum, default_value = "text")]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TryArgs {
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) choice: Choice,
+    /// Only this journey.
+    #[arg(long)]
+    pub(super) journey: Option<String>,
+    /// The data, choices and think times of this arrival.
+    #[arg(long, default_value_t = 0)]
+    pub(super) arrival: u64,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// Several files are run one after another; the worst exit code is the command's.
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) choice: Choice,
+    /// Where runs are kept, one folder each.
+    #[arg(long, env = "PEAKDRILL_REPORTS", default_value = "reports", value_name = "FOLDER")]
+    pub(super) reports: PathBuf,
+    /// Threads that make load; as many as measured best for this machine unless said.
+    #[arg(long, env = "PEAKDRILL_WORKERS", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(super) workers: Option<u16>,
+    /// No live line.
+    #[arg(long)]
+    pub(super) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// The run's folder, or its name under the reports folder; `last` is the latest one.
+    #[arg(value_name = "RUN")]
+    pub(super) run: PathBuf,
+    #[arg(long, env = "PEAKDRILL_REPORTS", default_value = "reports", value_name = "FOLDER")]
+    pub(super) reports: PathBuf,
+    /// Also make PNGs of the plots.
+    #[arg(long)]
+    pub(super) png: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RecoverArgs {
+    #[arg(long, env = "PEAKDRILL_REPORTS", default_value = "reports", value_name = "FOLDER")]
+    pub(super) reports: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunsArgs {
+    #[arg(long, global = true, env = "PEAKDRILL_REPORTS", default_value = "reports", value_name = "FOLDER")]
+    pub(super) reports: PathBuf,
+    #[command(subcommand)]
+    pub(super) what: RunsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RunsCommand {
+    /// Every stored run: name, start, verdict.
+    List,
+    /// Remove stored runs for good; refuses one that is still going or that left something behind.
+    Remove {
+        #[arg(required = true, value_name = "RUN")]
+        runs: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SchemaArgs {
+    #[arg(value_enum, default_value = "scenario")]
+    pub(super) of: SchemaOf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaOf {
+    Scenario,
+    Summary,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GuardianArgs {
+    #[arg(last = true)]
+    pub(super) rest: Vec<String>,
+}

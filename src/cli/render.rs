@@ -1,0 +1,79 @@
+use std::path::{Path, PathBuf};
+
+use super::exit::Exit;
+use super::files;
+use super::speech::Speech;
+use crate::analysis::analyse;
+use crate::base::units::Lang;
+use crate::record::{Folder, Reader};
+use crate::report::{self, Fonts, Model, ReportError};
+use crate::verdict;
+
+/// Whether plots are made as PNG too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pictures {
+    /// A missing font is said and no error.
+    IfPossible,
+    Demanded,
+}
+
+pub(super) struct Rendered {
+    pub(super) terminal: String,
+    pub(super) exit: Exit,
+}
+
+/// Derives everything that is shown of a run from its record alone, and puts it into the run's folder.
+pub(super) fn render(folder: &Folder, speech: Speech, pictures: Pictures) -> anyhow::Result<Rendered> {
+    let reader = Reader::open(folder)?;
+    let plan = reader.plan().clone();
+    let analysis = analyse(&plan, reader)?;
+    let outcome = verdict::outcome(&plan, &analysis);
+    let model = Model { plan: &plan, analysis: &analysis, outcome: &outcome };
+    let put = |name: &str, bytes: &[u8]| files::write_whole(&folder.path().join(name), bytes);
+    put("summary.json", &report::summary_json(&model)?)?;
+    put("report.html", &report::html(&model, speech.words)?)?;
+    let plots = folder.path().join("plots");
+    std::fs::create_dir_all(&plots)?;
+    let fonts = fonts(speech.lang);
+    let mut note = String::new();
+    for plot in report::plots(&model, speech.words)? {
+        files::write_whole(&plots.join(format!("{}.svg", plot.name)), plot.svg.as_bytes())?;
+        match report::png(&plot.svg, &fonts, 2.0) {
+            Ok(png) => files::write_whole(&plots.join(format!("{}.png", plot.name)), &png)?,
+            Err(error @ ReportError::Glyphs { .. }) if pictures == Pictures::IfPossible => {
+                note = format!("no PNG of the plots: {error}\n");
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let place = format!("{}", folder.path().join("report.html").display());
+    let terminal = report::terminal(&model, speech.words, speech.colour, Some(&place));
+    Ok(Rendered { terminal: terminal + &note, exit: exit(outcome.exit) })
+}
+
+fn exit(exit: verdict::Exit) -> Exit {
+    match exit {
+        verdict::Exit::Passed => Exit::Passed,
+        verdict::Exit::Failed => Exit::Failed,
+        verdict::Exit::Inconclusive => Exit::Inconclusive,
+        verdict::Exit::Aborted => Exit::Aborted,
+        verdict::Exit::Residue => Exit::Residue,
+    }
+}
+
+/// Fonts with Chinese glyphs, where Debian's packages put them: looked for only when they are needed, the first is enough.
+fn fonts(lang: Lang) -> Fonts {
+    const PLACES: [&str; 5] = [
+        "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
+        "/usr/share/fonts/truetype/wqy/wqy-zenhei.ttc",
+        "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
+        "/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf",
+        "/usr/share/fonts/truetype/arphic/uming.ttc",
+    ];
+    let mut places: Vec<PathBuf> = std::env::var_os("PEAKDRILL_FONT").map(PathBuf::from).into_iter().collect();
+    places.extend(PLACES.iter().map(PathBuf::from));
+    // Names in a scenario may be Chinese in an English report as well.
+    let _ = lang;
+    let found = places.iter().find_map(|path: &PathBuf| std::fs::read(Path::new(path)).ok());
+    Fonts::with(found.into_iter().collect())
+}

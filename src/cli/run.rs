@@ -1,0 +1,148 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::args::RunArgs;
+use super::exit::Exit;
+use super::speech::Speech;
+use super::{render, scenarios};
+use crate::analysis::Snapshot;
+use crate::base::clock::{Clock, Wall};
+use crate::compile::Compiled;
+use crate::drill::{self, Audience, Ended};
+use crate::live::Live;
+use crate::load;
+use crate::record::{self, Entry};
+
+pub(super) fn run(args: &RunArgs, speech: Speech) -> Exit {
+    // Every file is read before the first drill begins: a mistake in the last one is said now, not in an hour.
+    let choice = &args.choice;
+    let mut plans = Vec::new();
+    let mut wrong = false;
+    for file in &args.files {
+        match scenarios::compiled(speech, file, choice.profile.as_deref(), &choice.sets) {
+            Ok(compiled) => plans.push((file, compiled)),
+            Err(_) => wrong = true,
+        }
+    }
+    if wrong {
+        return Exit::Wrong;
+    }
+    let mut worst = Exit::Passed;
+    for (file, compiled) in plans {
+        let exit = one(args, speech, file, compiled);
+        worst = worst.max(exit);
+        if matches!(exit, Exit::Aborted | Exit::Residue) {
+            // A person or a condition said stop, or something is still broken: no further drill is laid on top of it.
+            break;
+        }
+    }
+    worst
+}
+
+fn one(args: &RunArgs, speech: Speech, file: &Path, compiled: Compiled) -> Exit {
+    let options = load::Options { workers: args.workers, spin: None };
+    let setting = match setting(file, compiled, &args.reports, options) {
+        Ok(setting) => setting,
+        Err(why) => {
+            speech.complain(&why);
+            return Exit::Wrong;
+        }
+    };
+    let plan = setting.plan.clone();
+    let mut view =
+        View { live: (!args.quiet).then(|| Live::new(&plan, speech.words, speech.screen(), std::io::stderr())) };
+    let ended = drill::run(&setting, &mut view);
+    view.finish();
+    match ended {
+        Ok(ended) => told(&ended, speech),
+        Err(error) => {
+            speech.complain(&error);
+            Exit::Inconclusive
+        }
+    }
+}
+
+/// What a drill of `file` is made with; its folder comes to lie in `reports`.
+pub(super) fn setting(
+    file: &Path,
+    compiled: Compiled,
+    reports: &Path,
+    options: load::Options,
+) -> Result<drill::Setting, String> {
+    let wall = Clock::start().wall();
+    let run = record::run_id(&wall.compact(), &compiled.plan.about.name, salt(wall));
+    let io = |what: &str, error: std::io::Error| format!("{what}: {error}");
+    let origins = serde_json::to_value(&compiled.origins).map_err(|error| error.to_string())?;
+    Ok(drill::Setting {
+        constants: scenarios::constants(&compiled.plan, &run)?,
+        plan: Arc::new(compiled.plan),
+        origins,
+        run,
+        reports: reports.to_owned(),
+        program: std::env::current_exe().map_err(|error| io("the program's own path is not known", error))?,
+        here: std::env::current_dir().map_err(|error| io("the working folder is not known", error))?,
+        files: file.parent().map(PathBuf::from).unwrap_or_default(),
+        options,
+    })
+}
+
+/// Tells runs of one second apart: the nanoseconds, and who we are.
+fn salt(wall: Wall) -> u64 {
+    wall.unix_nanos() / 1_000 ^ u64::from(std::process::id())
+}
+
+/// Says what the run came to, and where the rest can be read.
+fn told(ended: &Ended, speech: Speech) -> Exit {
+    let mut exit = match render::render(&ended.folder, speech, render::Pictures::IfPossible) {
+        Ok(rendered) => {
+            speech.print(&rendered.terminal);
+            rendered.exit
+        }
+        Err(error) => {
+            speech.complain(&error);
+            Exit::Inconclusive
+        }
+    };
+    if let Some(lost) = &ended.lost {
+        speech.complain(&format!("the run is inconclusive, since its record could not be written: {lost}"));
+        exit = Exit::Inconclusive;
+    }
+    if !ended.left.is_empty() {
+        for left in &ended.left {
+            speech.complain(&format!("could not be undone: {left}"));
+        }
+        exit = Exit::Residue;
+    }
+    if ended.broken {
+        speech.complain(&"a defect of the harness itself ended a part of this run; its figures are not to be trusted");
+        exit = Exit::Defect;
+    }
+    exit
+}
+
+/// The live view, where there is one. A stream that cannot be written ends the view, not the drill.
+struct View<'p> {
+    live: Option<Live<'p, std::io::Stderr>>,
+}
+
+impl View<'_> {
+    fn finish(self) {
+        if let Some(live) = self.live {
+            let _ = live.finish();
+        }
+    }
+}
+
+impl Audience for View<'_> {
+    fn entry(&mut self, entry: &Entry) {
+        if self.live.as_mut().is_some_and(|live| live.note(entry).is_err()) {
+            self.live = None;
+        }
+    }
+
+    fn second(&mut self, snapshot: &Snapshot) {
+        if self.live.as_mut().is_some_and(|live| live.second(snapshot).is_err()) {
+            self.live = None;
+        }
+    }
+}

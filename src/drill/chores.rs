@@ -1,0 +1,105 @@
+use std::sync::{Arc, RwLock};
+
+use serde_json::{Map, Value};
+
+use super::Setting;
+use super::book::Book;
+use crate::base::clock::Clock;
+use crate::base::template::Masker;
+use crate::load::{self, Feeds};
+use crate::plan::{Chore, ChoreWork};
+use crate::platform::Platform;
+use crate::record::Event;
+use crate::wire::Door;
+
+/// `prepare` and `cleanup`: one after another, outside all figures, each with its deadline.
+pub(super) struct Chores<'c> {
+    pub(super) setting: &'c Setting,
+    pub(super) door: Door,
+    pub(super) platform: &'c Platform,
+    pub(super) masker: Arc<RwLock<Masker>>,
+    /// What templates of the load see; `prepare.*` is added here.
+    pub(super) constants: Map<String, Value>,
+}
+
+impl Chores<'_> {
+    /// Does `chores` until one fails; then the others are left undone, except in `cleanup`, where each is tried.
+    /// True when all were done.
+    pub(super) async fn carry_out(
+        &mut self,
+        book: &mut Book<'_>,
+        chores: &[Chore],
+        cleanup: bool,
+        clock: &Clock,
+    ) -> bool {
+        let mut all = true;
+        for (index, chore) in chores.iter().enumerate() {
+            let begun = clock.now();
+            let done = self.one(index, chore, cleanup).await;
+            let place = u32::try_from(index).unwrap_or(u32::MAX);
+            match done {
+                Ok(()) => {
+                    book.note(Event::ChoreDone { cleanup, index: place, took: clock.now().since(begun) });
+                }
+                Err(why) => {
+                    book.note(Event::ChoreFailed { cleanup, index: place, why });
+                    all = false;
+                    if !cleanup {
+                        return false;
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    async fn one(&mut self, index: usize, chore: &Chore, cleanup: bool) -> Result<(), String> {
+        let actions = match &chore.work {
+            work @ ChoreWork::Run { .. } => {
+                let ran = self.platform.run_program(index, cleanup, work, chore.within).await;
+                return ran.map_err(|error| error.to_string());
+            }
+            ChoreWork::Steps(actions) => actions.clone(),
+        };
+        let setting = self.load_setting(Feeds::default());
+        let name = format!("{}-{}", if cleanup { "cleanup" } else { "prepare" }, index + 1);
+        let within = chore.within;
+        let work = move || load::carry_out(&setting, &name, &actions, within);
+        let carried = tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())?;
+        let carried = carried.map_err(|error| error.to_string())?;
+        if !carried.transcript.ok {
+            let last = carried.transcript.exchanges.iter().rev().find_map(|exchange| exchange.result.as_ref().err());
+            return Err(last.map_or_else(|| "not every step was ok".to_owned(), |fault| fault.why.clone()));
+        }
+        for (name, value) in carried.captures {
+            if carried.secret.contains(&name) {
+                self.learn(&name, &value);
+            }
+            let prepared = self.constants.entry("prepare").or_insert_with(|| Value::Object(Map::new()));
+            if let Value::Object(prepared) = prepared {
+                prepared.insert(name, value);
+            }
+        }
+        Ok(())
+    }
+
+    /// A secret that came to be known: masked from now on, here and by the load, which goes by what is under `secret`.
+    fn learn(&mut self, name: &str, value: &Value) {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        self.masker.write().expect("nothing panics while it holds this lock").add(&text);
+        let secrets = self.constants.entry("secret").or_insert_with(|| Value::Object(Map::new()));
+        if let Value::Object(secrets) = secrets {
+            secrets.insert(format!("prepare.{name}"), value.clone());
+        }
+    }
+
+    pub(super) fn load_setting(&self, feeds: Feeds) -> load::Setting {
+        load::Setting {
+            plan: self.setting.plan.clone(),
+            run: self.setting.run.clone(),
+            constants: Arc::new(self.constants.clone()),
+            feeds,
+            door: self.door.clone(),
+        }
+    }
+}

@@ -1,0 +1,360 @@
+use std::sync::Arc;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinSet;
+
+use super::book::Book;
+use super::seconds::Seconds;
+use super::signals::Signals;
+use super::timeline::{Due, Timeline};
+use crate::base::clock::{Clock, StepWatch};
+use crate::base::host;
+use crate::base::units::{At, Span};
+use crate::fault::{Faults, Wound};
+use crate::load::{Crews, News};
+use crate::plan::arrivals::Schedule;
+use crate::plan::{FaultId, LoadId, Moment, Plan, SteadyId};
+use crate::platform::Happening;
+use crate::record::{EndReason, Event, FaultEvent};
+
+/// How long the crews may take to hand over their last window.
+const FINISH: Span = Span::seconds(5);
+
+/// What became of an order or a heal.
+struct Outcome {
+    fault: FaultId,
+    at: At,
+    event: FaultEvent,
+    /// What is to be healed later.
+    wound: Option<Wound>,
+}
+
+/// The one who decides while the load is on: takes in what happens, writes it down, folds it, and acts on it.
+pub(super) struct Conductor<'c, 'b> {
+    pub(super) plan: &'c Arc<Plan>,
+    pub(super) clock: Clock,
+    pub(super) book: &'c mut Book<'b>,
+    pub(super) faults: Faults,
+    pub(super) happenings: &'c mut UnboundedReceiver<Happening>,
+    pub(super) signals: &'c mut Signals,
+    pub(super) crews: Crews,
+}
+
+/// What changes while it goes on.
+struct Course {
+    timeline: Timeline,
+    seconds: Seconds,
+    tasks: JoinSet<Outcome>,
+    /// By fault: what its heal needs.
+    wounds: Vec<Option<Wound>>,
+    steps: StepWatch,
+    going: Vec<bool>,
+    abandoned: u64,
+    load_end: At,
+    load_over: bool,
+    stop: Option<EndReason>,
+    broken: bool,
+}
+
+/// How the load's part of the drill ended.
+pub(super) struct Conducted {
+    pub(super) reason: EndReason,
+    /// A worker ended by a defect of the harness.
+    pub(super) broken: bool,
+}
+
+impl Conductor<'_, '_> {
+    /// From the start instant to the plan's end, or to an earlier one. Every fault that was in force is healed then, or
+    /// has been said not to be.
+    pub(super) async fn conduct(mut self) -> Conducted {
+        let workers = self.crews.count();
+        let ends = self.plan.loads.iter().enumerate();
+        let ends = ends.map(|(index, load)| Schedule::new(load, self.plan.seed, LoadId::at(index)).end());
+        let mut course = Course {
+            timeline: Timeline::new(&self.plan.faults),
+            seconds: Seconds::new(workers),
+            tasks: JoinSet::new(),
+            wounds: self.plan.faults.iter().map(|_| None).collect(),
+            steps: self.clock.step_watch(),
+            going: vec![true; usize::from(workers)],
+            abandoned: 0,
+            load_end: ends.max().unwrap_or(At::START),
+            load_over: false,
+            stop: None,
+            broken: false,
+        };
+        while !self.is_over(&course) {
+            self.turn(&mut course).await;
+            self.catch_up(&mut course);
+        }
+        self.finish(&mut course).await;
+        let reason = course.stop.unwrap_or(EndReason::Finished);
+        Conducted { reason, broken: course.broken }
+    }
+
+    fn is_over(&self, course: &Course) -> bool {
+        let idle = !course.going.contains(&true);
+        let quiet = !course.timeline.busy() && course.tasks.is_empty();
+        let ended = course.stop.is_some() || self.clock.now() >= At(self.plan.end.as_nanos());
+        // Nothing is due any more: what waits for an instant that will never come is given up.
+        idle && quiet && ended && (course.stop.is_some() || course.timeline.next().is_none())
+    }
+
+    /// Waits for the next thing that happens, and takes note of it.
+    async fn turn(&mut self, course: &mut Course) {
+        let next = self.next_instant(course);
+        tokio::select! {
+            // In this order: what happened comes before what is due, so that decisions see all there is.
+            biased;
+            (signal, count) = self.signals.next() => self.signalled(course, signal, count),
+            Some(happening) = self.happenings.recv() => { note(self.book, happening); },
+            Some(news) = self.crews.news() => self.heard(course, news),
+            Some(outcome) = course.tasks.join_next() => self.came_of(course, outcome),
+            () = self.clock.sleep_until(next) => {}
+        }
+    }
+
+    fn next_instant(&self, course: &Course) -> At {
+        let due = course.timeline.next().map(|(at, _)| at);
+        let load_end = (!course.load_over).then_some(course.load_end);
+        let end = At(self.plan.end.as_nanos());
+        let end = (end > self.clock.now()).then_some(end);
+        [course.seconds.deadline(), due, load_end, end].into_iter().flatten().min().unwrap_or(At::MAX)
+    }
+
+    /// Does all that is due by now.
+    fn catch_up(&mut self, course: &mut Course) {
+        let now = self.clock.now();
+        while let Some(closing) = course.seconds.close(now) {
+            self.book.note(Event::SecondClosed { second: closing.second, missing: closing.missing });
+            self.second_closed(course);
+        }
+        if !course.load_over && now >= course.load_end {
+            self.load_ended(course);
+        }
+        if self.book.lost().is_some() {
+            self.stop(course, EndReason::RecordLost);
+        }
+        while let Some((at, due)) = course.timeline.next().filter(|(at, _)| *at <= now) {
+            match due {
+                Due::Order(fault) => self.order(course, fault, at),
+                Due::Heal(fault) => self.heal(course, fault),
+            }
+        }
+    }
+
+    /// What is looked at once a second.
+    fn second_closed(&mut self, course: &mut Course) {
+        if let Some(step) = course.steps.look() {
+            self.book.note(Event::ClockStepped { by: step.by_nanos });
+        }
+        let own = host::own_vitals();
+        let files_limit = host::open_file_limits().map_or(0, |limits| limits.soft);
+        self.book.note(Event::Generator {
+            cpu: own.cpu,
+            memory: own.memory,
+            files: u64::from(own.files),
+            files_limit,
+            cores: host::machine().cores,
+        });
+        for index in 0..self.plan.faults.len() {
+            let fault = FaultId::at(index);
+            for moment in [Moment::Detected, Moment::Recovered] {
+                if let Some(at) = self.book.fold().moment(fault, moment) {
+                    course.timeline.found(fault, moment, at);
+                }
+            }
+        }
+        self.book.tell_second();
+        if course.stop.is_none()
+            && let Some(abort) = self.book.fold().aborting()
+        {
+            self.book.note(Event::Aborting { abort });
+            self.stop(course, EndReason::Aborted);
+        }
+    }
+
+    fn load_ended(&mut self, course: &mut Course) {
+        course.load_over = true;
+        self.book.note(Event::LoadEnded);
+    }
+
+    /// An orderly end: no more arrivals, every fault healed now, what was not ordered yet given up.
+    fn stop(&mut self, course: &mut Course, reason: EndReason) {
+        if course.stop.is_some() {
+            return;
+        }
+        course.stop = Some(reason);
+        self.crews.drain();
+        if !course.load_over {
+            self.load_ended(course);
+        }
+        course.timeline.cancel_waiting();
+        for fault in course.timeline.in_force() {
+            self.heal(course, fault);
+        }
+    }
+
+    fn signalled(&mut self, course: &mut Course, signal: &str, count: u32) {
+        self.book.note(Event::Signalled { signal: signal.to_owned(), count });
+        self.stop(course, EndReason::Interrupted);
+        if count > 1 {
+            self.crews.drop_load();
+            // What is not healed by now is undone with everything else that the journal holds.
+            self.give_up(course, "given up at the second signal");
+        }
+    }
+
+    fn heard(&mut self, course: &mut Course, news: News) {
+        match news {
+            News::Window { window, failures } => {
+                course.seconds.handed(window.second, window.crew);
+                self.book.window(&window);
+                for failure in failures {
+                    self.book.note(Event::Failed(failure));
+                }
+            }
+            News::Idle { crew, abandoned } => {
+                course.abandoned += abandoned;
+                if let Some(going) = course.going.get_mut(usize::from(crew)) {
+                    *going = false;
+                }
+                if !course.going.contains(&true) {
+                    if !course.load_over {
+                        self.load_ended(course);
+                    }
+                    self.book.note(Event::Drained { abandoned: course.abandoned });
+                }
+            }
+            News::Broken { crew } => {
+                course.broken = true;
+                course.seconds.finished(crew);
+                if let Some(going) = course.going.get_mut(usize::from(crew)) {
+                    *going = false;
+                }
+                self.book.note(Event::Noted { text: format!("load worker {crew} ended by a defect of the harness") });
+                self.stop(course, EndReason::HarnessFailed);
+            }
+        }
+    }
+
+    /// Orders a fault; before the first one, the steady states must have held.
+    fn order(&mut self, course: &mut Course, fault: FaultId, due: At) {
+        if course.timeline.untouched() {
+            let states = (0..self.plan.steady_states.len()).map(SteadyId::at);
+            let (held, missed): (Vec<_>, Vec<_>) = states.partition(|id| self.book.fold().held_before(*id, due));
+            for steady in held {
+                self.book.note(Event::SteadyHeld { steady });
+            }
+            if !missed.is_empty() {
+                for steady in missed {
+                    self.book.note(Event::SteadyMissed { steady });
+                }
+                return self.stop(course, EndReason::NotSteady);
+            }
+        }
+        // What was measured up to here must outlive whatever the fault does to the machine.
+        self.book.sync();
+        if self.book.lost().is_some() {
+            return self.stop(course, EndReason::RecordLost);
+        }
+        self.note_fault(course, fault, self.clock.now(), FaultEvent::Ordered);
+        let (faults, clock) = (self.faults.clone(), self.clock.clone());
+        let kind = self.plan.faults[fault.index()].kind.clone();
+        course.tasks.spawn_local(async move {
+            match faults.inject(&kind).await {
+                Ok((wound, seen)) => Outcome {
+                    fault,
+                    at: seen.at,
+                    event: FaultEvent::Effective { proof: seen.proof },
+                    wound: Some(wound),
+                },
+                Err(why) => Outcome { fault, at: clock.now(), event: FaultEvent::NotEffective { why }, wound: None },
+            }
+        });
+    }
+
+    fn heal(&mut self, course: &mut Course, fault: FaultId) {
+        let wound = course.wounds.get_mut(fault.index()).and_then(Option::take);
+        self.note_fault(course, fault, self.clock.now(), FaultEvent::HealOrdered);
+        let (faults, clock) = (self.faults.clone(), self.clock.clone());
+        course.tasks.spawn_local(async move {
+            let healed = match wound {
+                Some(wound) => faults.heal(wound).await,
+                None => Err("nothing is known of how it was done".to_owned()),
+            };
+            match healed {
+                Ok(seen) => {
+                    Outcome { fault, at: seen.at, event: FaultEvent::Healed { proof: seen.proof }, wound: None }
+                }
+                Err(why) => Outcome { fault, at: clock.now(), event: FaultEvent::NotHealed { why }, wound: None },
+            }
+        });
+    }
+
+    fn came_of(&mut self, course: &mut Course, outcome: Result<Outcome, tokio::task::JoinError>) {
+        match outcome {
+            Ok(Outcome { fault, at, event, wound }) => {
+                let bites = wound.is_some();
+                if let (Some(place), Some(wound)) = (course.wounds.get_mut(fault.index()), wound) {
+                    *place = Some(wound);
+                }
+                self.note_fault(course, fault, at, event);
+                // The drill was stopped while the fault was being ordered.
+                if bites && course.stop.is_some() {
+                    self.heal(course, fault);
+                }
+            }
+            Err(error) if error.is_cancelled() => {}
+            Err(error) => {
+                course.broken = true;
+                self.book
+                    .note(Event::Noted { text: format!("a fault's task ended by a defect of the harness: {error}") });
+                self.give_up(course, "the harness failed");
+                self.stop(course, EndReason::HarnessFailed);
+            }
+        }
+    }
+
+    /// Waits no longer for what is being ordered or healed.
+    fn give_up(&mut self, course: &mut Course, why: &str) {
+        course.tasks.abort_all();
+        for fault in course.timeline.under_way() {
+            self.note_fault(course, fault, self.clock.now(), FaultEvent::NotHealed { why: why.to_owned() });
+        }
+    }
+
+    fn note_fault(&mut self, course: &mut Course, fault: FaultId, at: At, what: FaultEvent) {
+        self.book.note_at(at, Event::Fault { fault, what: what.clone() });
+        course.timeline.note(at, fault, &what);
+    }
+
+    /// Has the crews hand over what they have, and closes their last seconds.
+    async fn finish(&mut self, course: &mut Course) {
+        self.crews.finish();
+        let deadline = self.clock.now() + FINISH;
+        while let Ok(Some(news)) = self.clock.timeout_at(deadline, self.crews.news()).await {
+            self.heard(course, news);
+        }
+        for crew in 0..self.crews.count() {
+            course.seconds.finished(crew);
+        }
+        while let Some(closing) = course.seconds.close(At::MAX) {
+            self.book.note(Event::SecondClosed { second: closing.second, missing: closing.missing });
+            self.second_closed(course);
+        }
+    }
+}
+
+/// Writes down what the platform did.
+pub(super) fn note(book: &mut Book<'_>, happening: Happening) {
+    let event = match happening {
+        Happening::Started { process, pid } => Event::ProcessStarted { process, pid },
+        Happening::Ready { process } => Event::ProcessReady { process },
+        Happening::Died { process, status } => Event::ProcessDied { process, status },
+        Happening::Stopped { process } => Event::ProcessStopped { process },
+        Happening::Turned { at, watch, good, why } => return book.note_at(at, Event::Probe { watch, good, why }),
+        Happening::Vital(vital) => return book.vital(&vital),
+    };
+    book.note(event);
+}

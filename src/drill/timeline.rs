@@ -1,0 +1,204 @@
+use crate::base::units::At;
+use crate::plan::{Fault, FaultId, Instant, Moment};
+use crate::record::FaultEvent;
+
+/// Which fault is to be ordered or healed when: the plan's instants, moved by what was observed of other faults.
+/// Pure; it is told what happened and asked what is next.
+#[derive(Debug)]
+pub(super) struct Timeline {
+    tracks: Vec<Track>,
+}
+
+#[derive(Debug)]
+struct Track {
+    fault: Fault,
+    state: State,
+    ordered: Option<At>,
+    effective: Option<At>,
+    detected: Option<At>,
+    healed: Option<At>,
+    recovered: Option<At>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting,
+    /// Ordered, and nothing seen of it yet.
+    Ordered,
+    InForce,
+    Healing,
+    Over,
+}
+
+/// What is to be done next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    Order(FaultId),
+    Heal(FaultId),
+}
+
+impl Timeline {
+    pub(super) fn new(faults: &[Fault]) -> Timeline {
+        let track = |fault: &Fault| Track {
+            fault: fault.clone(),
+            state: State::Waiting,
+            ordered: None,
+            effective: None,
+            detected: None,
+            healed: None,
+            recovered: None,
+        };
+        Timeline { tracks: faults.iter().map(track).collect() }
+    }
+
+    /// The earliest thing to do whose instant is known, in the plan's order where two share one.
+    pub(super) fn next(&self) -> Option<(At, Due)> {
+        let due = |(index, track): (usize, &Track)| match track.state {
+            State::Waiting => Some((self.order_at(track)?, Due::Order(FaultId::at(index)))),
+            State::InForce => Some((track.effective? + track.fault.lasts, Due::Heal(FaultId::at(index)))),
+            State::Ordered | State::Healing | State::Over => None,
+        };
+        self.tracks.iter().enumerate().filter_map(due).min_by_key(|(at, _)| *at)
+    }
+
+    fn order_at(&self, track: &Track) -> Option<At> {
+        match track.fault.at {
+            Instant::At(at) => Some(at),
+            Instant::After { fault, moment, offset } => {
+                let other = self.tracks.get(fault.index())?;
+                let instant = match moment {
+                    Moment::Ordered => other.ordered,
+                    Moment::Effective => other.effective,
+                    Moment::Detected => other.detected,
+                    Moment::Healed => other.healed,
+                    Moment::Recovered => other.recovered,
+                };
+                Some(instant? + offset)
+            }
+        }
+    }
+
+    /// Takes note of an entry about a fault.
+    pub(super) fn note(&mut self, at: At, fault: FaultId, event: &FaultEvent) {
+        let Some(track) = self.tracks.get_mut(fault.index()) else { return };
+        match event {
+            FaultEvent::Ordered => {
+                track.ordered = Some(at);
+                track.state = State::Ordered;
+            }
+            FaultEvent::Effective { .. } => {
+                track.effective = Some(at);
+                track.state = State::InForce;
+            }
+            FaultEvent::HealOrdered => track.state = State::Healing,
+            FaultEvent::Healed { .. } => {
+                track.healed = Some(at);
+                track.state = State::Over;
+            }
+            FaultEvent::NotEffective { .. } | FaultEvent::NotHealed { .. } => track.state = State::Over,
+        }
+    }
+
+    /// Takes note of an instant that analysis found: the first one stays.
+    pub(super) fn found(&mut self, fault: FaultId, moment: Moment, at: At) {
+        let Some(track) = self.tracks.get_mut(fault.index()) else { return };
+        let known = match moment {
+            Moment::Detected => &mut track.detected,
+            Moment::Recovered => &mut track.recovered,
+            Moment::Ordered | Moment::Effective | Moment::Healed => return,
+        };
+        known.get_or_insert(at);
+    }
+
+    /// Gives up whatever has not been ordered yet.
+    pub(super) fn cancel_waiting(&mut self) {
+        for track in self.tracks.iter_mut().filter(|track| track.state == State::Waiting) {
+            track.state = State::Over;
+        }
+    }
+
+    /// Faults whose order or heal is under way.
+    pub(super) fn under_way(&self) -> Vec<FaultId> {
+        let busy = |(index, track): (usize, &Track)| {
+            matches!(track.state, State::Ordered | State::Healing).then(|| FaultId::at(index))
+        };
+        self.tracks.iter().enumerate().filter_map(busy).collect()
+    }
+
+    /// Faults that bite now and whose heal has not been ordered.
+    pub(super) fn in_force(&self) -> Vec<FaultId> {
+        let bites = |(index, track): (usize, &Track)| (track.state == State::InForce).then(|| FaultId::at(index));
+        self.tracks.iter().enumerate().filter_map(bites).collect()
+    }
+
+    /// True while an order or a heal is under way, or a fault is in force.
+    pub(super) fn busy(&self) -> bool {
+        self.tracks.iter().any(|track| matches!(track.state, State::Ordered | State::InForce | State::Healing))
+    }
+
+    /// True before any fault has been ordered.
+    pub(super) fn untouched(&self) -> bool {
+        self.tracks.iter().all(|track| track.ordered.is_none())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::units::{Span, Text};
+    use crate::plan::{FaultKind, ProcessId};
+
+    fn kill(name: &str, at: Instant) -> Fault {
+        Fault {
+            name: name.to_owned(),
+            title: Text::default(),
+            kind: FaultKind::Kill { processes: vec![ProcessId(0)] },
+            at,
+            lasts: Span::seconds(3),
+        }
+    }
+
+    fn effective() -> FaultEvent {
+        FaultEvent::Effective { proof: "gone".to_owned() }
+    }
+
+    fn healed() -> FaultEvent {
+        FaultEvent::Healed { proof: "ready".to_owned() }
+    }
+
+    #[test]
+    fn a_fault_lasts_from_the_instant_it_bit() {
+        let mut timeline = Timeline::new(&[kill("a", Instant::At(At(10)))]);
+        assert_eq!(timeline.next(), Some((At(10), Due::Order(FaultId(0)))));
+        timeline.note(At(12), FaultId(0), &FaultEvent::Ordered);
+        assert_eq!((timeline.next(), timeline.busy()), (None, true));
+        timeline.note(At(20), FaultId(0), &effective());
+        assert_eq!(timeline.next(), Some((At(20) + Span::seconds(3), Due::Heal(FaultId(0)))));
+        assert_eq!(timeline.in_force(), [FaultId(0)]);
+        timeline.note(At(30), FaultId(0), &FaultEvent::HealOrdered);
+        timeline.note(At(40), FaultId(0), &healed());
+        assert_eq!((timeline.next(), timeline.busy()), (None, false));
+    }
+
+    #[test]
+    fn one_that_waits_for_another_is_due_when_that_is_seen() {
+        let after = Instant::After { fault: FaultId(0), moment: Moment::Healed, offset: Span(5) };
+        let mut timeline = Timeline::new(&[kill("a", Instant::At(At(10))), kill("b", after)]);
+        timeline.note(At(10), FaultId(0), &FaultEvent::Ordered);
+        timeline.note(At(11), FaultId(0), &effective());
+        timeline.note(At(12), FaultId(0), &FaultEvent::HealOrdered);
+        assert_eq!(timeline.next(), None);
+        timeline.note(At(13), FaultId(0), &healed());
+        assert_eq!(timeline.next(), Some((At(18), Due::Order(FaultId(1)))));
+    }
+
+    #[test]
+    fn one_that_never_bit_is_never_healed_and_what_waits_is_given_up() {
+        let mut timeline = Timeline::new(&[kill("a", Instant::At(At(10))), kill("b", Instant::At(At(90)))]);
+        timeline.note(At(10), FaultId(0), &FaultEvent::Ordered);
+        timeline.note(At(11), FaultId(0), &FaultEvent::NotEffective { why: "gone already".to_owned() });
+        assert!(!timeline.busy());
+        timeline.cancel_waiting();
+        assert_eq!(timeline.next(), None);
+    }
+}
