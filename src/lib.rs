@@ -4,7 +4,9 @@
 
 pub mod analysis;
 pub mod base;
+pub mod cli;
 pub mod compile;
+pub mod drill;
 pub mod fault;
 pub mod live;
 pub mod load;
@@ -17,5 +19,3 @@ pub mod shop;
 pub mod undo;
 pub mod verdict;
 pub mod wire;
-pub mod cli;
-pub mod drill;

@@ -4,7 +4,6 @@ use super::exit::Exit;
 use super::files;
 use super::speech::Speech;
 use crate::analysis::analyse;
-use crate::base::units::Lang;
 use crate::record::{Folder, Reader};
 use crate::report::{self, Fonts, Model, ReportError};
 use crate::verdict;
@@ -34,7 +33,7 @@ pub(super) fn render(folder: &Folder, speech: Speech, pictures: Pictures) -> any
     put("report.html", &report::html(&model, speech.words)?)?;
     let plots = folder.path().join("plots");
     std::fs::create_dir_all(&plots)?;
-    let fonts = fonts(speech.lang);
+    let fonts = fonts();
     let mut note = String::new();
     for plot in report::plots(&model, speech.words)? {
         files::write_whole(&plots.join(format!("{}.svg", plot.name)), plot.svg.as_bytes())?;
@@ -61,8 +60,9 @@ fn exit(exit: verdict::Exit) -> Exit {
     }
 }
 
-/// Fonts with Chinese glyphs, where Debian's packages put them: looked for only when they are needed, the first is enough.
-fn fonts(lang: Lang) -> Fonts {
+/// Fonts with Chinese glyphs (names in a scenario may be Chinese in an English report, too), where Debian's packages put
+/// them or PEAKDRILL_FONT says; the first is enough.
+fn fonts() -> Fonts {
     const PLACES: [&str; 5] = [
         "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
         "/usr/share/fonts/truetype/wqy/wqy-zenhei.ttc",
@@ -72,8 +72,6 @@ fn fonts(lang: Lang) -> Fonts {
     ];
     let mut places: Vec<PathBuf> = std::env::var_os("PEAKDRILL_FONT").map(PathBuf::from).into_iter().collect();
     places.extend(PLACES.iter().map(PathBuf::from));
-    // Names in a scenario may be Chinese in an English report as well.
-    let _ = lang;
     let found = places.iter().find_map(|path: &PathBuf| std::fs::read(Path::new(path)).ok());
     Fonts::with(found.into_iter().collect())
 }

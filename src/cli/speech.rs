@@ -1,14 +1,12 @@
 use std::io::{self, IsTerminal, Write};
 
 use super::args::{ColorChoice, Voice};
-use crate::base::units::Lang;
 use crate::live;
 use crate::report::{Colour, Words};
 
 /// How this run of the program speaks: in which language, with colour or without, and where to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Speech {
-    pub(super) lang: Lang,
     pub(super) words: Words,
     pub(super) colour: Colour,
     choice: ColorChoice,
@@ -21,7 +19,7 @@ impl Speech {
             ColorChoice::Auto if io::stdout().is_terminal() && !is_plain() => Colour::On,
             ColorChoice::Auto | ColorChoice::Never => Colour::Off,
         };
-        Speech { lang: voice.lang(), words: Words::new(voice.lang()), colour, choice: voice.color }
+        Speech { words: Words::new(voice.lang()), colour, choice: voice.color }
     }
 
     /// Where a drill is watched: standard error, when that is a terminal of a person.

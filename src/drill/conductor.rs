@@ -47,7 +47,8 @@ struct Course {
     tasks: JoinSet<Outcome>,
     /// By fault: what its heal needs.
     wounds: Vec<Option<Wound>>,
-    steps: StepWatch,
+    /// Set with the first second: before the start instant the drill's clock stands still.
+    steps: Option<StepWatch>,
     going: Vec<bool>,
     abandoned: u64,
     load_end: At,
@@ -75,7 +76,7 @@ impl Conductor<'_, '_> {
             seconds: Seconds::new(workers),
             tasks: JoinSet::new(),
             wounds: self.plan.faults.iter().map(|_| None).collect(),
-            steps: self.clock.step_watch(),
+            steps: None,
             going: vec![true; usize::from(workers)],
             abandoned: 0,
             load_end: ends.max().unwrap_or(At::START),
@@ -145,7 +146,8 @@ impl Conductor<'_, '_> {
 
     /// What is looked at once a second.
     fn second_closed(&mut self, course: &mut Course) {
-        if let Some(step) = course.steps.look() {
+        let steps = course.steps.get_or_insert_with(|| self.clock.step_watch());
+        if let Some(step) = steps.look() {
             self.book.note(Event::ClockStepped { by: step.by_nanos });
         }
         let own = host::own_vitals();
