@@ -83,3 +83,33 @@ pub enum ReportError {
     #[error("the summary could not be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::Fold;
+    use crate::base::units::Lang;
+    use crate::verdict::outcome;
+
+    /// A record that broke off before its first entry is a report, too, and every picture of a sound one can be made.
+    #[test]
+    fn whatever_analysis_says_can_be_shown() {
+        let plan = testing::plan();
+        let analysis = Fold::new(&plan).finish();
+        let outcome = outcome(&plan, &analysis);
+        let model = Model { plan: &plan, analysis: &analysis, outcome: &outcome };
+        for lang in [Lang::En, Lang::Zh] {
+            let words = Words::new(lang);
+            assert!(terminal(&model, words, Colour::Off, None).starts_with(&words.inconclusive()));
+            assert!(html(&model, words).is_ok() && plots(&model, words).is_ok());
+        }
+        let sound = sample::Sample::mixed();
+        let plots = plots(&sound.model(), Words::new(Lang::En)).unwrap();
+        let names: Vec<&str> = plots.iter().map(|plot| plot.name.as_str()).collect();
+        let all = "rate requests percentiles errors cpu memory distribution recovery-1 budget-1";
+        assert_eq!(names.join(" "), all);
+        for plot in &plots {
+            assert!(png(&plot.svg, &Fonts::default(), 0.25).is_ok(), "{}", plot.name);
+        }
+    }
+}
