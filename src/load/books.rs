@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use crate::base::host;
 use crate::base::units::{At, Span};
 use crate::plan::{JourneyId, LoadId, PhaseId, Plan, SeriesId};
 use crate::record::{BadKind, Book, Cell, Counts, GeneratorHealth, Latency, UnsentKind, VisitCell, Window};
@@ -44,6 +45,15 @@ pub(super) struct Books {
     pub health: GeneratorHealth,
     /// The second that is open.
     pub second: u64,
+    effort: Effort,
+}
+
+/// What the worker's thread has used, up to the last closed second and by now.
+#[derive(Default)]
+struct Effort {
+    cpu: Span,
+    spun: Span,
+    spun_by_now: Span,
 }
 
 /// The cells of one series: its second's, and one for each phase that it has met.
@@ -81,7 +91,19 @@ impl Books {
             phases: (0..plan.loads.len()).map(|index| phases_of(plan, LoadId::at(index))).collect(),
             health: GeneratorHealth::default(),
             second: 0,
+            effort: Effort::default(),
         }
+    }
+
+    /// The drill begins: what the thread used before it does not count. To be called on the worker's thread.
+    pub(super) fn begin(&mut self) {
+        self.effort.cpu = host::thread_cpu();
+        self.effort.spun = self.effort.spun_by_now;
+    }
+
+    /// How long the worker has spun in all.
+    pub(super) fn note_spun(&mut self, spun: Span) {
+        self.effort.spun_by_now = spun;
     }
 
     /// When a request of `series` that is planned at `planned` counts as bad although it is not done.
@@ -177,8 +199,13 @@ impl Books {
         phase_at(&self.phases, self.series.get(series.index())?.load, planned)
     }
 
-    /// Hands over what was counted, and opens the next second.
+    /// Hands over what was counted, and opens the next second. To be called on the worker's thread.
     pub(super) fn close(&mut self) -> Window {
+        let cpu = host::thread_cpu();
+        let spun = self.effort.spun_by_now.saturating_sub(self.effort.spun);
+        self.health.cpu = cpu.saturating_sub(self.effort.cpu).saturating_sub(spun);
+        self.health.spun = spun;
+        self.effort = Effort { cpu, spun: self.effort.spun_by_now, spun_by_now: self.effort.spun_by_now };
         let mut window = Window {
             second: self.second,
             crew: self.crew,

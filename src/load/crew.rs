@@ -233,7 +233,6 @@ impl Work {
             lag: plan.limits.lag,
             drain: plan.limits.drain,
             state: State::Ready,
-            used: (Span::ZERO, Span::ZERO),
         })
     }
 }

@@ -11,7 +11,6 @@ use super::crew::{News, Order};
 use super::pool::Taken;
 use super::worker::{Arrival, Cut, Worker};
 use crate::base::clock::{Alarm, Spin};
-use crate::base::host;
 use crate::base::rng::{Key, Purpose, Weighted};
 use crate::base::units::{At, Span};
 use crate::plan::arrivals::Cursor;
@@ -40,8 +39,6 @@ pub(super) struct Dispatcher {
     pub lag: Span,
     pub drain: Span,
     pub state: State,
-    /// CPU time and spinning up to the last closed second.
-    pub used: (Span, Span),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +66,13 @@ impl Dispatcher {
                 Heard::Order(Order::Finish) | Heard::Alone => break,
             }
             if self.state != State::Ready {
+                self.worker.books().note_spun(self.alarm.spun());
                 self.turn();
+                if self.next() <= self.worker.now() {
+                    // More is due already: visits have their turn first, or a schedule that this machine cannot keep
+                    // would never let it send anything.
+                    tokio::task::yield_now().await;
+                }
             }
         }
         if self.state != State::Ready {
@@ -80,14 +83,14 @@ impl Dispatcher {
                 }
                 tokio::task::yield_now().await;
             }
-            self.close_second();
+            self.worker.close_second();
             self.hand_over();
         }
     }
 
     fn begin(&mut self, zero: At) {
         self.worker.start_at(zero);
-        self.used = (host::thread_cpu(), self.alarm.spun());
+        self.worker.books().begin();
         self.state = State::Running;
     }
 
@@ -162,7 +165,7 @@ impl Dispatcher {
             let boundary = self.boundary();
             match self.next_arrival().filter(|(_, planned)| *planned <= now && *planned < boundary) {
                 Some((source, planned)) => self.release(source, planned),
-                None if boundary <= now => self.close_second(),
+                None if boundary <= now => self.worker.close_second(),
                 None => break,
             }
         }
@@ -187,18 +190,6 @@ impl Dispatcher {
             }
         }
         self.hand_over();
-    }
-
-    fn close_second(&mut self) {
-        let used = (host::thread_cpu(), self.alarm.spun());
-        let spun = used.1.saturating_sub(self.used.1);
-        {
-            let mut books = self.worker.books();
-            books.health.cpu = used.0.saturating_sub(self.used.0).saturating_sub(spun);
-            books.health.spun = spun;
-        }
-        self.used = used;
-        self.worker.close_second();
     }
 
     fn hand_over(&self) {

@@ -135,7 +135,6 @@ async fn play_here(
         lag: plan.limits.lag,
         drain: within.unwrap_or(Span::MAX),
         state: State::Running,
-        used: (Span::ZERO, Span::ZERO),
     };
     tokio::task::spawn_local(async move {
         while let Some(told) = news.recv().await {

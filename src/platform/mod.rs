@@ -88,7 +88,13 @@ impl Platform {
     pub fn new(setting: Setting) -> Result<Platform, PlatformError> {
         let bindings = Bindings::choose(&setting.plan.platform, &setting.constants)?;
         let setting = Arc::new(setting);
-        let (private, folder) = match setting.plan.platform.processes.iter().any(wants_folder) {
+        let (private, folder) = match setting
+            .plan
+            .platform
+            .processes
+            .iter()
+            .any(|process| matches!(process.source, ProcessSource::Run { .. }))
+        {
             true => setting.journal.private_folder().map(|(id, folder)| (Some(id), Some(folder)))?,
             false => (None, None),
         };
@@ -149,12 +155,6 @@ impl Platform {
         probe::watch(&self.setting, &self.bindings, clock, &mut tasks)?;
         Ok(Watching { _tasks: tasks })
     }
-}
-
-/// Whether one of its templates names a folder of its own.
-fn wants_folder(process: &crate::plan::Process) -> bool {
-    let ProcessSource::Run { argv, env, .. } = &process.source else { return false };
-    argv.iter().chain(env.iter().map(|(_, template)| template)).any(|template| template.0.contains("folder"))
 }
 
 /// Watches as long as it lives.

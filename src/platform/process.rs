@@ -136,6 +136,10 @@ impl Process {
         for (key, template) in env {
             environment.push((key.clone(), settle(format!("`env.{key}` of process `{name}`"), template)?));
         }
+        if let Some(folder) = &folder {
+            // For programs that look for a place of their own without being told by a flag.
+            environment.push(("PEAKDRILL_FOLDER".to_owned(), folder.to_string_lossy().into_owned()));
+        }
         let dir = dir.map(|dir| self.setting.here.join(dir));
         let (program, arguments) = words.split_first().ok_or(PlatformError::Empty { process: name.clone() })?;
         let found = find(&self.setting, program, dir.as_ref());

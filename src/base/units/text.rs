@@ -9,7 +9,7 @@ pub enum Lang {
     Zh,
 }
 
-/// A text for people, in one or both languages; a missing one falls back to the other.
+/// A text for people, in one or both languages.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Text {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -19,13 +19,13 @@ pub struct Text {
 }
 
 impl Text {
-    /// The text in `lang`, else in the other language, else none.
+    /// The text in `lang`. English stands in for Chinese that is missing, never the other way round.
     pub fn get(&self, lang: Lang) -> Option<&str> {
-        let (first, second) = match lang {
-            Lang::En => (&self.en, &self.zh),
-            Lang::Zh => (&self.zh, &self.en),
+        let text = match lang {
+            Lang::En => self.en.as_ref(),
+            Lang::Zh => self.zh.as_ref().or(self.en.as_ref()),
         };
-        first.as_deref().or(second.as_deref())
+        text.map(String::as_str)
     }
 
     pub fn is_empty(&self) -> bool {
