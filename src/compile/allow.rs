@@ -10,12 +10,15 @@ use crate::scenario::{List, Spanned};
 const HELP: &str =
     "write a network (127.0.0.0/8), an address (10.1.2.3), or a name with or without its port (shop.test:8080)";
 
-pub(super) fn read(list: &Spanned<List<String>>, cx: &mut Cx<'_>) -> Vec<Allow> {
+/// What `allow` allows; `None` when an entry was refused, since nobody knows what it was to allow.
+pub(super) fn read(list: &Spanned<List<String>>, cx: &mut Cx<'_>) -> Option<Vec<Allow>> {
+    let mut whole = list.complete;
     let mut allowed = Vec::new();
     for item in cx.items(&list.value) {
         match entry(item.value.trim()) {
             Some(entry) => allowed.push(entry),
             None => {
+                whole = false;
                 let message = format!("`{}` is neither a network nor an address nor a name", item.value);
                 cx.say(Diagnostic::error("allow", item.mark, message).help(HELP));
             }
@@ -25,7 +28,7 @@ pub(super) fn read(list: &Spanned<List<String>>, cx: &mut Cx<'_>) -> Vec<Allow> 
         let message = "`allow` is empty: no request could be sent";
         cx.say(Diagnostic::error("allow", list.mark, message).help(HELP));
     }
-    allowed
+    whole.then_some(allowed)
 }
 
 fn entry(text: &str) -> Option<Allow> {

@@ -164,11 +164,13 @@ fn name_of(processes: &Processes, id: ProcessId) -> Option<&str> {
     Some(processes.names.name(index))
 }
 
-/// Settles when each fault comes at the earliest, and says which never can.
+/// Settles when each fault comes at the earliest, and says which never can. One that lies outside of the drill has no times:
+/// what follows from it is not said as well.
 pub(super) fn settle(made: &mut [Made], end: Option<At>, cx: &mut Cx<'_>) {
+    let mut outside = vec![false; made.len()];
     for _ in 0..=made.len() {
-        for index in 0..made.len() {
-            let Some(fault) = made.get(index).filter(|fault| fault.times.is_none()) else { continue };
+        for (index, outside) in outside.iter_mut().enumerate() {
+            let Some(fault) = made.get(index).filter(|fault| fault.times.is_none() && !*outside) else { continue };
             let at = match fault.fault.at {
                 Instant::At(at) => Some(at),
                 Instant::After { fault: other, moment, offset } => {
@@ -176,32 +178,21 @@ pub(super) fn settle(made: &mut [Made], end: Option<At>, cx: &mut Cx<'_>) {
                     times.map(|(from, to)| offset_from(moment, from, to) + offset)
                 }
             };
-            let lasts = fault.fault.lasts;
-            if let (Some(at), Some(fault)) = (at, made.get_mut(index)) {
-                fault.times = Some((at, at + lasts));
+            let Some((from, to)) = at.map(|at| (at, at + fault.fault.lasts)) else { continue };
+            if let Some(wrong) = end.and_then(|end| outside_drill(fault, from, to, end)) {
+                cx.say(wrong);
+                *outside = true;
+            } else if let Some(fault) = made.get_mut(index) {
+                fault.times = Some((from, to));
             }
         }
     }
-    for fault in &*made {
-        match (fault.times, end) {
-            (None, _) if is_circular(fault, made) => {
-                let message = format!("fault `{}` waits for one that waits for it", fault.fault.name);
-                cx.say(Diagnostic::error("circular", fault.at, message));
-            }
-            (None, _) => cx.broken = true,
-            (Some((from, _)), Some(end)) if from >= end => {
-                let message = format!("fault `{}` comes at {from}, and the drill ends at {end}", fault.fault.name);
-                cx.say(Diagnostic::error("outside-drill", fault.at, message));
-            }
-            (Some((from, to)), Some(end)) if to >= end => {
-                let message = format!(
-                    "fault `{}` lasts until {to}, and the drill ends at {end}: its healing would not be seen",
-                    fault.fault.name
-                );
-                let help = format!("it comes at {from}; let the load go on for longer, or shorten `for`");
-                cx.say(Diagnostic::error("outside-drill", fault.at, message).help(help));
-            }
-            _ => {}
+    for fault in made.iter().filter(|fault| fault.times.is_none()) {
+        if is_circular(fault, made) {
+            let message = format!("fault `{}` waits for one that waits for it", fault.fault.name);
+            cx.say(Diagnostic::error("circular", fault.at, message));
+        } else {
+            cx.broken = true;
         }
     }
     for (index, one) in made.iter().enumerate() {
@@ -209,6 +200,18 @@ pub(super) fn settle(made: &mut [Made], end: Option<At>, cx: &mut Cx<'_>) {
             check_pair(other, one, cx);
         }
     }
+}
+
+fn outside_drill(fault: &Made, from: At, to: At, end: At) -> Option<Diagnostic> {
+    let name = &fault.fault.name;
+    if from >= end {
+        let message = format!("fault `{name}` comes at {from}, and the drill ends at {end}");
+        return Some(Diagnostic::error("outside-drill", fault.at, message));
+    }
+    let message =
+        format!("fault `{name}` lasts until {to}, and the drill ends at {end}: its healing would not be seen");
+    let help = format!("it comes at {from}; let the load go on for longer, or shorten `for`");
+    (to >= end).then(|| Diagnostic::error("outside-drill", fault.at, message).help(help))
 }
 
 /// The earliest that a moment of a fault ordered at `from`, healed from `to` on, can come.

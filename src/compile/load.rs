@@ -19,6 +19,8 @@ pub(super) struct Loads {
     pub(super) list: Vec<plan::Load>,
     /// True when every rate and time is known: only then are instants and counts to be trusted.
     pub(super) whole: bool,
+    /// True when every journey of every mix is known: only then are counts of requests to be trusted.
+    pub(super) mixes: bool,
     /// Journeys that some load takes.
     pub(super) used: Vec<bool>,
 }
@@ -29,7 +31,7 @@ pub(super) fn loads(
     phases: &mut PhaseTable,
     cx: &mut Cx<'_>,
 ) -> Loads {
-    let mut loads = Loads { list: Vec::new(), whole: true, used: vec![false; journeys.len()] };
+    let mut loads = Loads { list: Vec::new(), whole: true, mixes: true, used: vec![false; journeys.len()] };
     let Some(map) = cx.need(&scenario.load) else {
         loads.whole = false;
         loads.used.fill(true);
@@ -45,6 +47,15 @@ pub(super) fn loads(
         loads.used.fill(true);
     }
     for (name, load) in map.iter() {
+        let known = load.mix.value().is_some_and(|mix| {
+            mix.complete
+                && mix.entries.iter().all(|(name, weight)| journeys.get(&name.value).is_some() && weight.is_some())
+        });
+        if !known {
+            // What was meant may be any of them.
+            loads.mixes = false;
+            loads.used.fill(true);
+        }
         let made = one(name, load, journeys, loads.list.len(), &mut loads.used, phases, cx);
         match made {
             (load, true) => loads.list.push(load),

@@ -166,7 +166,7 @@ fn check_path(path: &str, mark: Mark, cx: &mut Cx<'_>) {
 }
 
 pub(super) fn allowed(platform: &scenario::Platform, cx: &mut Cx<'_>) -> Option<Vec<Allow>> {
-    cx.need(&platform.allow).map(|list| allow::read(list, cx))
+    cx.need(&platform.allow).and_then(|list| allow::read(list, cx))
 }
 
 pub(super) fn mark(platform: &scenario::Platform, reach: &Reach<'_>, cx: &mut Cx<'_>) -> Option<DrillMark> {

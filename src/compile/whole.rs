@@ -125,6 +125,8 @@ fn build(input: &Input<'_>, loader: &mut Loader<'_>, cx: &mut Cx<'_>) -> Option<
     if loads.whole {
         phases.check_shared(cx);
     }
+    // What is never asked was said here; figures that want for its requests are not said as well.
+    let all_used = loads.used.iter().all(|used| *used);
     for (index, used) in loads.used.iter().enumerate() {
         if let (false, Some(mark)) = (*used, journey_names.mark(index)) {
             let message = format!("no load takes the journey `{}`", journey_names.name(index));
@@ -146,14 +148,14 @@ fn build(input: &Input<'_>, loader: &mut Loader<'_>, cx: &mut Cx<'_>) -> Option<
 
     let watches = made_platform.as_ref().map(|platform| platform.watches.as_slice()).unwrap_or_default();
     let mut asked = vec![false; steps.list.len()];
-    for (made, used) in walked.made.iter().zip(&loads.used) {
-        for made in made.iter().filter(|_| *used) {
+    for made in &walked.made {
+        for made in made {
             if let Some(asked) = asked.get_mut(made.step) {
                 *asked = true;
             }
         }
     }
-    let counted = loads.whole && walked.whole && loads.list.iter().all(|load| !load.mix.is_empty());
+    let counted = loads.whole && loads.mixes && walked.whole && all_used;
     let load_names = Names::of("load", &scenario.load);
     let steady_names = Names::of("steady state", &scenario.steady_state);
     let watch_field = platform.map(|platform| &platform.watch);
@@ -182,7 +184,7 @@ fn build(input: &Input<'_>, loader: &mut Loader<'_>, cx: &mut Cx<'_>) -> Option<
     let targets = target::targets(&scenario.targets, &scenery, &faults, &steady_states, cx);
 
     let limits = load::limits(scenario, walked.sheds, walked.longest_timeout, cx);
-    if loads.whole {
+    if loads.whole && loads.mixes {
         dry::check(&feeds, &reach.feeds, &loads.list, &walked.used, cx);
     }
     let made_platform = made_platform?;

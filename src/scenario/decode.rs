@@ -246,8 +246,10 @@ impl<T: Raw, R: Rule> Raw for Named<T, R> {
     fn decode(node: &Node, _: Mark, cx: &mut Context<'_>) -> Option<Named<T, R>> {
         let map = cx.map(node, "a map of names")?;
         let mut entries = Vec::new();
+        let mut complete = map.complete;
         for (key, node) in &map.entries {
             if !R::fits(&key.text) {
+                complete = false;
                 let message = format!("`{}` cannot be a name here", key.text);
                 cx.say(Diagnostic::error("name", key.mark, message).help(R::SAYS));
             }
@@ -255,7 +257,7 @@ impl<T: Raw, R: Rule> Raw for Named<T, R> {
             let value = cx.decode(node, key.mark);
             entries.push((name, value.map(|value| Spanned { value, mark: node.mark, key: key.mark })));
         }
-        Some(Named { entries, complete: map.complete, rule: PhantomData })
+        Some(Named { entries, complete, rule: PhantomData })
     }
 
     fn schema(defs: &mut Defs) -> Value {

@@ -83,18 +83,22 @@ impl Diagnostic {
         self.severity == Severity::Error
     }
 
+    /// What makes it the same as another: its words but for the numbers, which differ from profile to profile.
+    fn gist(&self) -> impl Iterator<Item = char> {
+        self.message.chars().filter(|c| !c.is_ascii_digit())
+    }
+
     fn order(&self, other: &Diagnostic) -> Ordering {
         let key = |d: &Diagnostic| (d.mark.source, d.mark.start, d.mark.end, d.severity == Severity::Warning, d.code);
-        key(self).cmp(&key(other)).then_with(|| self.message.cmp(&other.message))
+        key(self).cmp(&key(other)).then_with(|| self.gist().cmp(other.gist()))
     }
 }
 
-/// Puts `found` into the order of files and places, and drops what is said twice.
+/// Puts `found` into the order of files and places. Of what is said twice of one place, with other numbers at most, the
+/// first stays: a scenario is checked in each of its profiles.
 pub fn sort(found: &mut Vec<Diagnostic>) {
     found.sort_by(Diagnostic::order);
-    found.dedup_by(|later, first| {
-        later.mark == first.mark && later.code == first.code && later.message == first.message
-    });
+    found.dedup_by(|later, first| later.order(first) == Ordering::Equal);
 }
 
 /// Is there an error among `found`?

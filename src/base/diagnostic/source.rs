@@ -55,11 +55,15 @@ pub struct Sources {
 }
 
 impl Sources {
+    /// Takes a text in; one that is here already keeps its id, so that what is said of it twice is seen to be the same.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<Arc<str>>) -> SourceId {
-        let text: Arc<str> = text.into();
+        let (name, text): (String, Arc<str>) = (name.into(), text.into());
+        if let Some(known) = self.list.iter().position(|source| source.name == name && source.text == text) {
+            return SourceId(u32::try_from(known).unwrap_or(u32::MAX));
+        }
         let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
         let lines = std::iter::once(0).chain(breaks).collect();
-        self.list.push(Source { name: name.into(), text, lines });
+        self.list.push(Source { name, text, lines });
         SourceId(u32::try_from(self.list.len() - 1).unwrap_or(u32::MAX))
     }
 

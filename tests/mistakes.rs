@@ -1,0 +1,165 @@
+//! `check`, in every profile: one mistake in a sound scenario is said once, at its line and column, with nothing else beside it.
+
+use std::fmt::Write as _;
+
+use peakdrill::base::diagnostic::{Diagnostic, Sources, Style, any_error, render, sort};
+use peakdrill::{compile, scenario};
+
+const BASE: &str = include_str!("mistakes/base.yaml");
+
+/// Every mistake of `text`, as it is and in each of its profiles, as `peakdrill check` finds them.
+fn check(text: &[u8]) -> (Vec<Diagnostic>, Sources) {
+    let mut sources = Sources::default();
+    let mut load = |path: &str| match path {
+        "drill.yaml" => Ok(text.to_vec()),
+        "skus.csv" => Ok(b"id,price\na,5\nb,7\n".to_vec()),
+        "part.yaml" => Ok(b"journeys:\n  browse: [{ get: /more, endpoint: shop }]\n".to_vec()),
+        _ => Err("no such file".to_owned()),
+    };
+    let (files, mut found) = scenario::open(&mut sources, "drill.yaml", &mut load);
+    for profile in [None].into_iter().chain(files.profiles().iter().map(|name| Some(name.as_str()))) {
+        let (read, wrong) = files.read(&mut sources, profile, &[]);
+        found.extend(wrong);
+        let Some(read) = &read else { continue };
+        let input = compile::Input { scenario: read, sources: &sources, entry: files.entry(), profile };
+        match compile::compile(&input, &mut load) {
+            Ok(compiled) => found.extend(compiled.warnings),
+            Err(wrong) => found.extend(wrong),
+        }
+    }
+    sort(&mut found);
+    (found, sources)
+}
+
+/// One mistake: a part of the sound scenario, and what stands there instead; `«` is where the mistake begins.
+struct Case(&'static str, &'static str);
+
+const CASES: &[Case] = &[
+    // How the file is written
+    Case("peakdrill: 1\n", "«\u{feff}peakdrill: 1\n"),
+    Case("name: base\n", "name: base«\r\n"),
+    Case("  mark: {", "«\tmark: {"),
+    Case("name: base\n", "name: base\n«name: again\n"),
+    Case("vars: { peak: 100/s,", "vars: { peak: «&peak 100/s,"),
+    Case("  smoke: { vars: {", "  smoke: { «<<: { seed: 5 }, vars: {"),
+    Case("seed: 7", "seed: «!!int 7"),
+    Case("limits: { shed: 20% }\n", "limits: { shed: 20% }\n«---\nname: two\n"),
+    Case("title: { en: A sound drill,", "title: { «1: A sound drill,"),
+    Case("rate: \"{{ vars.peak }}\"", "rate: «{{ vars.peak }}"),
+    Case("[{ get: \"/orders/{{ order }}\",", "[{ get: /orders/«{{ order }},"),
+    Case("name: base\n", "name: «\"base\n"),
+    // Words and values
+    Case("seed: 7", "«sede: 7"),
+    Case("peakdrill: 1", "peakdrill: «2"),
+    Case("«name: base\n", ""),
+    Case("every: 500ms", "every: «500"),
+    Case("for: 20s }", "for: «20 }"),
+    Case("for: 20s }", "for: «20sec }"),
+    Case("shed: 20% }", "shed: «0.2 }"),
+    Case("kill: { process: store }", "«kil: { process: store }"),
+    Case("kill: { process: store }", "kill: { «proces: store }"),
+    Case("{ at: outage + 1s, for: 10s,", "{ at: outage + 1s, «until: outage + 5s,"),
+    Case("- think: {", "- «rendezvous: {"),
+    Case("at-least: 99%, over: 5s", "«above: 99%, over: 5s"),
+    Case("below: 5%, over: 10s", "«at-least: 5%, over: 10s"),
+    Case("measure: p95, step: place order", "measure: «lost-writes, step: place order"),
+    Case("  «memory: { measure: memory, process: node_1,", "  «memory: { measure: memory,"),
+    Case("pick: unique", "pick: «uniqe"),
+    Case("    store: {", "    «Store: {"),
+    Case("limits: {", "«ledgers: { orders: {} }\nlimits: {"),
+    Case("calm: 30s", "calm: «30"),
+    Case("smoke: { vars: { peak: 50/s }", "smoke: { vars: { peak: «50 }"),
+    Case("smoke: { vars: { peak: 50/s }", "smoke: { vars: { peak: 50/s }, faults: { «lose-stor: null }"),
+    // References
+    Case("mix: { browse: 80, buy: 20 }", "mix: { browse: 80, «by: 20 }"),
+    Case(
+        "  browse:\n    endpoint: shop\n",
+        "  «idle: [{ get: /idle, endpoint: shop }]\n  browse:\n    endpoint: shop\n",
+    ),
+    Case("    endpoint: shop\n    steps:", "    endpoint: «shopp\n    steps:"),
+    Case(
+        "    - poll: { get: \"/orders/{{ order }}\", every: 100ms, within: 5s, until: { body: { $.state: { matches: \"^paid$\" } } } }\n      endpoint: shop\n",
+        "    - poll: { «get: \"/orders/{{ order }}\", every: 100ms, within: 5s, until: { status: 200 } }\n",
+    ),
+    Case("at: outage + 1s", "at: «outrage + 1s"),
+    Case("at: lose-store.healed + 20s", "at: «lose-shop.healed + 20s"),
+    Case("at: lose-store.healed + 20s", "at: «stop-node.healed + 20s"),
+    Case("kill: { process: store }", "kill: { process: «stoer }"),
+    Case("kill: { process: store }", "kill: { process: «old }"),
+    Case("{ process: node }", "{ process: «nodes }"),
+    Case("step: place order, phase: before", "step: «place-order, phase: before"),
+    Case("step: place order, phase: before", "step: place order, phase: «befor"),
+    Case("recovery-time, fault: lose-store, to: ordering", "recovery-time, fault: lose-store, to: «order"),
+    Case("recovery-time, fault: lose-store, to: ordering", "recovery-time, fault: «lose-it, to: ordering"),
+    Case("{ csv: skus.csv,", "{ csv: «sku.csv,"),
+    Case("peakdrill: 1\n", "include: [«gone.yaml]\npeakdrill: 1\n"),
+    Case("journeys:\n  browse:\n", "include: [part.yaml]\njourneys:\n  «browse:\n"),
+    // Templates
+    Case("\"/products/{{ feed.sku.id }}\"", "\"/products/{{ feed.sku.id «| }}\""),
+    Case("\"/products/{{ feed.sku.id }}\"", "\"/products/{{ «feed.sku.cost }}\""),
+    Case("\"/products/{{ feed.sku.id }}\"", "\"/products/{{ «feed.skus.id }}\""),
+    Case("{{ vars.path }}?page", "{{ «vars.pth }}?page"),
+    Case("{{ process.store.address }}", "{{ «process.stor.address }}"),
+    Case("{ Idempotency-Key: \"{{ ref }}\" }", "{ Idempotency-Key: \"{{ «order }}\" }"),
+    Case("capture: { order: $.id,", "capture: { «ref: $.x, order: $.id,"),
+    Case("int(1, 50)", "«itn(1, 50)"),
+    Case("rate: \"{{ vars.peak }}\"", "rate: «\"{{ int(1, 5) }}/s\""),
+    // Meaning
+    Case("url: \"https://pay.example\"", "url: «\"https://evil.example\""),
+    Case("allow: [127.0.0.0/8,", "allow: [«127.0.0.0/80,"),
+    Case("matches: \"^paid$\"", "matches: «\"^(paid$\""),
+    Case("order: $.id,", "order: \"$.a«[\","),
+    Case("  buyer: { range: 1..1000000,", "  «buyer: { range: 1..100,"),
+    Case("at: outage + 1s", "at: «after + 10m"),
+    Case(
+        "kill: { process: store } }\n",
+        "kill: { process: store } }\n  again: { at: outage + 5s, for: 2s, pause: { process: «store } }\n",
+    ),
+    Case("at-most: 30s }", "at-most: «10m }"),
+    Case("latency: { measure: p95,", "latency: { measure: «p99.99,"),
+    Case("availability: { measure: availability, at-least: 99% }", "worst: { measure: «max, at-most: 5s }"),
+    Case("post: /orders", "post: «orders"),
+    Case("post: /orders", "post: «orders"),
+    Case(
+        "arrivals:\n      - ramp: { from: 0/s, to: \"{{ vars.peak }}\", for: 20s }\n      - hold: { rate: \"{{ vars.peak }}\", for:",
+        "arrivals:\n      - «hold: { for:",
+    ),
+    Case("phase: after }", "phase: «before }"),
+];
+
+/// The text with the mistake in it, and its line and column.
+fn planted(Case(from, to): &Case) -> (String, usize, usize) {
+    let from = from.replace('«', "");
+    assert_eq!(BASE.matches(&from).count(), 1, "stands there once: {from}");
+    let text = BASE.replacen(&from, to, 1);
+    let at = text.find('«').unwrap_or(0);
+    let before = text.get(..at).unwrap_or("");
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+    (text.replace('«', ""), line, column)
+}
+
+#[test]
+fn the_sound_scenario_has_no_mistake() {
+    let (found, sources) = check(BASE.as_bytes());
+    assert_eq!(render(&found, &sources, Style::default()), "");
+}
+
+#[test]
+fn one_mistake_is_said_once_and_at_its_place() {
+    let mut said = String::new();
+    let mut wrong = String::new();
+    for case in CASES {
+        let (text, line, column) = planted(case);
+        let (found, sources) = check(text.as_bytes());
+        let shown = render(&found, &sources, Style::default());
+        let places: Vec<_> =
+            found.iter().map(|d| sources.place(d.mark)).map(|place| (place.line, place.column)).collect();
+        if places != [(line, column)] || !any_error(&found) {
+            let _ = writeln!(wrong, "#### {}\nwanted {line}:{column}, one error\n{shown}", case.1);
+        }
+        let _ = writeln!(said, "{shown}");
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    insta::assert_snapshot!(said);
+}
