@@ -133,7 +133,9 @@ impl Watched {
     }
 
     fn of_requests(&self, seconds: &Seconds, range: (u64, u64), few: bool) -> Judged {
-        let sum = Sum::of(seconds, range, &self.series, &self.bounds, percentile_bound(&self.condition), self.limit);
+        let bound = percentile_bound(&self.condition);
+        let times = !self.keeps_times_of().is_empty();
+        let sum = Sum::of(seconds, range, &self.series, &self.bounds, bound, times, self.limit);
         let service = self.condition.timing == Timing::Service;
         let (ok, failed, times) = if service {
             (sum.done.ok, sum.done_failed, &sum.service)
@@ -228,7 +230,7 @@ impl Watched {
             Measure::Availability | Measure::BudgetLeft { .. } | Measure::BurnRate { .. } => Some(visits.failed),
             _ => None,
         };
-        let requests = Sum::of(seconds, range, &self.series, &self.bounds, None, self.limit);
+        let requests = Sum::of(seconds, range, &self.series, &self.bounds, None, false, self.limit);
         Judged {
             holds: self.holds(self.figure(&sum, samples, visits.failed, &visits.own_time, few)),
             counted,

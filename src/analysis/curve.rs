@@ -79,12 +79,18 @@ impl Curves {
     /// The times of a second that has just been closed, for the percentiles.
     pub(super) fn add_times(&mut self, second: &Second) {
         for scoped in &mut self.scopes {
-            let mut times = Latency::new();
-            for cell in scoped.series.iter().filter_map(|&index| second.cells.get(index)) {
-                times.add(&cell.response);
-            }
+            let mut cells =
+                scoped.series.iter().filter_map(|&index| second.cells.get(index)).map(|cell| &cell.response);
+            let mut sum = Latency::new();
+            let times = match scoped.series.len() {
+                1 => cells.next().unwrap_or(&sum),
+                _ => {
+                    cells.for_each(|times| sum.add(times));
+                    &sum
+                }
+            };
             for (gathering, curve) in scoped.gathering.iter_mut().zip(&mut scoped.curve.percentiles) {
-                gathering.add(second.number, &times, curve);
+                gathering.add(second.number, times, curve);
             }
         }
     }
@@ -155,6 +161,12 @@ impl Gathering {
     fn add(&mut self, second: u64, times: &Latency, curve: &mut PercentileCurve) {
         if self.times.is_empty() {
             self.from = second;
+            if times.count() >= needed(curve.q) {
+                if let Some(value) = times.at_rank(rank(curve.q, times.count())) {
+                    curve.points.push(PercentilePoint { from: second, to: second + 1, value });
+                }
+                return;
+            }
         }
         self.times.add(times);
         let samples = self.times.count();

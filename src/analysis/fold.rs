@@ -138,7 +138,7 @@ impl Fold {
         let missing = Missing { second: window.second, crew: window.crew };
         match self.seconds.at(window.second, &self.plan) {
             Some(second) => {
-                second.merge(window);
+                second.merge(window, &self.keep, self.keep_visits);
                 self.missing.remove(&missing);
             }
             // Too late for the curves: the second stays one with a hole.
@@ -237,7 +237,7 @@ impl Fold {
         }
         self.last = Some((number, all_down.down));
         if let Some(second) = self.seconds.at(number, &self.plan) {
-            second.forget_times(&self.keep, self.keep_visits);
+            second.forget_times(&self.keep);
         }
         for gone in self.seconds.close() {
             self.finish_second(&gone);

@@ -19,9 +19,13 @@ mod phases;
 mod recovery;
 mod scopes;
 mod seconds;
+#[cfg(test)]
+pub(crate) mod sim;
 mod steady;
 mod tally;
 mod targets;
+#[cfg(test)]
+mod tests;
 mod vitals;
 
 pub use figures::{

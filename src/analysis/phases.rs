@@ -1,6 +1,6 @@
 //! The book of phases: every request by the phase that it was planned in, with its final outcome.
 
-use super::percentile::percentile;
+use super::percentile::{percentiles, rank};
 use super::seconds::begin_of;
 use super::tally::{Tally, apdex, availability, charge_excess};
 use super::{Quantile, Row, Stretch, Table, VisitRow};
@@ -188,8 +188,8 @@ fn row(scope: Scope, tally: &Tally, window: Option<Stretch>, quantiles: &[f64], 
         unsent: tally.counts.unsent.clone(),
         not_reached: tally.counts.not_reached,
         availability: availability(tally.counts.ok, failed),
-        percentiles: quantiles.iter().map(|&q| percentile(q, &tally.response, failed)).collect(),
-        service: quantiles.iter().map(|&q| percentile(q, &tally.service, failed)).collect(),
+        percentiles: percentiles(quantiles, &tally.response, failed),
+        service: percentiles(quantiles, &tally.service, failed),
         mean: tally.response.mean(),
         max: tally.response.max(),
         throughput: throughput(tally, window),
@@ -212,11 +212,11 @@ fn distribution(times: &Latency) -> Vec<Quantile> {
     let count = times.count();
     let Some(max) = times.max() else { return Vec::new() };
     let steps = (0..).map(|n| 1.0 - 10f64.powf(-f64::from(n) / 20.0));
-    steps
-        .take_while(|q| *q <= 1.0 - 1.0 / count as f64)
-        .filter_map(|q| Some(Quantile { q, value: times.at_rank(super::percentile::rank(q, count))? }))
-        .chain([Quantile { q: 1.0, value: max }])
-        .collect()
+    let quantiles: Vec<f64> = steps.take_while(|q| *q <= 1.0 - 1.0 / count as f64).collect();
+    let ranks: Vec<u64> = quantiles.iter().map(|&q| rank(q, count)).collect();
+    let values = times.at_ranks(&ranks);
+    let quantiles = quantiles.into_iter().zip(values).filter_map(|(q, value)| Some(Quantile { q, value: value? }));
+    quantiles.chain([Quantile { q: 1.0, value: max }]).collect()
 }
 
 fn visit_row(journey: JourneyId, visits: &VisitTally, quantiles: &[f64]) -> VisitRow {
@@ -226,6 +226,6 @@ fn visit_row(journey: JourneyId, visits: &VisitTally, quantiles: &[f64]) -> Visi
         ok: visits.ok,
         failed: visits.failed,
         availability: availability(visits.ok, visits.not_ok()),
-        percentiles: quantiles.iter().map(|&q| percentile(q, &visits.own_time, visits.not_ok())).collect(),
+        percentiles: percentiles(quantiles, &visits.own_time, visits.not_ok()),
     }
 }

@@ -1,6 +1,7 @@
 //! How a fault broke a steady state, and the way back: breach and recovered.
 
 use super::condition::earliest_since;
+use super::seconds::{begin_of, earlier};
 use super::steady::{Held, Steady, SteadySecond};
 use super::{Figure, Recovery, Standing};
 use crate::base::units::{At, Span};
@@ -43,7 +44,7 @@ impl Track {
 
     /// Looks at the window that has just been closed; true when it is a miss of this fault's.
     pub(super) fn close(&mut self, window: &SteadySecond, steady: &Steady) -> bool {
-        let end = super::seconds::begin_of(window.number + 1);
+        let end = begin_of(window.number + 1);
         if end <= self.ordered {
             return false;
         }
@@ -64,10 +65,7 @@ impl Track {
         }
         if misses {
             self.last_miss = window.number;
-            // Where nobody who counts was planned after *ordered*, those in flight then were hurt at once.
-            let second = super::seconds::begin_of(window.number).max(self.ordered);
-            let instant = earliest_since(&window.against, self.ordered).unwrap_or(second);
-            self.breach = Some(self.breach.map_or(instant, |breach| breach.min(instant)));
+            self.breach = earlier(self.breach, Some(self.instant(window)));
         }
         self.held.next(window.standing, steady.over());
         if self.held.for_seconds(steady.hold_seconds()) {
@@ -76,6 +74,18 @@ impl Track {
             self.recovered = Some(steady.hurt_until(self.last_miss).max(self.breach.unwrap_or(self.ordered)));
         }
         misses
+    }
+
+    /// The earliest *planned*, not before *ordered*, of those who count against a window that misses. Those who were in
+    /// flight at *ordered* were hurt then.
+    fn instant(&self, window: &SteadySecond) -> At {
+        let waiting = window.waiting_since.map(|since| since.max(self.ordered));
+        let counted = earliest_since(&window.against, self.ordered);
+        earlier(waiting, counted).unwrap_or_else(|| {
+            // Nobody was planned since: hurt in flight, or the measure counts nobody.
+            let second = if window.against.is_empty() { begin_of(window.number) } else { At::START };
+            second.max(self.ordered)
+        })
     }
 
     /// When it was over; none while it is broken. A fault without a breach ends at *healed*.

@@ -52,7 +52,8 @@ impl Second {
         }
     }
 
-    pub(super) fn merge(&mut self, window: &Window) {
+    /// `keep` and `keep_visits`: whose times of service, and of visits, somebody will ask for.
+    pub(super) fn merge(&mut self, window: &Window, keep: &[bool], keep_visits: bool) {
         for cell in &window.cells {
             let Some(ours) = self.cells.get_mut(cell.series.index()) else { continue };
             if cell.book == Book::Seconds {
@@ -70,28 +71,29 @@ impl Second {
                 }
             } else {
                 ours.done.add(&cell.counts);
-                ours.service.add(&cell.service);
+                if keep.get(cell.series.index()) == Some(&true) {
+                    ours.service.add(&cell.service);
+                }
             }
         }
         for visit in &window.visits {
             let Some(ours) = self.visits.get_mut(visit.journey.index()) else { continue };
             ours.ok += visit.ok;
             ours.failed += visit.failed;
-            ours.own_time.add(&visit.own_time);
+            if keep_visits {
+                ours.own_time.add(&visit.own_time);
+            }
         }
         self.health.push(window.health.clone());
     }
 
     /// Lets go of the distributions of all series that nobody will ask about again.
-    pub(super) fn forget_times(&mut self, keep: &[bool], keep_visits: bool) {
+    pub(super) fn forget_times(&mut self, keep: &[bool]) {
         for (cell, keep) in self.cells.iter_mut().zip(keep) {
             if !keep {
                 cell.response = Latency::new();
                 cell.service = Latency::new();
             }
-        }
-        if !keep_visits {
-            self.visits.iter_mut().for_each(|visit| visit.own_time = Latency::new());
         }
     }
 
@@ -209,13 +211,14 @@ pub(super) struct Sum {
 
 impl Sum {
     /// Over [from, to). `bounds` says for each series which of its step's bounds is meant by `slower`; where it has none
-    /// there, times over `bound` are counted from its distribution.
+    /// there, times over `bound` are counted from its distribution. `times`: distributions are wanted, too.
     pub(super) fn of(
         seconds: &Seconds,
         (from, to): (u64, u64),
         series: &[usize],
         bounds: &[Option<usize>],
         bound: Option<Span>,
+        times: bool,
         limit: Option<Share>,
     ) -> Sum {
         let mut sum = Sum { seconds: to.saturating_sub(from), ..Sum::default() };
@@ -227,8 +230,10 @@ impl Sum {
                 sum.against.merge(&cell.against);
                 shedding.merge(&cell.shedding);
                 sum.done.add(&cell.done);
-                sum.response.add(&cell.response);
-                sum.service.add(&cell.service);
+                if times {
+                    sum.response.add(&cell.response);
+                    sum.service.add(&cell.service);
+                }
                 match (place.and_then(|place| cell.slower.get(place)), bound) {
                     (Some(slower), _) => sum.slower.merge(slower),
                     (None, Some(bound)) => {

@@ -79,6 +79,8 @@ pub(super) struct SteadySecond {
     pub(super) begin: At,
     /// Who counts against it, in the conditions that miss.
     pub(super) against: Against,
+    /// In a down window in which nothing completed: the oldest that waited.
+    pub(super) waiting_since: Option<At>,
 }
 
 impl Steady {
@@ -170,12 +172,9 @@ impl Steady {
             alone = Alone::Missed;
             begin = begin.min(begin_of(number));
             against.merge(down_against);
-            if let Some(since) = down.waiting_since {
-                against.add(since);
-            }
         }
         self.remember(number, standing, alone);
-        SteadySecond { number, standing, begin, against }
+        SteadySecond { number, standing, begin, against, waiting_since: down.waiting_since }
     }
 
     fn remember(&mut self, number: u64, standing: Standing, alone: Alone) {

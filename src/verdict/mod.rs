@@ -5,6 +5,8 @@
 mod judge;
 mod judgement;
 mod outcome;
+#[cfg(test)]
+mod tests;
 
 pub use judge::judge;
 pub use judgement::{Cause, Doubt, Exit, Judgement, Outcome, Reason, Verdict};

@@ -1,0 +1,6 @@
+//! Folds against simulated platforms whose outages are known.
+
+mod distribution;
+mod online;
+mod recovery;
+mod windows;
