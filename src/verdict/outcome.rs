@@ -43,7 +43,12 @@ const fn voids(cause: &Cause) -> bool {
         cause,
         Cause::NoTraffic
             | Cause::NotSteady { .. }
-            | Cause::Ended { reason: EndReason::NotSteady | EndReason::NotPrepared | EndReason::RecordLost }
+            | Cause::Ended {
+                reason: EndReason::NotSteady
+                    | EndReason::NotPrepared
+                    | EndReason::RecordLost
+                    | EndReason::HarnessFailed
+            }
     )
 }
 

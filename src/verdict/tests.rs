@@ -287,8 +287,8 @@ fn how_a_run_ended_is_in_its_exit_code() {
     assert_eq!(unsteady.causes, [Cause::NotSteady { steady: SteadyId(0) }]);
     let lost = with(EndReason::RecordLost, Vec::new(), bad());
     assert_eq!((lost.verdict, lost.exit.code()), (Verdict::Inconclusive, 3));
-    let dead = with(EndReason::PlatformLost, Vec::new(), bad());
-    assert_eq!((dead.verdict, dead.exit.code()), (Verdict::Fail, 1));
+    let failed = with(EndReason::HarnessFailed, Vec::new(), bad());
+    assert_eq!((failed.verdict, failed.exit.code()), (Verdict::Inconclusive, 3));
     let residue = Event::Residue { what: "a process".into(), command: "kill 5".into() };
     let residue = with(EndReason::Finished, vec![residue], good());
     assert_eq!((residue.verdict, residue.exit.code()), (Verdict::Fail, 5));
