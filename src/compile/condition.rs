@@ -15,6 +15,7 @@ use crate::plan::{
 use crate::scenario::{self, Field, Figure, Spanned};
 
 const OVER: Span = Span::seconds(5);
+const HOLD: Span = Span::seconds(10);
 const LONGEST_OVER: Span = Span::seconds(600);
 
 /// Everything that conditions can name.
@@ -301,24 +302,18 @@ impl Scenery<'_> {
         }
     }
 
-    /// The steady states, and the longest that one must hold.
     pub(super) fn steady_states(
         &self,
         field: &Field<scenario::Named<scenario::SteadyState>>,
         first_fault: Option<At>,
         cx: &mut Cx<'_>,
-    ) -> (Vec<SteadyState>, Option<(Span, Mark)>) {
-        const HOLD: Span = Span::seconds(10);
+    ) -> Vec<SteadyState> {
         let map = cx.get(field).map(|map| &map.value);
         let mut made = Vec::new();
-        let mut longest: Option<(Span, Mark)> = None;
         for (name, steady) in cx.entries(map) {
             cx.broken |= !steady.complete;
             let path = format!("steady-state.{}", name.value);
             let hold = cx.settle(format!("{path}.hold"), &steady.hold, HOLD);
-            if !steady.hold.is_hole() && longest.is_none_or(|(longest, _)| hold > longest) {
-                longest = Some((hold, steady.hold.get().map_or(name.mark, |hold| hold.mark)));
-            }
             let Some(list) = cx.need(&steady.must) else { continue };
             let mut must = Vec::new();
             for (index, written) in cx.items(&list.value).iter().enumerate() {
@@ -332,7 +327,7 @@ impl Scenery<'_> {
             let title = cx.get(&steady.title).map(|title| title.value.clone()).unwrap_or_default();
             made.push(SteadyState { name: name.value.clone(), title, hold, must });
         }
-        (made, longest)
+        made
     }
 
     /// Says of a steady state's percentile that its window holds too few requests: the last window before the first fault,
@@ -392,8 +387,19 @@ impl Scenery<'_> {
     }
 }
 
+/// The longest that a steady state must hold, and where that is said.
+pub(super) fn longest_hold(field: &Field<scenario::Named<scenario::SteadyState>>) -> Option<(Span, Mark)> {
+    let states = field.value().into_iter().flat_map(scenario::Named::iter);
+    let holds = states.filter_map(|(name, steady)| match &steady.hold {
+        Field::Is(hold) => Some((hold.value, hold.mark)),
+        Field::Absent => Some((HOLD, name.mark)),
+        Field::Hole(_) => None,
+    });
+    holds.max_by_key(|(hold, _)| *hold)
+}
+
 fn check_over(over: &Spanned<Span>, cx: &mut Cx<'_>) {
-    if over.as_nanos() % Span::SECOND.as_nanos() != 0 {
+    if !over.as_nanos().is_multiple_of(Span::SECOND.as_nanos()) {
         let message = "`over` is moved on second by second: it is whole seconds";
         cx.say(Diagnostic::error("range", over.mark, message));
     } else if over.value > LONGEST_OVER {

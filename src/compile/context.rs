@@ -1,5 +1,6 @@
 //! What compiling gathers: mistakes, origins, and whether a hole was met.
 
+use std::collections::HashSet;
 use std::fmt::Display;
 
 use super::origin::{From, Origin};
@@ -12,17 +13,25 @@ pub(super) struct Cx<'s> {
     /// Something was refused before: no plan can come of this.
     pub(super) broken: bool,
     pub(super) origins: Vec<Origin>,
+    /// Names that are not there and were said: one that is misspelt where it is given would be missed everywhere.
+    missed: HashSet<(&'static str, String)>,
     /// The profile laid over the file, and where it stands.
     profile: Option<(String, Mark)>,
 }
 
 impl<'s> Cx<'s> {
     pub(super) fn new(sources: &'s Sources, profile: Option<(String, Mark)>) -> Cx<'s> {
-        Cx { sources, found: Vec::new(), broken: false, origins: Vec::new(), profile }
+        Cx { sources, found: Vec::new(), broken: false, origins: Vec::new(), missed: HashSet::new(), profile }
     }
 
     pub(super) fn say(&mut self, diagnostic: Diagnostic) {
         self.found.push(diagnostic);
+    }
+
+    /// True the first time that a name of this kind is missed; later nothing more is to be said.
+    pub(super) fn first_miss(&mut self, what: &'static str, name: &str) -> bool {
+        self.broken = true;
+        self.missed.insert((what, name.to_owned()))
     }
 
     /// The value of a word; a hole breaks the plan.
@@ -60,7 +69,9 @@ impl<'s> Cx<'s> {
 
     /// Notes where a value was written.
     pub(super) fn note(&mut self, path: impl Into<String>, value: &impl Display, mark: Mark) {
-        let place = self.sources.place(mark).to_string();
+        let place = self.sources.place(mark);
+        // A setting is one value: where in it makes no difference.
+        let place = if place.file.starts_with("--set") { place.file } else { place.to_string() };
         let profile = self
             .profile
             .as_ref()

@@ -255,9 +255,9 @@ fn check_pair(first: &Made, second: &Made, cx: &mut Cx<'_>) {
     }
 }
 
-/// Before the first fault the steady states must have had the time to hold.
-pub(super) fn check_first(made: &[Made], start: Option<At>, hold: Option<(Span, Mark)>, cx: &mut Cx<'_>) {
-    let (Some(start), Some((hold, mark))) = (start, hold) else { return };
+/// Before the first fault the steady states must have had the time to hold; false, and said, when they have not.
+pub(super) fn check_first(made: &[Made], start: Option<At>, hold: Option<(Span, Mark)>, cx: &mut Cx<'_>) -> bool {
+    let (Some(start), Some((hold, mark))) = (start, hold) else { return true };
     let first =
         made.iter().filter_map(|fault| fault.times.map(|(from, _)| (from, fault))).min_by_key(|(from, _)| *from);
     if let Some((from, fault)) = first
@@ -269,5 +269,7 @@ pub(super) fn check_first(made: &[Made], start: Option<At>, hold: Option<(Span, 
             from - start
         );
         cx.say(Diagnostic::error("too-early", fault.at, message).related(mark, "it must hold that long"));
+        return false;
     }
+    true
 }

@@ -84,6 +84,9 @@ impl Names {
             return;
         }
         let what = self.what;
+        if !cx.first_miss(what, name) {
+            return;
+        }
         let unknown = Diagnostic::error("unknown-name", mark, format!("there is no {what} `{name}`"));
         cx.say(unknown.help(self.hint(name)));
     }

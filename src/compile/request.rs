@@ -175,7 +175,12 @@ impl Walker<'_, '_> {
             (Some(endpoint), _) => self.endpoints.find(endpoint, cx),
             (None, Some(endpoint)) => Some(endpoint),
             (None, None) if shared.endpoint.is_hole() || self.endpoint_lost => None,
-            (None, None) => only_endpoint(self.endpoints, path.key, "this step", cx),
+            (None, None) => {
+                let only = only_endpoint(self.endpoints, path.key, "this step", cx);
+                // Said once for all steps of a journey: it may have been meant for the whole.
+                self.endpoint_lost |= only.is_none();
+                only
+            }
         };
         let endpoint = endpoint.unwrap_or(0);
         self.note_request(step, endpoint);

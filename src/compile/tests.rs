@@ -1,5 +1,5 @@
 use super::*;
-use crate::base::diagnostic::{Diagnostic, Severity, Sources, Style, render};
+use crate::base::diagnostic::{Diagnostic, Severity, Sources};
 use crate::scenario;
 
 /// Compiles `text` with `files` beside it: the plan, or every mistake of reading and compiling as `line:column code message`.
@@ -37,7 +37,7 @@ fn compile_text(
 
 fn shown(found: &Diagnostic, sources: &Sources) -> String {
     assert_eq!(found.severity, Severity::Error);
-    let _ = render(std::slice::from_ref(found), sources, Style::default());
+
     let place = sources.place(found.mark);
     let help = found.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
     format!("{place} {}: {}{help}", found.code, found.message)
@@ -56,4 +56,126 @@ fn shipped_scenarios_compile_in_every_profile() {
             }
         }
     }
+}
+
+const WHOLE: &str = include_str!("../../tests/check/whole.yaml");
+const FILES: &[(&str, &str)] = &[("skus.csv", "id,title,cost\n1,tea,5\n2,cup,7\n")];
+
+fn whole(sets: &[&str]) -> Compiled {
+    compile_text(WHOLE, None, sets, FILES).unwrap_or_else(|found| panic!("{}", found.join("\n")))
+}
+
+/// The first mistake of `WHOLE` with one text replaced.
+fn broken(from: &str, to: &str) -> String {
+    assert!(WHOLE.contains(from), "{from}");
+    match compile_text(&WHOLE.replacen(from, to, 1), None, &[], FILES) {
+        Ok(_) => "sound".to_owned(),
+        Err(found) => found.join("\n"),
+    }
+}
+
+#[test]
+fn a_plan_is_the_same_for_the_same_text() {
+    let plan = whole(&[]).plan;
+    insta::assert_json_snapshot!(plan);
+    assert_eq!(serde_json::to_string(&plan).unwrap(), serde_json::to_string(&whole(&[]).plan).unwrap());
+    let read: crate::plan::Plan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
+    assert_eq!(read, plan, "what is stored reads back");
+}
+
+#[test]
+fn every_value_of_note_says_where_it_came_from() {
+    let text = WHOLE.replace("vars:", "profiles: { smoke: { limits: { patience: 3s } } }\nvars:");
+    let made = compile_text(&text, Some("smoke"), &["vars.peak=100/s"], FILES).unwrap();
+    let shown: Vec<String> =
+        made.origins.0.iter().map(|origin| format!("{} = {} ({})", origin.path, origin.value, origin.from)).collect();
+    insta::assert_snapshot!(shown.join("\n"));
+    assert!(shown.iter().any(|line| line.starts_with("limits.patience = 3s (profile smoke, drill.yaml:")));
+    assert!(shown.iter().any(|line| line.starts_with("load.shoppers.arrivals[0].to = 100/s (--set vars.peak)")));
+    assert!(shown.iter().any(|line| line == "limits.lag = 10ms (default)"));
+}
+
+#[test]
+fn a_choice_follows_the_seed() {
+    let picked = |seed: u64| whole(&[&format!("seed={seed}")]).plan.faults[1].kind.processes().to_vec();
+    assert_eq!(picked(7), picked(7));
+    let ones = (0..60).filter(|seed| picked(*seed) == [crate::plan::ProcessId(1)]).count();
+    assert!((15..45).contains(&ones), "{ones} of 60");
+}
+
+#[test]
+fn phases_are_ordered_and_what_names_them_follows() {
+    let plan = whole(&[]).plan;
+    let names: Vec<&str> = plan.phases.iter().map(|phase| phase.name.as_str()).collect();
+    assert_eq!(names, ["before", "outage", "hurt", "after"]);
+    assert!(plan.phases.is_sorted_by_key(|phase| phase.from));
+    let stages: Vec<Option<&str>> =
+        plan.loads[0].stages.iter().map(|stage| stage.phase.map(|id| names[id.index()])).collect();
+    assert_eq!(stages, [None, Some("before"), Some("outage"), Some("after")]);
+    assert_eq!(plan.targets[0].condition.phase.map(|id| names[id.index()]), Some("before"));
+}
+
+#[test]
+fn feeds_last_for_exactly_the_rows_they_need() {
+    // 1,000 + 4,000 + 6,000 + 12,000 arrivals, one row each: k decides, whatever journey it takes.
+    assert_eq!(broken("range: 1..1000000", "range: 1..23000"), "sound");
+    assert!(broken("range: 1..1000000", "range: 1..22999").contains("23000 rows are needed, and it has 22999"));
+    let twice = WHOLE
+        .replace("gift={{ gift }}", "gift={{ gift }}&b={{ feed.buyer }}")
+        .replace("range: 1..1000000", "range: 1..45999");
+    let found = compile_text(&twice, None, &[], FILES).unwrap_err();
+    assert!(found[0].contains("46000 rows are needed"), "{found:?}");
+}
+
+#[test]
+fn samples_are_counted_where_they_are_judged() {
+    // 200/s for 20 s, a fifth of it: 800 orders in `before`; p99.5 needs 257, p99.9 1,127.
+    assert_eq!(broken("measure: p99, step", "measure: p99.5, step"), "sound");
+    assert!(
+        broken("measure: p99, step", "measure: p99.9, step")
+            .contains("needs 1127 requests to be decided, and about 800")
+    );
+}
+
+#[test]
+fn a_recovery_must_fit_into_the_drill() {
+    // Healed at 41 s, held for 5 s, the end at 120 s: 74 s are left to recover in.
+    assert_eq!(broken("fault: lose-node, at-most: 20s", "fault: lose-node, at-most: 74s"), "sound");
+    assert!(broken("fault: lose-node, at-most: 20s", "fault: lose-node, at-most: 75s").contains("too-short"));
+}
+
+#[test]
+fn a_hole_is_not_said_again() {
+    let found = broken("          times: 2\n", "          times: two\n");
+    assert_eq!(found.lines().count(), 1, "{found}");
+    let found = broken("      - ramp: { to: \"{{ vars.peak }}\", for: 10s }\n", "      - ramp: { to: 5, for: 10s }\n");
+    assert_eq!(found.lines().count(), 1, "{found}");
+    let found = broken("store: { run: [shop, store, --listen, \"{{ address }}\"],", "store: { rn: [x],");
+    assert_eq!(found.lines().count(), 1, "{found}");
+}
+
+#[test]
+fn defaults_are_those_of_the_language() {
+    let plan = whole(&[]).plan;
+    let shop = &plan.platform.endpoints[0].connections;
+    assert_eq!((shop.max, shop.queue, shop.warm), (plan.needed_connections(crate::plan::EndpointId(0)), shop.max, 0));
+    assert_eq!(plan.limits.patience, crate::base::units::Span::seconds(5));
+    assert_eq!(plan.limits.drain, crate::base::units::Span::seconds(30));
+    let order = plan.steps.iter().find(|step| step.name == "place order").unwrap();
+    assert_eq!(order.bounds, [crate::base::units::Span::millis(800)]);
+    assert_eq!(order.within, Some(crate::base::units::Span::seconds(2)));
+    let vast = whole(&["vars.peak=600000/s", "feeds.buyer.range=1..100000000"]).plan;
+    assert_eq!(vast.platform.endpoints[0].connections.max, 10_000);
+}
+
+#[test]
+fn a_file_named_in_an_included_file_lies_beside_that_one() {
+    let main = WHOLE.replace("  sku: { csv: skus.csv, pick: zipf, exponent: 1.1, secret: [cost] }\n", "");
+    let main = main.replace("feeds:", "include: [parts/feeds.yaml]\nfeeds:");
+    let part = "peakdrill: 1\nfeeds:\n  sku: { csv: skus.csv, pick: random, secret: [cost] }\n";
+    let files = [("parts/feeds.yaml", part), ("parts/skus.csv", FILES[0].1)];
+    let made = compile_text(&main, None, &[], &files).unwrap_or_else(|found| panic!("{}", found.join("\n")));
+    let sku = made.plan.feeds.iter().find(|feed| feed.name == "sku").unwrap();
+    assert!(matches!(&sku.data, crate::plan::FeedData::Csv { file, .. } if file == "parts/skus.csv"), "{:?}", sku.data);
+    assert_eq!(sku.rows, 2);
 }

@@ -1,6 +1,7 @@
 //! Templates: which names may be used where, and whether they are there.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::Cx;
 use super::feed::Rows;
@@ -60,6 +61,16 @@ pub(super) struct Own {
     pub(super) maybe: BTreeMap<String, (Mark, &'static str)>,
     /// Made anywhere in the visit.
     pub(super) ever: BTreeMap<String, Mark>,
+    /// Missed, and said.
+    missed: RefCell<BTreeSet<String>>,
+}
+
+impl Own {
+    /// True the first time that `name` is missed in this visit.
+    fn first_miss(&self, name: &str, cx: &mut Cx<'_>) -> bool {
+        cx.broken = true;
+        self.missed.borrow_mut().insert(name.to_owned())
+    }
 }
 
 /// A feed that a text uses.
@@ -156,6 +167,9 @@ impl Reach<'_> {
     fn var(&self, path: &[String], mark: Mark, cx: &mut Cx<'_>) {
         let Some(name) = path.get(1) else { return };
         let unknown = |cx: &mut Cx<'_>, message: String, known: Vec<&str>| {
+            if !cx.first_miss("var", &path.join(".")) {
+                return;
+            }
             let said = Diagnostic::error("unknown-var", mark, message);
             cx.say(match nearest(path.last().map_or("", String::as_str), known) {
                 Some(meant) => said.help(format!("did you mean `{meant}`?")),
@@ -194,6 +208,9 @@ impl Reach<'_> {
         let Some(process) = self.processes.iter().find(|process| process.name == name) else {
             if !self.processes_whole {
                 cx.broken = true;
+                return;
+            }
+            if !cx.first_miss("process", name) {
                 return;
             }
             let unknown = Diagnostic::error("unknown-name", mark, format!("there is no process `{name}`"));
@@ -239,6 +256,9 @@ impl Reach<'_> {
         match (self.rows.get(feed), path.get(2)) {
             (Some(Rows::Columns { columns, is_table }), column) => match column {
                 Some(column) if !columns.contains(column) => {
+                    if !cx.first_miss("column", &path.join(".")) {
+                        return Some(feed);
+                    }
                     let unknown =
                         Diagnostic::error("unknown-name", mark, format!("feed `{name}` has no column `{column}`"));
                     let help = match nearest(column, columns.iter().map(String::as_str)) {
@@ -275,9 +295,15 @@ impl Reach<'_> {
             if asks_whether(text, name) {
                 return;
             }
+            if !own.first_miss(name, cx) {
+                return;
+            }
             let message = format!("`{name}` may not be made here: {why}");
             let help = format!("make it on every way to here, or ask `{name} is defined`");
             cx.say(Diagnostic::error("not-made", mark, message).related(*made, "made here").help(help));
+            return;
+        }
+        if !own.first_miss(name, cx) {
             return;
         }
         if let Some(made) = own.ever.get(name) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::about::about;
-use super::condition::Scenery;
+use super::condition::{Scenery, longest_hold};
 use super::context::Cx;
 use super::fault;
 use super::feed;
@@ -177,9 +177,10 @@ fn build(input: &Input<'_>, loader: &mut Loader<'_>, cx: &mut Cx<'_>) -> Option<
         }),
         end,
     };
-    let (steady_states, longest_hold) = scenery.steady_states(&scenario.steady_state, first_fault, cx);
     let load_start = loads.whole.then(|| loads.list.iter().map(|load| load.start).min()).flatten();
-    fault::check_first(&faults, load_start, longest_hold, cx);
+    let in_time = fault::check_first(&faults, load_start, longest_hold(&scenario.steady_state), cx);
+    let first_fault = first_fault.filter(|_| in_time);
+    let steady_states = scenery.steady_states(&scenario.steady_state, first_fault, cx);
     let aborts = scenery.aborts(&scenario.abort, cx);
     let targets = target::targets(&scenario.targets, &scenery, &faults, &steady_states, cx);
 
