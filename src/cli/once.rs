@@ -103,13 +103,14 @@ fn page(plan: &Plan, journey: JourneyId, transcript: &Transcript) -> String {
             let value = value.as_ref().map_or_else(|| "•••".to_owned(), ToString::to_string);
             out.push_str(&format!("  {name} = {value}\n"));
         }
-        let took = exchange.service().map(|service| format!(" in {:.1} ms", service.as_seconds_f64() * 1e3));
         let ended = match &exchange.result {
             Ok(Ended::Ok) => "ok".to_owned(),
             Ok(Ended::Shed) => "shed, as intended".to_owned(),
-            Ok(Ended::NotYet) => "not yet; asked again".to_owned(),
+            Ok(Ended::NotYet) => "not yet".to_owned(),
             Err(fault) => format!("BAD: {}", fault.why),
         };
+        // Of a poll, since it was first asked.
+        let took = exchange.service().map(|service| format!(" after {:.1} ms", service.as_seconds_f64() * 1e3));
         out.push_str(&format!("  {ended}{}\n", took.unwrap_or_default()));
     }
     out.push_str(if transcript.ok { "\n══ every step was ok\n\n" } else { "\n══ failed\n\n" });

@@ -1,5 +1,7 @@
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
+
 use super::exit::Exit;
 use super::files;
 use super::speech::Speech;
@@ -19,6 +21,8 @@ pub(super) enum Pictures {
 pub(super) struct Rendered {
     pub(super) terminal: String,
     pub(super) exit: Exit,
+    /// Why a file could not be made: what is printed holds all the same.
+    pub(super) failed: Option<anyhow::Error>,
 }
 
 /// Derives everything that is shown of a run from its record alone, and puts it into the run's folder.
@@ -28,26 +32,40 @@ pub(super) fn render(folder: &Folder, speech: Speech, pictures: Pictures) -> any
     let analysis = analyse(&plan, reader)?;
     let outcome = verdict::outcome(&plan, &analysis);
     let model = Model { plan: &plan, analysis: &analysis, outcome: &outcome };
-    let put = |name: &str, bytes: &[u8]| files::write_whole(&folder.path().join(name), bytes);
-    put("summary.json", &report::summary_json(&model)?)?;
-    put("report.html", &report::html(&model, speech.words)?)?;
-    let plots = folder.path().join("plots");
-    std::fs::create_dir_all(&plots)?;
+    let place = format!("{}", folder.path().join("report.html").display());
+    let mut terminal = report::terminal(&model, speech.words, speech.colour, Some(&place));
+    let failed = match files(folder, &model, speech, pictures) {
+        Ok(note) => {
+            terminal.push_str(&note);
+            None
+        }
+        Err(error) => Some(error),
+    };
+    Ok(Rendered { terminal, exit: exit(outcome.exit), failed })
+}
+
+/// Every file of the report; the text says what is missing for want of a font.
+fn files(folder: &Folder, model: &Model<'_>, speech: Speech, pictures: Pictures) -> anyhow::Result<String> {
+    let put = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        files::write_whole(&path, bytes).with_context(|| format!("{} could not be written", path.display()))
+    };
+    put("summary.json", &report::summary_json(model)?)?;
+    put("report.html", &report::html(model, speech.words)?)?;
+    std::fs::create_dir_all(folder.path().join("plots")).context("the folder of plots could not be made")?;
     let fonts = fonts();
     let mut note = String::new();
-    for plot in report::plots(&model, speech.words)? {
-        files::write_whole(&plots.join(format!("{}.svg", plot.name)), plot.svg.as_bytes())?;
+    for plot in report::plots(model, speech.words)? {
+        put(&format!("plots/{}.svg", plot.name), plot.svg.as_bytes())?;
         match report::png(&plot.svg, &fonts, 2.0) {
-            Ok(png) => files::write_whole(&plots.join(format!("{}.png", plot.name)), &png)?,
+            Ok(png) => put(&format!("plots/{}.png", plot.name), &png)?,
             Err(error @ ReportError::Glyphs { .. }) if pictures == Pictures::IfPossible => {
                 note = format!("no PNG of the plots: {error}\n");
             }
             Err(error) => return Err(error.into()),
         }
     }
-    let place = format!("{}", folder.path().join("report.html").display());
-    let terminal = report::terminal(&model, speech.words, speech.colour, Some(&place));
-    Ok(Rendered { terminal: terminal + &note, exit: exit(outcome.exit) })
+    Ok(note)
 }
 
 fn exit(exit: verdict::Exit) -> Exit {

@@ -16,7 +16,13 @@ pub(super) fn report(args: &ReportArgs, speech: Speech) -> Exit {
     match render(&folder, speech, pictures) {
         Ok(rendered) => {
             speech.print(&rendered.terminal);
-            rendered.exit
+            match rendered.failed {
+                None => rendered.exit,
+                Some(error) => {
+                    speech.complain(&format!("no whole report: {error:#}"));
+                    Exit::Wrong
+                }
+            }
         }
         Err(error) => {
             speech.complain(&format!("{error:#}"));

@@ -96,7 +96,14 @@ fn told(ended: &Ended, speech: Speech) -> Exit {
     let mut exit = match render::render(&ended.folder, speech, render::Pictures::IfPossible) {
         Ok(rendered) => {
             speech.print(&rendered.terminal);
-            rendered.exit
+            match rendered.failed {
+                None => rendered.exit,
+                Some(error) => {
+                    let again = "`peakdrill report` makes it again from the record";
+                    speech.complain(&format!("no whole report: {error:#}; {again}"));
+                    rendered.exit.max(Exit::Inconclusive)
+                }
+            }
         }
         Err(error) => {
             speech.complain(&error);
