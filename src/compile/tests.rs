@@ -179,3 +179,36 @@ fn a_file_named_in_an_included_file_lies_beside_that_one() {
     assert!(matches!(&sku.data, crate::plan::FeedData::Csv { file, .. } if file == "parts/skus.csv"), "{:?}", sku.data);
     assert_eq!(sku.rows, 2);
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+
+    /// Whatever is cut out of a scenario, doubled or swapped: mistakes, never a panic; and never a plan with a mistake said.
+    #[test]
+    fn no_scenario_makes_it_panic(
+        lines in proptest::collection::vec((0usize..95, 0u8..4, 0usize..95), 1..4),
+        words in proptest::collection::vec((0usize..600, 0usize..600), 0..4),
+    ) {
+        let mut text: Vec<String> = WHOLE.lines().map(str::to_owned).collect();
+        for (line, what, other) in lines {
+            let (line, other) = (line % text.len(), other % text.len());
+            match what {
+                0 => drop(text.remove(line)),
+                1 => text.insert(other, text[line].clone()),
+                2 => text.swap(line, other),
+                _ => text[line] = text[line].replace(|c: char| c.is_ascii_digit(), "9999999999"),
+            }
+        }
+        let text = text.join("\n") + "\n";
+        let mut parts: Vec<&str> = text.split_inclusive([' ', ',', '\n', '}', '{']).collect();
+        for (one, other) in words {
+            let (one, other) = (one % parts.len(), other % parts.len());
+            parts[one] = parts[other];
+        }
+        match compile_text(&parts.concat(), None, &[], FILES) {
+            Ok(_) => {}
+            // A hole without a mistake would leave a person without an answer.
+            Err(found) => proptest::prop_assert!(!found.is_empty()),
+        }
+    }
+}
