@@ -88,7 +88,7 @@ pub(super) fn setting(
 
 /// Tells runs of one second apart: the nanoseconds, and who we are.
 fn salt(wall: Wall) -> u64 {
-    wall.unix_nanos() / 1_000 ^ u64::from(std::process::id())
+    (wall.unix_nanos() / 1_000) ^ u64::from(std::process::id())
 }
 
 /// Says what the run came to, and where the rest can be read.

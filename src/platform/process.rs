@@ -381,7 +381,8 @@ impl Process {
     /// cgroup, and is struck out.
     async fn forget(&self) -> Result<(), PlatformError> {
         self.state().current = None;
-        if let Some(undo) = self.state().undo.take() {
+        let undo = self.state().undo.take();
+        if let Some(undo) = undo {
             let journal = self.setting.journal.clone();
             let done = tokio::task::spawn_blocking(move || journal.undo(undo)).await;
             done.map_err(|error| PlatformError::Signal {
