@@ -7,7 +7,9 @@
 //! Leaves to others: references between blocks, defaults and everything that follows (`compile`); reading files, which
 //! it is handed (`cli`).
 
+mod collection;
 mod decode;
+mod define;
 mod field;
 mod files;
 mod overlay;

@@ -168,7 +168,7 @@ impl Raw for Text {
     }
 }
 
-super::decode::block! {
+super::define::block! {
     /// One text in one or both languages.
     pub struct Languages("a text for people") {
         en: optional("en") String,

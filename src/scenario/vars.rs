@@ -183,6 +183,6 @@ fn uses(text: &str) -> Option<Vec<Use<'_>>> {
 }
 
 fn is_name(name: &str) -> bool {
-    use super::decode::Rule;
+    use super::collection::Rule;
     super::field::Reached::fits(name)
 }

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use crate::base::diagnostic::{Diagnostic, Mark, nearest};
 use crate::base::units::{Rate, Share, Size, Span, Text, parse_rate, parse_share, parse_size, parse_span};
 use crate::base::yaml::{Node, Scalar, ScalarKind};
-use crate::scenario::decode::{Context, Raw, block, not_yet, words};
+use crate::scenario::decode::{Context, Raw, not_yet};
+use crate::scenario::define::{block, words};
 use crate::scenario::field::{Field, List, Spanned};
 use crate::scenario::schema::{Defs, or_var};
 use crate::scenario::value::text;
@@ -66,7 +67,7 @@ fn check_condition(condition: &Condition, at: Mark, cx: &mut Context<'_>) {
     ];
     let mut given = scopes.into_iter().filter_map(|(word, field)| field.written().map(|mark| (word, mark)));
     if let (Some((first, first_mark)), Some((second, mark))) = (given.next(), given.next()) {
-        let wrong = Diagnostic::error("one-of", mark, format!("a condition has one scope: `{first}` or `{second}`"));
+        let wrong = Diagnostic::error("not-both", mark, format!("a condition has one scope: `{first}` or `{second}`"));
         cx.say(wrong.related(first_mark, format!("`{first}` is here")));
     }
     super::load::positive(&condition.over, "over", cx);
@@ -106,11 +107,11 @@ fn measure_words(condition: &Condition, measure: &Spanned<Measure>, at: Mark, cx
         match written {
             Some(mark) if !fits => {
                 let message = format!("`{word}` does not go with `{}`", measure.written());
-                cx.say(Diagnostic::error("wrong-word", mark, message).related(measure.mark, "the measure is here"));
+                cx.say(Diagnostic::error("does-not-go", mark, message).related(measure.mark, "the measure is here"));
             }
             None if needed && condition.complete => {
                 let message = format!("`{}` needs `{word}`", measure.written());
-                cx.say(Diagnostic::error("missing-word", at, message));
+                cx.say(Diagnostic::error("needs-word", at, message));
             }
             _ => {}
         }
@@ -124,7 +125,7 @@ fn measure_words(condition: &Condition, measure: &Spanned<Measure>, at: Mark, cx
     for (word, field) in requests {
         if let (Some(mark), true) = (field.written(), of_fault || is(&[Cpu, Memory])) {
             let message = format!("`{word}` does not go with `{}`", measure.written());
-            cx.say(Diagnostic::error("wrong-word", mark, message).related(measure.mark, "the measure is here"));
+            cx.say(Diagnostic::error("does-not-go", mark, message).related(measure.mark, "the measure is here"));
         }
     }
     if let Some(objective) = condition.objective.get().filter(|objective| !(0.0..1.0).contains(&objective.as_f64())) {
@@ -146,7 +147,7 @@ fn check_figure(measure: &Spanned<Measure>, unit: Unit, bound: &Spanned<Figure>,
     if !fits {
         let what = unit.what();
         let message = format!("a bound of `{}` is {what}", measure.written());
-        cx.say(Diagnostic::error("unit", bound.mark, message));
+        cx.say(Diagnostic::error("wrong-unit", bound.mark, message));
         return;
     }
     let whole = !matches!(measure.value, Measure::Cpu | Measure::BudgetLeft);
@@ -442,7 +443,7 @@ fn check_bounds(condition: &Condition, at: Mark, right: [&str; 2], wrong: [&str;
         cx.say(Diagnostic::error("missing-word", at, format!("a bound is missing: `{first}` or `{second}`")));
     }
     if let ([first, second], "above") = (given.as_slice(), right[0]) {
-        let both = Diagnostic::error("one-of", *second, "a trigger says either `above` or `below`, not both");
+        let both = Diagnostic::error("not-both", *second, "a trigger says either `above` or `below`, not both");
         cx.say(both.related(*first, "the other is here"));
     }
 }

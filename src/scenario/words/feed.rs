@@ -1,5 +1,6 @@
 use crate::base::diagnostic::{Diagnostic, Mark};
-use crate::scenario::decode::{Context, block, words};
+use crate::scenario::decode::Context;
+use crate::scenario::define::{block, words};
 use crate::scenario::field::List;
 use crate::scenario::value::{Range, Tree};
 
@@ -34,13 +35,13 @@ fn check_feed(feed: &Feed, at: Mark, cx: &mut Context<'_>) {
     match (feed.pick.value(), feed.exponent.written()) {
         (Some(Pick::Zipf), None) if feed.complete => {
             let message = "`pick: zipf` needs `exponent`";
-            cx.say(Diagnostic::error("missing-word", feed.pick.get().map_or(at, |pick| pick.mark), message));
+            cx.say(Diagnostic::error("needs-word", feed.pick.get().map_or(at, |pick| pick.mark), message));
         }
         (Some(Pick::InOrder | Pick::Random | Pick::Unique), Some(mark)) => {
-            cx.say(Diagnostic::error("wrong-word", mark, "`exponent` goes with `pick: zipf` only"));
+            cx.say(Diagnostic::error("does-not-go", mark, "`exponent` goes with `pick: zipf` only"));
         }
         (None, Some(mark)) if feed.pick.is_absent() && feed.complete => {
-            cx.say(Diagnostic::error("wrong-word", mark, "`exponent` goes with `pick: zipf` only"));
+            cx.say(Diagnostic::error("does-not-go", mark, "`exponent` goes with `pick: zipf` only"));
         }
         _ => {}
     }

@@ -1,7 +1,8 @@
 use super::When;
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{Rate, Share, Span, Text};
-use crate::scenario::decode::{Context, block, words};
+use crate::scenario::decode::Context;
+use crate::scenario::define::{block, words};
 use crate::scenario::field::{List, Named};
 
 block! {

@@ -4,7 +4,8 @@ use super::Steps;
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{Span, Text};
 use crate::base::yaml::{Kind, Node};
-use crate::scenario::decode::{Context, Raw, block, words};
+use crate::scenario::decode::{Context, Raw};
+use crate::scenario::define::{block, words};
 use crate::scenario::field::{AnyKey, List, Named, Reached};
 use crate::scenario::schema::Defs;
 use crate::scenario::value::Template;
@@ -72,7 +73,7 @@ fn check_process(process: &Process, _: Mark, cx: &mut Context<'_>) {
         for (word, mark) in given.into_iter().filter_map(|(word, mark)| mark.map(|mark| (word, mark))) {
             let message =
                 format!("`{word}` is for a process that the drill starts with `run`, not for an attached one");
-            cx.say(Diagnostic::error("wrong-word", mark, message));
+            cx.say(Diagnostic::error("does-not-go", mark, message));
         }
     }
 }
@@ -206,7 +207,7 @@ pub enum Watch {
     Probe(ProbeWatch),
 }
 
-crate::scenario::decode::choice! {
+crate::scenario::define::choice! {
     Watch("a watch") {
         Process(ProcessWatch): "process",
         Probe(ProbeWatch): "endpoint" "get",

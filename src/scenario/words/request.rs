@@ -3,7 +3,8 @@ use serde_json::{Value, json};
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{Span, Text};
 use crate::base::yaml::{Kind, Node, Scalar, ScalarKind};
-use crate::scenario::decode::{Context, Raw, block, words};
+use crate::scenario::decode::{Context, Raw};
+use crate::scenario::define::{block, words};
 use crate::scenario::field::{AnyKey, Field, List, Named, Reached, Spanned};
 use crate::scenario::schema::Defs;
 use crate::scenario::value::{Template, Tree, text};
@@ -52,7 +53,7 @@ block! {
 
 fn check_request(request: &Request, _: Mark, cx: &mut Context<'_>) {
     if let (Some(json), Some(body)) = (request.json.written(), request.body.written()) {
-        let wrong = Diagnostic::error("one-of", body, "a request has either `json` or `body`, not both");
+        let wrong = Diagnostic::error("not-both", body, "a request has either `json` or `body`, not both");
         cx.say(wrong.related(json, "`json` is here"));
     }
     for (method, body) in [(&request.get, "get"), (&request.head, "head")] {
@@ -60,7 +61,7 @@ fn check_request(request: &Request, _: Mark, cx: &mut Context<'_>) {
         if let (Some(_), Some((word, mark))) =
             (method.get(), bodies.into_iter().find_map(|(word, mark)| mark.map(|mark| (word, mark))))
         {
-            cx.say(Diagnostic::error("wrong-word", mark, format!("a `{body}` request has no `{word}`")));
+            cx.say(Diagnostic::error("does-not-go", mark, format!("a `{body}` request has no `{word}`")));
         }
     }
     super::load::positive(&request.timeout, "timeout", cx);
@@ -293,7 +294,7 @@ fn check_matcher(matcher: &MatcherBlock, at: Mark, cx: &mut Context<'_>) {
             cx.say(Diagnostic::error("empty-map", at, message));
         }
         (Some((first, _)), Some((second, mark))) => {
-            cx.say(Diagnostic::error("one-of", mark, format!("a matcher says either {first} or {second}, not both")));
+            cx.say(Diagnostic::error("not-both", mark, format!("a matcher says either {first} or {second}, not both")));
         }
         _ => {}
     }

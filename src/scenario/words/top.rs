@@ -4,7 +4,8 @@ use super::{Chore, Fault, Feed, Journey, Limits, Load, Obligation, Phase, Platfo
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::Text;
 use crate::base::yaml::{Kind, Node, Scalar, ScalarKind};
-use crate::scenario::decode::{Context, Raw, block};
+use crate::scenario::decode::{Context, Raw};
+use crate::scenario::define::block;
 use crate::scenario::field::{Free, List, Named, Reached};
 use crate::scenario::schema::Defs;
 use crate::scenario::value::Tree;
