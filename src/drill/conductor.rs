@@ -176,9 +176,18 @@ impl Conductor<'_, '_> {
         }
     }
 
+    /// The load lasts to the end of its last stage, also when nothing more is due in the rest of it.
     fn load_ended(&mut self, course: &mut Course) {
         course.load_over = true;
         self.book.note(Event::LoadEnded);
+        self.drained(course);
+    }
+
+    /// Says so when the load is over and no worker has anything in flight.
+    fn drained(&mut self, course: &Course) {
+        if course.load_over && !course.going.contains(&true) {
+            self.book.note(Event::Drained { abandoned: course.abandoned });
+        }
     }
 
     /// An orderly end: no more arrivals, every fault healed now, what was not ordered yet given up.
@@ -221,12 +230,7 @@ impl Conductor<'_, '_> {
                 if let Some(going) = course.going.get_mut(usize::from(crew)) {
                     *going = false;
                 }
-                if !course.going.contains(&true) {
-                    if !course.load_over {
-                        self.load_ended(course);
-                    }
-                    self.book.note(Event::Drained { abandoned: course.abandoned });
-                }
+                self.drained(course);
             }
             News::Broken { crew } => {
                 course.broken = true;
