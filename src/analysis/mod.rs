@@ -12,6 +12,7 @@ mod figures;
 mod finish;
 mod fold;
 mod health;
+mod incidents;
 mod live;
 mod outage;
 mod percentile;
@@ -29,10 +30,12 @@ mod tests;
 mod vitals;
 
 pub use figures::{
-    Analysis, ApdexScore, Curve, Detail, DownStretch, FaultFigures, Figure, Gap, Generator, GeneratorPoint, Interval,
-    Late, Measured, Missing, Opened, Outage, Percentile, PercentileCurve, PercentilePoint, Point, ProbeFigures,
-    ProbeTurn, Quantile, Recovery, Residue, Row, Snapshot, Standing, StandingRun, SteadyFigures, Stretch, Table, Tight,
+    Analysis, ApdexScore, Curve, Detail, Figure, Gap, Generator, GeneratorPoint, Interval, Late, Measured, Missing,
+    Opened, Percentile, PercentileCurve, PercentilePoint, Point, Quantile, Residue, Row, Snapshot, Stretch, Table,
     VisitRow, VitalCurve, VitalPoint,
 };
 pub use fold::{Fold, analyse};
+pub use incidents::{
+    DownStretch, FaultFigures, Outage, ProbeFigures, ProbeTurn, Recovery, Standing, StandingRun, SteadyFigures, Tight,
+};
 pub use percentile::{interval_ranks, needed, rank};

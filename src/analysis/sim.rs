@@ -90,13 +90,13 @@ pub(crate) struct Run {
     pub(crate) items: Vec<Item>,
     /// When the last request that the hurts delayed was done, in seconds.
     pub(crate) clear: f64,
-    pub(crate) requests: Vec<Request>,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request {
     pub(crate) planned: f64,
     pub(crate) released: f64,
+    pub(crate) sent: f64,
     pub(crate) done: f64,
     pub(crate) outcome: Outcome,
 }
@@ -235,7 +235,8 @@ impl Sim {
                 service *= 3.0;
             }
             let stray = stream.unit() < self.stray;
-            let mut push = |done: f64, outcome| requests.push(Request { planned, released, done, outcome });
+            let mut push =
+                |done: f64, outcome| requests.push(Request { planned, released, sent: released, done, outcome });
             if self.drop_every.is_some_and(|every| k % every == 0) {
                 push(released, Outcome::Unsent(UnsentKind::PoolSmall));
                 continue;
@@ -293,8 +294,13 @@ impl Sim {
     }
 
     pub(crate) fn run(&self) -> Run {
+        let (requests, clear) = self.requests(&self.plan());
+        self.run_of(requests, clear)
+    }
+
+    /// Requests made elsewhere, in the order of their planned instants.
+    pub(crate) fn run_of(&self, requests: Vec<Request>, clear: f64) -> Run {
         let plan = self.plan();
-        let (requests, clear) = self.requests(&plan);
         let mut timed: Vec<(At, Item)> =
             self.events().into_iter().map(|entry| (entry.at, Item::Entry(entry))).collect();
         let last = self.seconds + 10;
@@ -309,7 +315,7 @@ impl Sim {
         }
         timed.push((At::MAX, Item::Entry(entry(at(last as f64 + 1.0), Event::Ended { reason: EndReason::Finished }))));
         timed.sort_by_key(|(at, _)| *at);
-        Run { plan, items: timed.into_iter().map(|(_, item)| item).collect(), clear, requests }
+        Run { plan, items: timed.into_iter().map(|(_, item)| item).collect(), clear }
     }
 
     fn events(&self) -> Vec<Entry> {
@@ -401,7 +407,7 @@ fn window(plan: &Plan, requests: &[Request], crew: u16, second: u64) -> Window {
                 Outcome::Ok => {
                     cell.counts.ok += 1;
                     cell.response.record(response);
-                    cell.service.record(Span::from_seconds_f64(request.done - request.released));
+                    cell.service.record(Span::from_seconds_f64(request.done - request.sent));
                     cell.unlagged.record(Span::from_seconds_f64(request.done - request.released));
                     visit.ok += 1;
                     visit.own_time.record(response);
