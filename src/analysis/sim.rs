@@ -110,6 +110,8 @@ pub(crate) enum Outcome {
 }
 
 const CREWS: u16 = 2;
+/// No request of a simulation takes longer, in seconds.
+const LONGEST: f64 = 40.0;
 
 pub(crate) fn at(seconds: f64) -> At {
     At((seconds * 1e9).round() as u64)
@@ -353,8 +355,8 @@ fn window(plan: &Plan, requests: &[Request], crew: u16, second: u64) -> Window {
     let mut phases: BTreeMap<Option<PhaseId>, (Cell, VisitCell)> = BTreeMap::new();
     let mut health = GeneratorHealth { cpu: Span::millis(100), ..GeneratorHealth::default() };
     let within = |instant: f64| instant >= from && instant < to;
-    // In the order of their planned instants; none is looked at again after its timeout and patience.
-    let first = requests.partition_point(|request| request.planned < from - 15.0);
+    // In the order of their planned instants; none is looked at again when all before it are done.
+    let first = requests.partition_point(|request| request.planned < from - LONGEST);
     let until = requests.partition_point(|request| request.planned < to);
     for (k, request) in requests.iter().enumerate().take(until).skip(first) {
         if k % usize::from(CREWS) != usize::from(crew) {

@@ -75,6 +75,18 @@ fn known_outages_are_measured() {
     assert!(least > -1.0 && most < 7.0, "{least} … {most}");
 }
 
+/// With a timeout far beyond the freeze, every request is answered well in the end: by *done* alone nothing was bad.
+#[test]
+fn a_stall_is_seen_while_it_lasts() {
+    for (hurt, seed) in [(Hurt::Frozen, 3), (Hurt::HalfFrozen, 3), (Hurt::HalfFrozen, 8)] {
+        for rate in [24.0, 120.0] {
+            let sim = Sim { timeout: 30.0, ..outage(hurt, rate, 20.0, Spacing::Even, false, seed) };
+            let (_, from, to) = sim.hurts[0];
+            within_truth(&sim, from, to);
+        }
+    }
+}
+
 /// A standby takes over after 3 s; when the lost node is healed and comes back, it hurts again: one outage.
 #[test]
 fn a_rejoin_that_hurts_again_is_one_outage() {
