@@ -5,11 +5,11 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use super::LoadError;
 use super::judge::Judge;
 use super::program::{Again, Ask, Catch, CatchFrom, Content, Draw, Op, Program, Rest, RestTurns, Target, Turns};
-use super::request::encode;
-use crate::base::rng::{Exponential, Lognormal};
-use crate::base::template::{Bound, BoundJson, JsonPath, RenderError, Scope, Template};
+use super::request::{Scratch, encode, outgoing, write_header};
+use crate::base::rng::{Exponential, Key, Lognormal};
+use crate::base::template::{Bound, BoundJson, JsonPath, NoRows, RenderError, Scope, Template, Visit};
 use crate::plan::{self, Action, Body, CaptureFrom, Method, OnFailure, Plan, Poll, Repeat, Request, StepId, Think};
-use crate::wire::{Door, Origin};
+use crate::wire::{Door, Origin, Outgoing};
 
 /// An endpoint with its names settled.
 pub(super) struct Place {
@@ -298,15 +298,26 @@ impl Builder<'_> {
         }
         let judge_needs_body = judge.needs_body();
         let json = judge.needs_json() || captures.iter().any(|catch| matches!(catch.from, CatchFrom::Json(_)));
-        Ok(Ask {
+        let method = method(request.method);
+        // Without a body, those that could have one say that there is none (RFC 9110, 8.6).
+        let may = matches!(method, http::Method::POST | http::Method::PUT | http::Method::PATCH);
+        let own_length = fixed.contains_key(header::CONTENT_LENGTH);
+        let says_length = !own_length && (may || !matches!(body, Content::None));
+        let mut lines = Vec::new();
+        for (name, value) in &fixed {
+            write_header(name, value.as_bytes(), &mut lines);
+        }
+        let mut ask = Ask {
             index,
             step: request.step,
             endpoint: request.endpoint,
-            method: method(request.method),
+            method,
             target,
-            fixed,
+            fixed: lines,
             open,
             body,
+            says_length,
+            whole: None,
             timeout: request.timeout,
             judge,
             captures,
@@ -315,7 +326,11 @@ impl Builder<'_> {
             goes_on: request.on_failure == OnFailure::Continue,
             poll: None,
             rest,
-        })
+        };
+        if ask.is_constant() {
+            ask.whole = constant(&ask);
+        }
+        Ok(ask)
     }
 
     fn target(
@@ -331,8 +346,9 @@ impl Builder<'_> {
         }
         let target = Target::Open { base: base.to_owned(), path, query };
         match target.constant() {
-            Some(text) => match text.parse() {
-                Ok(uri) => Ok(Target::Fixed(uri)),
+            Some(text) => match text.parse::<http::Uri>() {
+                Ok(_) if text.starts_with('/') => Ok(Target::Fixed(text)),
+                Ok(_) => Err(LoadError::Text { place: place(), why: format!("`{text}` does not begin with /") }),
                 Err(error) => Err(LoadError::Text { place: place(), why: format!("`{text}` is no path: {error}") }),
             },
             None => Ok(target),
@@ -368,6 +384,19 @@ impl Builder<'_> {
     fn bind(&mut self, template: &plan::Template, place: impl Fn() -> String) -> Result<Bound, LoadError> {
         bind(template, self.scope, || format!("journey `{}`: {}", self.name, place()))
     }
+}
+
+impl Ask {
+    fn is_constant(&self) -> bool {
+        let body = matches!(self.body, Content::None | Content::Fixed(_));
+        body && self.open.is_empty() && matches!(self.target, Target::Fixed(_))
+    }
+}
+
+/// The whole request of a step whose parts are all constant.
+fn constant(ask: &Ask) -> Option<Outgoing> {
+    let visit = Visit { key: Key::plan(0), run: 0, turn: 0, slots: &[], rows: &NoRows, now: &|| 0 };
+    outgoing(ask, &visit, &mut Scratch::default(), None).ok()
 }
 
 impl Target {

@@ -1,7 +1,9 @@
 //! A visit's cookie jar: the part of RFC 6265 that one client of a few hosts needs. A cookie belongs to the host that
 //! set it, whatever `Domain` says: a drill does not follow a session over hosts.
 
-use http::{HeaderMap, HeaderValue, header};
+use http::header;
+
+use crate::wire::Headers;
 
 #[derive(Debug, Default)]
 pub(super) struct Jar(Vec<Cookie>);
@@ -38,9 +40,9 @@ impl Jar {
     }
 
     /// Takes in what an answer sets. `now` is in nanoseconds since 1970.
-    pub(super) fn learn(&mut self, headers: &HeaderMap, whom: Whom<'_>, now: u64) {
-        for value in headers.get_all(header::SET_COOKIE) {
-            let Ok(text) = std::str::from_utf8(value.as_bytes()) else { continue };
+    pub(super) fn learn(&mut self, headers: Headers<'_>, whom: Whom<'_>, now: u64) {
+        for value in headers.all(&header::SET_COOKIE) {
+            let Ok(text) = std::str::from_utf8(value) else { continue };
             let Some(cookie) = parse(text, whom, now) else { continue };
             self.0.retain(|known| {
                 !(known.host == cookie.host
@@ -55,11 +57,11 @@ impl Jar {
     }
 
     /// The `Cookie` header of a request, if there is anything to say. Longer paths first.
-    pub(super) fn header(&self, whom: Whom<'_>, now: u64) -> Option<HeaderValue> {
+    pub(super) fn header(&self, whom: Whom<'_>, now: u64) -> Option<String> {
         let mut fit: Vec<&Cookie> = self.0.iter().filter(|cookie| cookie.fits(whom, now)).collect();
         fit.sort_by_key(|cookie| std::cmp::Reverse(cookie.path.len()));
         let pairs: Vec<String> = fit.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value)).collect();
-        if pairs.is_empty() { None } else { HeaderValue::from_str(&pairs.join("; ")).ok() }
+        if pairs.is_empty() { None } else { Some(pairs.join("; ")) }
     }
 }
 
@@ -80,7 +82,7 @@ fn parse(text: &str, whom: Whom<'_>, now: u64) -> Option<Cookie> {
     let mut parts = text.split(';');
     let (name, value) = parts.next()?.split_once('=')?;
     let name = name.trim();
-    if name.is_empty() {
+    if name.is_empty() || text.bytes().any(|byte| byte < b' ' && byte != b'\t' || byte == 0x7f) {
         return None;
     }
     let mut cookie = Cookie {
@@ -155,16 +157,17 @@ mod tests {
 
     fn jar(set: &[&str], path: &str) -> Jar {
         let mut jar = Jar::default();
-        let mut headers = HeaderMap::new();
-        for text in set {
-            headers.append(header::SET_COOKIE, text.parse().unwrap());
-        }
-        jar.learn(&headers, whom(path), NOW);
+        jar.learn(Headers::new(answer(set).as_bytes()), whom(path), NOW);
         jar
     }
 
+    fn answer(set: &[&str]) -> String {
+        let lines: String = set.iter().map(|text| format!("Set-Cookie: {text}\r\n")).collect();
+        format!("HTTP/1.1 200 OK\r\n{lines}\r\n")
+    }
+
     fn sent(jar: &Jar, whom: Whom<'_>) -> Option<String> {
-        jar.header(whom, NOW).map(|value| value.to_str().unwrap().to_owned())
+        jar.header(whom, NOW)
     }
 
     #[test]
@@ -185,11 +188,8 @@ mod tests {
         assert_eq!(sent(&jar, whom("/")), Some("a=1; b=2".to_owned()));
         assert_eq!(sent(&jar, Whom { secure: true, ..whom("/") }), Some("a=1; b=2; c=3".to_owned()));
         assert_eq!(jar.header(whom("/"), NOW + 61_000_000_000).unwrap(), "a=1");
-        let mut headers = HeaderMap::new();
-        headers.append(header::SET_COOKIE, "a=; Max-Age=0".parse().unwrap());
-        headers.append(header::SET_COOKIE, "b=5".parse().unwrap());
-        headers.append(header::SET_COOKIE, "no cookie".parse().unwrap());
-        jar.learn(&headers, whom("/"), NOW);
+        let text = answer(&["a=; Max-Age=0", "b=5", "no cookie"]);
+        jar.learn(Headers::new(text.as_bytes()), whom("/"), NOW);
         assert_eq!(sent(&jar, whom("/")), Some("b=5".to_owned()));
     }
 

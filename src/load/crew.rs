@@ -238,8 +238,7 @@ impl Work {
 }
 
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, LoadError> {
-    // Few turns between two looks at the sockets and the timer, so that a busy worker still releases in time.
-    Ok(tokio::runtime::Builder::new_current_thread().enable_all().event_interval(31).build()?)
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
 }
 
 /// Opens the connections that are to be there before the load begins. One that fails will fail again where it counts.

@@ -160,6 +160,9 @@ impl Dispatcher {
     // ---- What is due
 
     fn turn(&mut self) {
+        if self.worker.is_early() {
+            return;
+        }
         let now = self.worker.now();
         loop {
             let boundary = self.boundary();
@@ -180,6 +183,7 @@ impl Dispatcher {
             self.state = State::Draining(end.max(now) + self.drain);
         }
         if let State::Draining(until) = self.state {
+            self.worker.drains();
             if self.worker.active() == 0 {
                 self.state = State::Idle;
                 let abandoned = self.worker.abandoned();

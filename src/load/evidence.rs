@@ -27,13 +27,17 @@ impl Visit<'_> {
                 self.sample(ask, series, kind, planned, &tried, why);
             }
         }
-        let result = match &tried.result {
-            Ok(()) => Ok(Ended::Ok),
-            Err((Outcome::Shed | Outcome::Ok, _)) => Ok(Ended::Shed),
-            Err((Outcome::Bad(kind), why)) => Err(Fault { kind: FaultKind::Bad(*kind), why: why.to_string() }),
-            Err((Outcome::Unsent(kind), why)) => Err(Fault { kind: FaultKind::Unsent(*kind), why: why.to_string() }),
-        };
-        self.witness(ask, planned, &tried, result);
+        if self.worker.transcript.is_some() {
+            let result = match &tried.result {
+                Ok(()) => Ok(Ended::Ok),
+                Err((Outcome::Shed | Outcome::Ok, _)) => Ok(Ended::Shed),
+                Err((Outcome::Bad(kind), why)) => Err(Fault { kind: FaultKind::Bad(*kind), why: why.to_string() }),
+                Err((Outcome::Unsent(kind), why)) => {
+                    Err(Fault { kind: FaultKind::Unsent(*kind), why: why.to_string() })
+                }
+            };
+            self.witness(ask, planned, &tried, result);
+        }
         self.learn(ask, &tried);
         outcome
     }
@@ -54,8 +58,8 @@ impl Visit<'_> {
     }
 
     pub(super) fn sample(&mut self, ask: &Ask, series: SeriesId, kind: BadKind, planned: At, tried: &Tried, why: &Why) {
-        let request = self.ready(ask).map(|ready| request::show_request(&ready)).unwrap_or_default();
-        let answer = tried.answer.as_ref().map(|received| received.show(SHOWN_BODY)).unwrap_or_default();
+        let request = self.outgoing(ask).map(|outgoing| request::show_request(&outgoing)).unwrap_or_default();
+        let answer = tried.answer.as_ref().map(|received| received.show(&self.values.buffer)).unwrap_or_default();
         let masker = self.masker();
         let mask = |text: String| masker.mask(&text).into_owned();
         self.worker.keep(Failure {
@@ -78,7 +82,7 @@ impl Visit<'_> {
             let value = self.values.slots.get(catch.slot as usize).cloned().flatten();
             (catch.name.clone(), value.filter(|_| !catch.secret))
         });
-        let answer = tried.answer.as_ref().map(|received| received.show(SHOWN_BODY)).unwrap_or_default();
+        let answer = tried.answer.as_ref().map(|received| received.show(&self.values.buffer)).unwrap_or_default();
         transcript.borrow_mut().push(Exchange {
             step: ask.step,
             request: mask(tried.shown.as_deref().unwrap_or_default()),
@@ -94,7 +98,8 @@ impl Visit<'_> {
 }
 
 impl Received {
-    fn show(&self, most: usize) -> String {
-        request::show_answer(&self.head, &self.body, self.length, most)
+    fn show(&self, buffer: &[u8]) -> String {
+        let body = buffer.get(self.body.clone()).unwrap_or_default();
+        request::show_answer(self.head.headers(buffer), body, self.length, SHOWN_BODY)
     }
 }

@@ -1,7 +1,8 @@
 //! Each request's way from *planned* to its one outcome.
 
-use bytes::Bytes;
-use http::{Uri, response};
+use std::ops::Range;
+
+use http::header;
 use serde_json::Value;
 
 use super::books::Outcome;
@@ -9,14 +10,14 @@ use super::build::LONGEST_BODY;
 use super::cookies::Whom;
 use super::judge::{Judge, Mismatch, Status};
 use super::program::{Again, Ask, CatchFrom};
-use super::request::{self, Ready};
+use super::request;
 use super::transcript::Ended;
 use super::visit::Visit;
 use super::worker::Cut;
 use crate::base::template::RenderError;
 use crate::base::units::{At, Span};
 use crate::record::BadKind;
-use crate::wire::{Answer, Dialled, WireError};
+use crate::wire::{Answer, Dialled, Head, Outgoing, WireError};
 
 /// Why a request did not bring what it should. Put into words only when somebody will read them.
 #[derive(Debug, thiserror::Error)]
@@ -56,9 +57,10 @@ pub(super) struct Tried {
     pub shown: Option<String>,
 }
 
+/// Its text lies in the visit's buffer.
 pub(super) struct Received {
-    pub head: response::Parts,
-    pub body: Bytes,
+    pub head: Head,
+    pub body: Range<usize>,
     pub length: u64,
     /// The body as JSON, where the step looks into it.
     pub json: Option<Result<Value, Mismatch>>,
@@ -130,7 +132,7 @@ impl Visit<'_> {
 
     pub(super) fn holds(&self, until: &Judge, tried: &Tried) -> bool {
         let Some(received) = &tried.answer else { return false };
-        until.status(received.head.status.as_u16()) == Status::Good && self.look(until, received).is_ok()
+        until.status(received.head.status) == Status::Good && self.look(until, received).is_ok()
     }
 
     pub(super) fn look(&self, judge: &Judge, received: &Received) -> Result<(), Mismatch> {
@@ -142,22 +144,24 @@ impl Visit<'_> {
         if judge.needs_body() && received.length > received.body.len() as u64 {
             return Err(Mismatch::TooLong(LONGEST_BODY));
         }
-        self.see(|visit| judge.look(&received.head.headers, &received.body, json, visit))
+        let buffer = &self.values.buffer;
+        let body = buffer.get(received.body.clone()).unwrap_or_default();
+        self.see(|visit| judge.look(received.head.headers(buffer), body, json, visit))
     }
 
     /// One request and its answer, without captures.
     pub(super) async fn once(&mut self, ask: &Ask, limit: Span) -> Tried {
         let mut tried = Tried { sent: None, done: At::START, dialled: None, answer: None, result: Ok(()), shown: None };
         loop {
-            let ready = match self.ready(ask) {
-                Ok(ready) => ready,
+            let outgoing = match self.outgoing(ask) {
+                Ok(outgoing) => outgoing,
                 Err(error) => {
                     tried.result = Err((Outcome::Bad(BadKind::Template), error.into()));
                     break;
                 }
             };
             if self.worker.transcript.is_some() {
-                tried.shown = Some(request::show_request(&ready));
+                tried.shown = Some(request::show_request(&outgoing));
             }
             let mut connection = match self.connection(ask.endpoint, limit, &mut tried.dialled).await {
                 Ok(connection) => connection,
@@ -167,13 +171,14 @@ impl Visit<'_> {
                 }
             };
             let reused = connection.requests() > 0;
-            let exchanged = self.worker.unless_cut(self.me, connection.exchange(ready.request, ask.keep)).await;
+            let exchange = connection.exchange(&outgoing, ask.keep, &mut self.values.buffer);
+            let exchanged = self.worker.unless_cut(self.me, exchange).await;
             tried.sent = connection.sent().map(|at| self.worker.at(at));
             match exchanged {
                 Ok(Ok(answer)) => {
                     self.put_back(ask.endpoint, connection);
                     tried.done = self.worker.at(answer.done);
-                    let received = receive(ask, answer);
+                    let received = receive(ask, answer, &self.values.buffer);
                     tried.result = self.judge(ask, &received);
                     tried.answer = Some(received);
                     return tried;
@@ -189,7 +194,7 @@ impl Visit<'_> {
                         WireError::Protocol(_) => BadKind::Protocol,
                         _ => BadKind::Broken,
                     };
-                    tried.answer = lost.head.map(|head| Received { head, body: Bytes::new(), length: 0, json: None });
+                    tried.answer = lost.head.map(|head| Received { head, body: 0..0, length: 0, json: None });
                     tried.result = Err((Outcome::Bad(kind), lost.error.into()));
                 }
                 Err(cut) => {
@@ -203,28 +208,26 @@ impl Visit<'_> {
         tried
     }
 
-    pub(super) fn ready(&mut self, ask: &Ask) -> Result<Ready, RenderError> {
+    pub(super) fn outgoing(&mut self, ask: &Ask) -> Result<Outgoing, RenderError> {
         let mut scratch = std::mem::take(&mut self.values.scratch);
         let jar = &self.values.jar;
-        let ready = self.see(|visit| {
-            request::ready(ask, visit, &mut scratch, |uri| {
-                if jar.is_empty() { None } else { jar.header(self.whom(ask, uri)?, self.worker.wall()) }
-            })
-        });
+        let cookie = |path: &str| jar.header(self.whom(ask, path)?, self.worker.wall());
+        let cookie: Option<&request::CookieFor<'_>> = if jar.is_empty() { None } else { Some(&cookie) };
+        let outgoing = self.see(|visit| request::outgoing(ask, visit, &mut scratch, cookie));
         self.values.scratch = scratch;
-        ready
+        outgoing
     }
 
-    pub(super) fn whom<'u>(&self, ask: &Ask, uri: &'u Uri) -> Option<Whom<'u>>
+    fn whom<'p>(&self, ask: &Ask, path: &'p str) -> Option<Whom<'p>>
     where
-        Self: 'u,
+        Self: 'p,
     {
         let origin = &self.worker.places.get(ask.endpoint.index())?.origin;
-        Some(Whom { host: origin.host(), port: origin.port(), secure: origin.is_secure(), path: uri.path() })
+        Some(Whom { host: origin.host(), port: origin.port(), secure: origin.is_secure(), path })
     }
 
     pub(super) fn judge(&self, ask: &Ask, received: &Received) -> Result<(), (Outcome, Why)> {
-        let status = received.head.status.as_u16();
+        let status = received.head.status;
         let why = || Why::Status(status, ask.judge.statuses());
         match ask.judge.status(status) {
             Status::Good => {}
@@ -243,8 +246,8 @@ impl Visit<'_> {
             let missing = |why: Why| (Outcome::Bad(BadKind::Capture), why);
             let found = match &catch.from {
                 CatchFrom::Header(name) => {
-                    let value = received.head.headers.get(name);
-                    value.map(|value| Value::String(String::from_utf8_lossy(value.as_bytes()).into_owned()))
+                    let value = received.head.headers(&self.values.buffer).get(name);
+                    value.map(|value| Value::String(String::from_utf8_lossy(value).into_owned()))
                 }
                 CatchFrom::Json(path) => match &received.json {
                     Some(Ok(json)) => path.first(json).cloned(),
@@ -262,19 +265,23 @@ impl Visit<'_> {
 
     pub(super) fn learn(&mut self, ask: &Ask, tried: &Tried) {
         let Some(received) = tried.answer.as_ref().filter(|_| self.program.cookies) else { return };
-        if !received.head.headers.contains_key(http::header::SET_COOKIE) {
+        if received.head.headers(&self.values.buffer).get(&header::SET_COOKIE).is_none() {
             return;
         }
-        // Only where a path is not given does the request's own count; it is rendered again for that rare case.
-        let path = self.ready(ask).map(|ready| ready.request.uri().clone()).unwrap_or_default();
+        // The request's own path counts where a cookie names none; it is rendered again for that rare case.
+        let line = self.outgoing(ask).map(|outgoing| String::from_utf8_lossy(outgoing.head()).into_owned());
+        let line = line.unwrap_or_default();
+        let path = line.split([' ', '?']).nth(1).unwrap_or("/");
         let Some(origin) = self.worker.places.get(ask.endpoint.index()).map(|place| &place.origin) else { return };
-        let whom = Whom { host: origin.host(), port: origin.port(), secure: origin.is_secure(), path: path.path() };
-        self.values.jar.learn(&received.head.headers, whom, self.worker.wall());
+        let whom = Whom { host: origin.host(), port: origin.port(), secure: origin.is_secure(), path };
+        let headers = received.head.headers(&self.values.buffer);
+        self.values.jar.learn(headers, whom, self.worker.wall());
     }
 }
 
-fn receive(ask: &Ask, answer: Answer) -> Received {
-    let json = ask.json.then(|| match serde_json::from_slice(&answer.body) {
+fn receive(ask: &Ask, answer: Answer, buffer: &[u8]) -> Received {
+    let body = || buffer.get(answer.body.clone()).unwrap_or_default();
+    let json = ask.json.then(|| match serde_json::from_slice(body()) {
         Ok(json) => Ok(json),
         Err(_) if answer.length > answer.body.len() as u64 => Err(Mismatch::TooLong(LONGEST_BODY)),
         Err(error) => Err(Mismatch::NoJson(error.to_string())),

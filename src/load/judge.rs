@@ -1,6 +1,6 @@
 //! Is an answer what was expected?
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderName;
 use regex::Regex;
 use serde_json::Value;
 
@@ -8,6 +8,7 @@ use super::LoadError;
 use super::build::{bind, header_name};
 use crate::base::template::{Bound, BoundJson, Escape, JsonPath, RenderError, Scope, Visit};
 use crate::plan::{Expect, Matcher, StatusSet};
+use crate::wire::Headers;
 
 /// An expectation, compiled.
 pub(super) struct Judge {
@@ -107,14 +108,14 @@ impl Judge {
     /// Looks at headers and body; `json` is there when [`Judge::needs_json`].
     pub(super) fn look(
         &self,
-        headers: &HeaderMap,
+        headers: Headers<'_>,
         body: &[u8],
         json: Option<&Value>,
         visit: &Visit<'_>,
     ) -> Result<(), Mismatch> {
         for (name, matcher) in &self.headers {
             // A header that is no text is compared as far as it is one.
-            let found = headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+            let found = headers.get(name).map(|value| String::from_utf8_lossy(value).into_owned());
             matcher.header(name, found, visit)?;
         }
         for text in &self.contains {

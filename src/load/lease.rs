@@ -1,14 +1,82 @@
 //! A visit's connections: taken from the pool, made, and given back.
 
+use std::task::Poll;
+
 use super::books::Outcome;
 use super::exchange::{Why, abandoned};
 use super::pool::{Taken, Ticket};
 use super::visit::Visit;
-use super::worker::Cut;
+use super::worker::{Cut, Worker};
 use crate::base::units::Span;
 use crate::plan::EndpointId;
 use crate::record::{BadKind, UnsentKind};
 use crate::wire::{Connection, Dialled, WireError};
+
+impl Worker {
+    pub(super) fn take(&self, me: usize, endpoint: EndpointId) -> Taken {
+        let taken = self.pools.borrow_mut()[endpoint.index()].take(me);
+        match taken {
+            Taken::Ticket(ticket) => {
+                self.with(me, |runner| runner.ticket = Some(ticket));
+                // Picked up by `ticket`, as one that is handed over later is.
+                Taken::Queued
+            }
+            other => other,
+        }
+    }
+
+    /// The ticket that [`Worker::take`] has promised.
+    pub(super) async fn ticket(&self, me: usize) -> Result<Ticket, Cut> {
+        std::future::poll_fn(|_| {
+            self.with(me, |runner| match runner.cut {
+                // A ticket that comes as the visit is cut off is left to whoever can still use it.
+                Some(cut) => Poll::Ready(Err(cut)),
+                None => runner.ticket.take().map_or(Poll::Pending, |ticket| Poll::Ready(Ok(ticket))),
+            })
+        })
+        .await
+    }
+
+    /// Lets go of what [`Worker::take`] has promised.
+    pub(super) fn leave(&self, me: usize, endpoint: EndpointId) {
+        match self.with(me, |runner| runner.ticket.take()) {
+            Some(Ticket::Use(connection)) => self.give_back(endpoint, connection),
+            Some(Ticket::Open) => self.give_up(endpoint),
+            None => self.pools.borrow_mut()[endpoint.index()].leave(me),
+        }
+    }
+
+    pub(super) fn give_back(&self, endpoint: EndpointId, connection: Connection) {
+        let next = self.pools.borrow_mut()[endpoint.index()].give_back(connection);
+        self.hand_over(next);
+    }
+
+    /// A connection that was opened before the load begins.
+    pub(super) fn add_warm(&self, endpoint: EndpointId, connection: Connection) {
+        self.pools.borrow_mut()[endpoint.index()].add_warm(connection);
+    }
+
+    pub(super) fn give_up(&self, endpoint: EndpointId) {
+        let next = self.pools.borrow_mut()[endpoint.index()].give_up();
+        self.hand_over(next);
+    }
+
+    fn hand_over(&self, next: Option<(usize, Ticket)>) {
+        if let Some((runner, ticket)) = next {
+            self.with(runner, |runner| runner.ticket = Some(ticket));
+            self.wake(runner);
+        }
+    }
+
+    /// Whose fault it is that the pool is full.
+    pub(super) fn full(&self, endpoint: EndpointId) -> UnsentKind {
+        self.pools.borrow()[endpoint.index()].full
+    }
+
+    pub(super) fn note_connected(&self) {
+        self.connected.set(self.connected.get() + 1);
+    }
+}
 
 impl Visit<'_> {
     pub(super) async fn connection(

@@ -20,6 +20,7 @@ mod once;
 mod pool;
 mod program;
 mod request;
+mod saturate;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -31,4 +32,5 @@ pub use crew::{Crews, News, Options, Setting};
 pub use error::LoadError;
 pub use feeds::Feeds;
 pub use once::{Carried, Transcript, carry_out, once};
+pub use saturate::saturate;
 pub use transcript::{Ended, Exchange, Fault, FaultKind};

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method, Uri};
+use http::{HeaderName, Method};
 
 use super::judge::Judge;
 use crate::base::rng::{Exponential, Key, Lognormal, Purpose};
 use crate::base::template::{Bound, BoundJson, JsonPath};
 use crate::base::units::Span;
 use crate::plan::{EndpointId, StepId};
+use crate::wire::Outgoing;
 
 /// One journey, as a list of operations that a visit walks.
 pub(super) struct Program {
@@ -72,10 +73,14 @@ pub(super) struct Ask {
     pub endpoint: EndpointId,
     pub method: Method,
     pub target: Target,
-    /// The headers that are the same for every visit.
-    pub fixed: HeaderMap,
+    /// The header lines that are the same for every visit.
+    pub fixed: Vec<u8>,
     pub open: Vec<(HeaderName, Bound)>,
     pub body: Content,
+    /// Whether the length of the body is said by us.
+    pub says_length: bool,
+    /// The whole request, where it is the same for every visit.
+    pub whole: Option<Outgoing>,
     pub timeout: Span,
     pub judge: Judge,
     pub captures: Vec<Catch>,
@@ -96,7 +101,7 @@ pub(super) struct Again {
 }
 
 pub(super) enum Target {
-    Fixed(Uri),
+    Fixed(String),
     Open { base: String, path: Bound, query: Vec<(String, Bound)> },
 }
 

@@ -1,78 +1,101 @@
 //! From a compiled step and a visit's values to the request that goes out, and to what people are shown of it.
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Uri, header, response};
-use http_body_util::Full;
+use http::{HeaderName, header};
 
 use super::build::SHOWN_BODY;
 use super::program::{Ask, Content, Target};
 use crate::base::template::{Bound, Escape, RenderError, Visit};
+use crate::wire::{Headers, Outgoing};
 
-/// A request, ready to go out.
-pub(super) struct Ready {
-    pub request: Request<Full<Bytes>>,
-    pub body: Bytes,
+/// Buffers that are used again and again.
+#[derive(Default)]
+pub(super) struct Scratch {
+    text: Vec<u8>,
+    body: Vec<u8>,
 }
 
-/// `cookie` is what the visit's jar says.
-pub(super) fn ready(
+/// What a visit's jar says for a path.
+pub(super) type CookieFor<'v> = dyn Fn(&str) -> Option<String> + 'v;
+
+/// The request that goes out. Without `cookie` the jar is empty.
+pub(super) fn outgoing(
     ask: &Ask,
     visit: &Visit<'_>,
-    scratch: &mut Vec<u8>,
-    cookie: impl FnOnce(&Uri) -> Option<HeaderValue>,
-) -> Result<Ready, RenderError> {
-    let uri = match &ask.target {
-        Target::Fixed(uri) => uri.clone(),
+    scratch: &mut Scratch,
+    cookie: Option<&CookieFor<'_>>,
+) -> Result<Outgoing, RenderError> {
+    if let (Some(whole), None) = (&ask.whole, cookie) {
+        return Ok(whole.clone());
+    }
+    let Scratch { text, body } = scratch;
+    text.clear();
+    body.clear();
+    text.extend_from_slice(ask.method.as_str().as_bytes());
+    text.push(b' ');
+    let from = text.len();
+    match &ask.target {
+        Target::Fixed(target) => text.extend_from_slice(target.as_bytes()),
         Target::Open { base, path, query } => {
-            scratch.clear();
-            scratch.extend_from_slice(base.as_bytes());
-            write_target(path, query, visit, scratch)?;
-            let shown = || String::from_utf8_lossy(scratch).into_owned();
-            Uri::from_maybe_shared(Bytes::copy_from_slice(scratch))
-                .map_err(|error| RenderError::Failed { expression: shown(), reason: error.to_string() })?
+            text.extend_from_slice(base.as_bytes());
+            path.render(visit, Escape::Path, text)?;
+            write_query(query, visit, text)?;
+            if text.get(from) != Some(&b'/') || !text[from..].iter().all(u8::is_ascii_graphic) {
+                return Err(wrong(&text[from..], "this is no path"));
+            }
         }
-    };
-    let body = match &ask.body {
-        Content::None => Bytes::new(),
-        Content::Fixed(bytes) => bytes.clone(),
-        Content::Json(json) => {
-            scratch.clear();
-            json.render(visit, scratch)?;
-            Bytes::copy_from_slice(scratch)
-        }
-        Content::Text(text) => {
-            scratch.clear();
-            text.render(visit, Escape::None, scratch)?;
-            Bytes::copy_from_slice(scratch)
-        }
-    };
-    let mut headers = ask.fixed.clone();
+    }
+    let cookie = cookie.and_then(|cookie| {
+        let target = String::from_utf8_lossy(&text[from..]);
+        cookie(target.split('?').next().unwrap_or_default())
+    });
+    text.extend_from_slice(b" HTTP/1.1\r\n");
+    text.extend_from_slice(&ask.fixed);
     for (name, value) in &ask.open {
-        scratch.clear();
-        value.render(visit, Escape::None, scratch)?;
-        let value = HeaderValue::from_bytes(scratch).map_err(|error| RenderError::Failed {
-            expression: format!("{name}: {}", String::from_utf8_lossy(scratch)),
-            reason: error.to_string(),
-        })?;
-        headers.insert(name, value);
+        body.clear();
+        value.render(visit, Escape::None, body)?;
+        if !body.iter().all(|byte| *byte >= b' ' && *byte != 0x7f || *byte == b'\t') {
+            return Err(wrong(body, "this is no value of a header"));
+        }
+        write_header(name, body, text);
     }
-    if let Some(value) = cookie(&uri) {
-        headers.insert(header::COOKIE, value);
+    if let Some(cookie) = cookie {
+        write_header(&header::COOKIE, cookie.as_bytes(), text);
     }
-    let mut request = Request::new(Full::new(body.clone()));
-    *request.method_mut() = ask.method.clone();
-    *request.uri_mut() = uri;
-    *request.headers_mut() = headers;
-    Ok(Ready { request, body })
+    body.clear();
+    let content: &[u8] = match &ask.body {
+        Content::None => &[],
+        Content::Fixed(bytes) => bytes,
+        Content::Json(json) => {
+            json.render(visit, body)?;
+            body
+        }
+        Content::Text(bound) => {
+            bound.render(visit, Escape::None, body)?;
+            body
+        }
+    };
+    if ask.says_length {
+        text.extend_from_slice(format!("content-length: {}\r\n", content.len()).as_bytes());
+    }
+    text.extend_from_slice(b"\r\n");
+    let size = text.len();
+    text.extend_from_slice(content);
+    Ok(Outgoing::new(Bytes::copy_from_slice(text), size))
 }
 
-fn write_target(
-    path: &Bound,
-    query: &[(String, Bound)],
-    visit: &Visit<'_>,
-    out: &mut Vec<u8>,
-) -> Result<(), RenderError> {
-    path.render(visit, Escape::Path, out)?;
+fn wrong(text: &[u8], reason: &str) -> RenderError {
+    RenderError::Failed { expression: String::from_utf8_lossy(text).into_owned(), reason: reason.to_owned() }
+}
+
+pub(super) fn write_header(name: &HeaderName, value: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(name.as_str().as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn write_query(query: &[(String, Bound)], visit: &Visit<'_>, out: &mut Vec<u8>) -> Result<(), RenderError> {
     let mut value = Vec::new();
     for (name, bound) in query {
         out.push(if out.contains(&b'?') { b'&' } else { b'?' });
@@ -93,36 +116,26 @@ pub(super) fn encode(text: &str) -> String {
 }
 
 /// Request line, headers and the beginning of the body.
-pub(super) fn show_request(ready: &Ready) -> String {
-    let request = &ready.request;
-    let mut text = format!("{} {} HTTP/1.1\n", request.method(), request.uri());
-    show_headers(request.headers(), &mut text);
-    show_body(&ready.body, ready.body.len() as u64, SHOWN_BODY, &mut text);
-    text
+pub(super) fn show_request(outgoing: &Outgoing) -> String {
+    let body = outgoing.body();
+    show(outgoing.head(), body, body.len() as u64, SHOWN_BODY)
 }
 
 /// Status line, headers and the beginning of the body.
-pub(super) fn show_answer(head: &response::Parts, body: &[u8], length: u64, most: usize) -> String {
-    let mut text = format!("{:?} {}\n", head.version, head.status);
-    show_headers(&head.headers, &mut text);
-    show_body(body, length, most, &mut text);
-    text
+pub(super) fn show_answer(headers: Headers<'_>, body: &[u8], length: u64, most: usize) -> String {
+    show(headers.text(), body, length, most)
 }
 
-fn show_headers(headers: &http::HeaderMap, text: &mut String) {
-    for (name, value) in headers {
-        text.push_str(&format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes())));
-    }
-}
-
-fn show_body(body: &[u8], length: u64, most: usize, text: &mut String) {
-    if length == 0 {
-        return;
-    }
-    let shown = &body[..body.len().min(most)];
+fn show(head: &[u8], body: &[u8], length: u64, most: usize) -> String {
+    let mut text = String::from_utf8_lossy(head.trim_ascii_end()).replace('\r', "");
     text.push('\n');
-    text.push_str(&String::from_utf8_lossy(shown));
-    if length > shown.len() as u64 {
-        text.push_str(&format!("\n… {} bytes in all", length));
+    if length > 0 {
+        let shown = &body[..body.len().min(most)];
+        text.push('\n');
+        text.push_str(&String::from_utf8_lossy(shown));
+        if length > shown.len() as u64 {
+            text.push_str(&format!("\n… {length} bytes in all"));
+        }
     }
+    text
 }

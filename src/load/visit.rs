@@ -9,6 +9,7 @@ use super::cookies::Jar;
 use super::exchange::Tried;
 use super::feeds::{Feeds, MOST_TURNS};
 use super::program::{Op, Program, Rest, Turns};
+use super::request::Scratch;
 use super::worker::{Arrival, Lane, Worker};
 use crate::base::rng::Key;
 use crate::base::template::{self, Cell, RenderError, Rows};
@@ -22,6 +23,9 @@ const BYTES: usize = 4096;
 /// What all visits together may need.
 const ALL_BYTES: usize = 512 << 20;
 
+/// A larger buffer is not kept for the next visit.
+const SPARE_BUFFER: usize = 64 * 1024;
+
 /// The most visits that one of `workers` workers has under way.
 pub(super) fn most(workers: u16) -> usize {
     ALL_BYTES / BYTES / usize::from(workers.max(1))
@@ -31,13 +35,16 @@ pub(super) fn most(workers: u16) -> usize {
 pub(super) async fn run(worker: Rc<Worker>, me: usize) {
     let mut values = Values::default();
     loop {
-        let arrival = worker.mail(me).await;
-        let lane = &worker.lanes[arrival.lane];
-        let program = &worker.programs[lane.program];
-        values.reset(&worker, lane, program, &arrival);
-        let mut visit = Visit { worker: &worker, me, lane, program, arrival, values: &mut values };
-        let fate = visit.walk().await;
-        visit.close(fate);
+        let mut next = Some(worker.mail(me).await);
+        while let Some(arrival) = next.take() {
+            let lane = &worker.lanes[arrival.lane];
+            let program = &worker.programs[lane.program];
+            values.reset(&worker, lane, program, &arrival);
+            let mut visit = Visit { worker: &worker, me, lane, program, arrival, values: &mut values };
+            let fate = visit.walk().await;
+            visit.close(fate);
+            next = worker.follow(&arrival);
+        }
         worker.retire(me);
     }
 }
@@ -55,7 +62,9 @@ pub(super) struct Values {
     /// The whole number of the turn that each counter is in.
     pub turns: Vec<u64>,
     pub turn: u64,
-    pub scratch: Vec<u8>,
+    pub scratch: Scratch,
+    /// The last answer's text.
+    pub buffer: Vec<u8>,
     /// Its own connections, where the endpoint gives each visit one.
     pub own: Vec<(EndpointId, Option<Connection>)>,
     pub own_time: Span,
@@ -110,6 +119,9 @@ impl Values {
         self.turns.clear();
         self.turns.resize(program.counters, 0);
         self.turn = 0;
+        if self.buffer.capacity() > SPARE_BUFFER {
+            self.buffer = Vec::new();
+        }
         self.own_time = Span::ZERO;
     }
 

@@ -11,16 +11,16 @@ use serde_json::Value;
 use super::books::Books;
 use super::build::Place;
 use super::feeds::Feeds;
-use super::pool::{Pool, Taken, Ticket};
+use super::pool::{Pool, Ticket};
 use super::program::Program;
 use super::transcript::Exchange;
 use super::visit;
 use crate::base::clock::Clock;
 use crate::base::template::Masker;
-use crate::base::units::At;
+use crate::base::units::{At, Span};
 use crate::plan::{EndpointId, JourneyId, LoadId, PerConnection, SeriesId};
 use crate::record::{BadKind, Failure, Window};
-use crate::wire::{Connection, Door};
+use crate::wire::Door;
 
 pub(super) struct Worker {
     pub clock: Clock,
@@ -57,6 +57,10 @@ pub(super) struct Worker {
     pub failures: RefCell<Vec<Failure>>,
     pub abandoned: Cell<u64>,
     pub connected: Cell<u64>,
+    /// The dispatcher waits for the last visit to end.
+    drains: Cell<bool>,
+    /// Until then every visit is followed by another at once.
+    saturated: Cell<At>,
     /// How the one visit ended, where only one is made.
     result: RefCell<Option<(bool, Slots)>>,
 }
@@ -89,9 +93,9 @@ pub(super) struct Arrival {
 pub(super) struct Runner {
     waker: Option<Waker>,
     mail: Option<Arrival>,
-    ticket: Option<Ticket>,
+    pub ticket: Option<Ticket>,
     woken: bool,
-    cut: Option<Cut>,
+    pub cut: Option<Cut>,
     pub flight: Option<Flight>,
     /// Which think time it is in, or was in last.
     thought: u32,
@@ -165,6 +169,8 @@ impl Worker {
             failures: RefCell::default(),
             abandoned: Cell::new(0),
             connected: Cell::new(0),
+            drains: Cell::new(false),
+            saturated: Cell::new(At::START),
             result: RefCell::default(),
         })
     }
@@ -178,6 +184,11 @@ impl Worker {
     #[inline]
     pub(super) fn now(&self) -> At {
         self.at(self.clock.now())
+    }
+
+    /// The drill's start lies ahead.
+    pub(super) fn is_early(&self) -> bool {
+        self.clock.now().as_nanos() < self.zero.get()
     }
 
     /// An instant of the machine's clock on the drill's.
@@ -239,6 +250,28 @@ impl Worker {
         .await
     }
 
+    /// Has every visit followed by another at once, until `at`.
+    pub(super) fn saturate_until(&self, at: At) {
+        self.saturated.set(at);
+    }
+
+    /// The visit that follows `last` at once, where no schedule says when.
+    #[inline]
+    pub(super) fn follow(&self, last: &Arrival) -> Option<Arrival> {
+        if self.saturated.get() == At::START {
+            return None;
+        }
+        let now = self.now();
+        (now < self.saturated.get()).then(|| {
+            let mut books = self.books.borrow_mut();
+            books.health.planned += 1;
+            books.health.released += 1;
+            books.health.lag.record(Span::ZERO);
+            let k = last.k.wrapping_add(self.runners.borrow().len() as u64);
+            Arrival { k, planned: now, released: now, reserved: None, ..*last }
+        })
+    }
+
     /// Runner `me` has come to the end of its visit.
     pub(super) fn retire(&self, me: usize) {
         self.with(me, |runner| {
@@ -247,9 +280,14 @@ impl Worker {
             runner.ticket = None;
         });
         self.idle.borrow_mut().push(me);
-        if self.active() == 0 {
+        if self.drains.get() && self.active() == 0 {
             self.call_dispatcher();
         }
+    }
+
+    /// The dispatcher is called once the last visit has ended.
+    pub(super) fn drains(&self) {
+        self.drains.set(true);
     }
 
     /// Visits that are under way.
@@ -257,11 +295,11 @@ impl Worker {
         self.runners.borrow().len() - self.idle.borrow().len()
     }
 
-    fn with<T>(&self, me: usize, act: impl FnOnce(&mut Runner) -> T) -> T {
+    pub(super) fn with<T>(&self, me: usize, act: impl FnOnce(&mut Runner) -> T) -> T {
         act(&mut self.runners.borrow_mut()[me])
     }
 
-    fn wake(&self, me: usize) {
+    pub(super) fn wake(&self, me: usize) {
         self.with(me, |runner| {
             if let Some(waker) = &runner.waker {
                 waker.wake_by_ref();
@@ -310,72 +348,6 @@ impl Worker {
             Some(cut) => Err(cut),
             None => Ok(()),
         }
-    }
-
-    // ---- Connections
-
-    pub(super) fn take(&self, me: usize, endpoint: EndpointId) -> Taken {
-        let taken = self.pools.borrow_mut()[endpoint.index()].take(me);
-        match taken {
-            Taken::Ticket(ticket) => {
-                self.with(me, |runner| runner.ticket = Some(ticket));
-                // Picked up by `ticket`, as one that is handed over later is.
-                Taken::Queued
-            }
-            other => other,
-        }
-    }
-
-    /// The ticket that [`Worker::take`] has promised.
-    pub(super) async fn ticket(&self, me: usize) -> Result<Ticket, Cut> {
-        std::future::poll_fn(|_| {
-            self.with(me, |runner| match runner.cut {
-                // A ticket that comes as the visit is cut off is left to whoever can still use it.
-                Some(cut) => Poll::Ready(Err(cut)),
-                None => runner.ticket.take().map_or(Poll::Pending, |ticket| Poll::Ready(Ok(ticket))),
-            })
-        })
-        .await
-    }
-
-    /// Lets go of what [`Worker::take`] has promised.
-    pub(super) fn leave(&self, me: usize, endpoint: EndpointId) {
-        match self.with(me, |runner| runner.ticket.take()) {
-            Some(Ticket::Use(connection)) => self.give_back(endpoint, connection),
-            Some(Ticket::Open) => self.give_up(endpoint),
-            None => self.pools.borrow_mut()[endpoint.index()].leave(me),
-        }
-    }
-
-    pub(super) fn give_back(&self, endpoint: EndpointId, connection: Connection) {
-        let next = self.pools.borrow_mut()[endpoint.index()].give_back(connection);
-        self.hand_over(next);
-    }
-
-    /// A connection that was opened before the load begins.
-    pub(super) fn add_warm(&self, endpoint: EndpointId, connection: Connection) {
-        self.pools.borrow_mut()[endpoint.index()].add_warm(connection);
-    }
-
-    pub(super) fn give_up(&self, endpoint: EndpointId) {
-        let next = self.pools.borrow_mut()[endpoint.index()].give_up();
-        self.hand_over(next);
-    }
-
-    fn hand_over(&self, next: Option<(usize, Ticket)>) {
-        if let Some((runner, ticket)) = next {
-            self.with(runner, |runner| runner.ticket = Some(ticket));
-            self.wake(runner);
-        }
-    }
-
-    /// Whose fault it is that the pool is full.
-    pub(super) fn full(&self, endpoint: EndpointId) -> crate::record::UnsentKind {
-        self.pools.borrow()[endpoint.index()].full
-    }
-
-    pub(super) fn note_connected(&self) {
-        self.connected.set(self.connected.get() + 1);
     }
 
     // ---- Requests in flight

@@ -142,6 +142,14 @@ impl Door {
         Ok((Connection::over(stream, clock.clone()).await?, dialled))
     }
 
+    /// The same with hyper as the speaker, whatever the origin: what our own is held against.
+    #[cfg(test)]
+    pub(super) async fn connect_by_hyper(&self, origin: &Origin) -> Result<Connection, WireError> {
+        let (tcp, _) = self.dial(&origin.host, origin.port).await?;
+        let clock = self.0.clock.clone();
+        Connection::by_hyper(Stream::Plain(Socket::new(tcp, clock.clone())), clock).await
+    }
+
     /// Whether something listens at `host:port`: a connection that is made and closed again.
     pub async fn reach(&self, host: &str, port: u16, within: Span) -> Result<(), WireError> {
         let dialled = self.0.clock.timeout(within, self.dial(host, port)).await;

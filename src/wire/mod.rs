@@ -4,10 +4,15 @@
 //! Leaves to others: what is sent and what an answer is worth (`load`, `platform`), pools and limits (`load`).
 
 mod allow;
+mod answer;
+mod chunks;
 mod connection;
 mod door;
 mod error;
+mod hyper1;
 mod origin;
+mod outgoing;
+mod plain;
 mod probe;
 #[cfg(test)]
 pub(crate) mod scripted;
@@ -16,8 +21,10 @@ mod stream;
 mod tests;
 mod tls;
 
-pub use connection::{Answer, Connection, Lost};
+pub use answer::{Answer, Head, Headers, Lost};
+pub use connection::Connection;
 pub use door::{Dialled, Door};
 pub use error::WireError;
 pub use origin::Origin;
+pub use outgoing::Outgoing;
 pub use probe::Probed;

@@ -1,8 +1,7 @@
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, header};
-use http_body_util::Full;
+use http::{HeaderName, HeaderValue, header};
 
-use super::{Door, Origin, WireError};
+use super::{Door, Origin, Outgoing, WireError};
 use crate::base::units::{At, Span};
 
 /// How much of a probe's answer is kept.
@@ -42,20 +41,27 @@ impl Door {
         path: &str,
         headers: &[(HeaderName, HeaderValue)],
     ) -> Result<Probed, WireError> {
+        let refuse = |why: &str| WireError::Address { url: format!("{origin}{path}"), why: why.to_owned() };
         let target = format!("{}{path}", origin.base());
-        let refuse = |why: String| WireError::Address { url: format!("{origin}{path}"), why };
-        let mut request = Request::builder()
-            .method(Method::GET)
-            .uri(&target)
-            .header(header::HOST, origin.authority())
-            .header(header::CONNECTION, "close")
-            .body(Full::default())
-            .map_err(|error| refuse(error.to_string()))?;
-        for (name, value) in headers {
-            request.headers_mut().insert(name, value.clone());
+        if target.parse::<http::Uri>().is_err() || !target.starts_with('/') {
+            return Err(refuse("its path is none"));
         }
+        let mut bytes = format!("GET {target} HTTP/1.1\r\nconnection: close\r\n").into_bytes();
+        let host = [(header::HOST, origin.authority().clone())];
+        let own_host = headers.iter().any(|(name, _)| *name == header::HOST);
+        for (name, value) in host.iter().filter(|_| !own_host).chain(headers) {
+            bytes.extend_from_slice(name.as_str().as_bytes());
+            bytes.extend_from_slice(b": ");
+            bytes.extend_from_slice(value.as_bytes());
+            bytes.extend_from_slice(b"\r\n");
+        }
+        bytes.extend_from_slice(b"\r\n");
+        let size = bytes.len();
+        let outgoing = Outgoing::new(bytes.into(), size);
         let (mut connection, _) = self.connect(origin).await?;
-        let answer = connection.exchange(request, KEPT).await.map_err(|lost| lost.error)?;
-        Ok(Probed { status: answer.head.status.as_u16(), body: answer.body, done: answer.done })
+        let mut buffer = Vec::new();
+        let answer = connection.exchange(&outgoing, KEPT, &mut buffer).await.map_err(|lost| lost.error)?;
+        let body = Bytes::copy_from_slice(buffer.get(answer.body).unwrap_or_default());
+        Ok(Probed { status: answer.head.status, body, done: answer.done })
     }
 }

@@ -1,5 +1,5 @@
 //! A server for tests that does to each request what a script says, byte by byte.
-#![allow(dead_code)] // Until the tests of `load` use the rest of it.
+#![allow(dead_code)] // Each of those who share it uses its own part.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

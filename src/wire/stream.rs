@@ -61,6 +61,10 @@ impl Socket {
     pub(super) fn new(tcp: TcpStream, clock: Clock) -> Socket {
         Socket { tcp, clock, stamps: Arc::default() }
     }
+
+    pub(super) fn into_tcp(self) -> TcpStream {
+        self.tcp
+    }
 }
 
 impl AsyncRead for Socket {

@@ -1,11 +1,7 @@
 use std::path::Path;
 
-use bytes::Bytes;
-use http::Request;
-use http_body_util::Full;
-
-use super::scripted::{Do, Scripted, answer, ok};
-use super::{Connection, Door, Origin, WireError};
+use super::scripted::{Do, Scripted, Seen, answer, ok};
+use super::{Answer, Connection, Door, Lost, Origin, Outgoing, WireError};
 use crate::base::clock::Clock;
 use crate::base::units::Span;
 use crate::plan::{Allow, Tls};
@@ -32,18 +28,43 @@ fn origin(door: &Door, url: &str) -> Origin {
     door.origin(url, &Tls::default()).unwrap()
 }
 
-fn get(path: &str) -> Request<Full<Bytes>> {
-    Request::get(path).header("host", "x").body(Full::default()).unwrap()
+fn request(method: &str, path: &str, body: &str) -> Outgoing {
+    let length = if body.is_empty() { String::new() } else { format!("content-length: {}\r\n", body.len()) };
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\n{length}\r\n");
+    let size = head.len();
+    Outgoing::new((head + body).into_bytes().into(), size)
 }
 
-async fn connect(door: &Door, server: &Scripted) -> Connection {
-    door.connect(&origin(door, &server.url())).await.unwrap().0
+fn get(path: &str) -> Outgoing {
+    request("GET", path, "")
+}
+
+/// Our own speaker, and hyper.
+const SPEAKERS: [bool; 2] = [false, true];
+
+async fn connect(door: &Door, server: &Scripted, hyper: bool) -> Connection {
+    let origin = origin(door, &server.url());
+    if hyper { door.connect_by_hyper(&origin).await.unwrap() } else { door.connect(&origin).await.unwrap().0 }
+}
+
+/// One request on a connection of its own; the answer's status, whole text and body.
+async fn once(
+    door: &Door,
+    server: &Scripted,
+    hyper: bool,
+    outgoing: &Outgoing,
+) -> Result<(u16, String, u64), WireError> {
+    let mut buffer = Vec::new();
+    let answered = connect(door, server, hyper).await.exchange(outgoing, 64 * 1024, &mut buffer).await;
+    let answer: Answer = answered.map_err(|lost: Lost| lost.error)?;
+    Ok((answer.head.status, String::from_utf8_lossy(&buffer[answer.body]).into_owned(), answer.length))
 }
 
 #[test]
 fn a_probe_brings_status_and_body() {
     let server = Scripted::start(|seen| match seen.path.as_str() {
         "/base/healthz" => ok("fine"),
+        "/base/hang" => vec![Do::Hang],
         _ => vec![answer(503, &[], "")],
     });
     run(async {
@@ -54,6 +75,8 @@ fn a_probe_brings_status_and_body() {
         assert!(probed.is_good());
         assert_eq!(probed.body, "fine");
         assert!(!door.probe(&origin, "/other", &[], LONG).await.unwrap().is_good());
+        let short = Span::millis(20);
+        assert_eq!(door.probe(&origin, "/hang", &[], short).await, Err(WireError::Timeout(short)));
     });
     assert_eq!(server.log()[0].header("x-drill-run"), Some("r1"));
     assert_eq!(server.log()[0].header("host"), Some(server.address.to_string().as_str()));
@@ -106,41 +129,76 @@ fn what_cannot_be_reached_says_why() {
     });
 }
 
-#[test]
-fn broken_answers_are_told_apart() {
-    let server = Scripted::start(|seen| match seen.path.as_str() {
-        "/garbage" => vec![Do::Send(b"EHLO what\r\n\r\n".to_vec()), Do::Hang],
+fn framing(seen: &Seen) -> Vec<Do> {
+    let raw = |text: &str| Do::Send(text.as_bytes().to_vec());
+    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    match seen.path.as_str() {
+        "/garbage" => vec![raw("EHLO what\r\n\r\n"), Do::Hang],
         "/close" => vec![Do::Close],
         "/reset" => vec![Do::Reset],
-        "/half" => vec![Do::Send(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf".to_vec()), Do::Close],
-        "/half-head" => vec![Do::Send(b"HTTP/1.1 200 OK\r\nconte".to_vec()), Do::Close],
-        "/hang" => vec![Do::Hang],
-        "/chunk" => vec![
-            Do::Send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n".to_vec()),
-            Do::Wait(Span::millis(5)),
-            Do::Send(b"4\r\n two\r\n0\r\n\r\n".to_vec()),
+        "/half" => vec![raw("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf"), Do::Close],
+        "/half-head" => vec![raw("HTTP/1.1 200 OK\r\nconte"), Do::Close],
+        "/half-chunk" => vec![raw(chunked), raw("5\r\nab"), Do::Close],
+        "/bad-chunk" => vec![raw(chunked), raw("zz\r\n"), Do::Hang],
+        "/two-lengths" => vec![raw("HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab"), Do::Hang],
+        "/no-length" => vec![raw("HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\nab"), Do::Hang],
+        "/chunk" => {
+            vec![raw(chunked), raw("3\r\none\r\n"), Do::Wait(Span::millis(5)), raw("4\r\n two\r\n0\r\nx: y\r\n\r\n")]
+        }
+        "/until-end" => vec![raw("HTTP/1.1 200 OK\r\n\r\nall "), Do::Wait(Span::millis(5)), raw("of it"), Do::Close],
+        "/old" => vec![raw("HTTP/1.0 200 OK\r\ncontent-length: 3\r\n\r\nold"), Do::Hang],
+        "/204" => vec![raw("HTTP/1.1 204 No Content\r\n\r\n")],
+        "/304" => vec![raw("HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n")],
+        "/continue" => vec![
+            raw("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: a\r\n\r\n"),
+            raw("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"),
         ],
-        "/bad-chunk" => vec![Do::Send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n".to_vec())],
-        "/until-end" => vec![Do::Send(b"HTTP/1.1 200 OK\r\n\r\nall of it".to_vec()), Do::Close],
-        "/204" => vec![Do::Send(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec())],
+        "/bytes" => {
+            b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok".iter().map(|byte| Do::Send(vec![*byte])).collect()
+        }
+        "/echo" if seen.method == "HEAD" => vec![raw("HTTP/1.1 200 OK\r\ncontent-length: 44\r\n\r\n")],
+        "/echo" => ok(&format!("{} {}", seen.method, seen.body)),
         _ => ok(&"x".repeat(300_000)),
-    });
+    }
+}
+
+#[test]
+fn both_speakers_read_the_same_answers() {
+    let server = Scripted::start(framing);
+    let large = "y".repeat(200_000);
     run(async {
         let door = door(&loopback());
-        let at = origin(&door, &server.url());
-        let probe = async |path: &str| door.probe(&at, path, &[], LONG).await;
-        assert!(matches!(probe("/garbage").await, Err(WireError::Protocol(_))));
-        assert_eq!(probe("/close").await, Err(WireError::Closed));
-        assert_eq!(probe("/reset").await, Err(WireError::Reset));
-        assert_eq!(probe("/half").await, Err(WireError::Closed));
-        assert_eq!(probe("/half-head").await, Err(WireError::Closed));
-        assert!(matches!(probe("/bad-chunk").await, Err(WireError::Protocol(_) | WireError::Broken(_))));
-        assert_eq!(probe("/chunk").await.unwrap().body, "one two");
-        assert_eq!(probe("/until-end").await.unwrap().body, "all of it");
-        assert_eq!(probe("/204").await.unwrap().status, 204);
-        assert_eq!(probe("/large").await.unwrap().body.len(), 64 * 1024);
-        let short = Span::millis(20);
-        assert_eq!(door.probe(&at, "/hang", &[], short).await, Err(WireError::Timeout(short)));
+        for hyper in SPEAKERS {
+            let ask = async |path: &str| once(&door, &server, hyper, &get(path)).await;
+            let body = |text: &str| Ok((200, text.to_owned(), text.len() as u64));
+            for (path, error) in [
+                ("/close", WireError::Closed),
+                ("/reset", WireError::Reset),
+                ("/half", WireError::Closed),
+                ("/half-head", WireError::Closed),
+                ("/half-chunk", WireError::Closed),
+            ] {
+                assert_eq!(ask(path).await, Err(error), "{path} {hyper}");
+            }
+            for path in ["/garbage", "/bad-chunk", "/two-lengths", "/no-length"] {
+                let found = ask(path).await;
+                assert!(matches!(found, Err(WireError::Protocol(_))), "{path} {hyper} {found:?}");
+            }
+            assert_eq!(ask("/chunk").await, body("one two"), "{hyper}");
+            assert_eq!(ask("/until-end").await, body("all of it"), "{hyper}");
+            assert_eq!(ask("/old").await, body("old"), "{hyper}");
+            assert_eq!(ask("/continue").await, body("ok"), "{hyper}");
+            assert_eq!(ask("/bytes").await, body("ok"), "{hyper}");
+            assert_eq!(ask("/204").await, Ok((204, String::new(), 0)), "{hyper}");
+            assert_eq!(ask("/304").await, Ok((304, String::new(), 0)), "{hyper}");
+            assert_eq!(ask("/large").await, Ok((200, "x".repeat(64 * 1024), 300_000)), "{hyper}");
+            let echoed = once(&door, &server, hyper, &request("POST", "/echo", "a b")).await;
+            assert_eq!(echoed, body("POST a b"), "{hyper}");
+            let echoed = once(&door, &server, hyper, &request("HEAD", "/echo", "")).await;
+            assert_eq!(echoed, Ok((200, String::new(), 0)), "{hyper}");
+            let echoed = once(&door, &server, hyper, &request("PUT", "/echo", &large)).await;
+            assert_eq!(echoed.map(|(_, _, length)| length), Ok(200_004), "{hyper}");
+        }
     });
 }
 
@@ -151,51 +209,67 @@ fn a_connection_is_kept_and_its_instants_are_in_order() {
             let text = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nsl".to_vec();
             vec![Do::Wait(Span::millis(30)), Do::Send(text), Do::Wait(Span::millis(30)), Do::Send(b"ow".to_vec())]
         }
+        "/chunk" => {
+            vec![Do::Send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nfine\r\n0\r\n\r\n".to_vec())]
+        }
         _ => ok("fine"),
     });
     run(async {
         let door = door(&loopback());
-        let mut connection = connect(&door, &server).await;
-        let before = door.clock().now();
-        for turn in 0..3 {
-            assert!(connection.is_open());
-            assert_eq!(connection.requests(), turn);
-            let answer = connection.exchange(get("/"), 2).await.unwrap();
-            assert_eq!((answer.body.as_ref(), answer.length), (b"fi".as_slice(), 4));
+        for hyper in SPEAKERS {
+            let mut buffer = Vec::new();
+            let mut connection = connect(&door, &server, hyper).await;
+            let before = door.clock().now();
+            for (turn, path) in ["/", "/chunk", "/"].into_iter().enumerate() {
+                assert!(connection.is_open());
+                assert_eq!(connection.requests(), turn as u64);
+                let answer = connection.exchange(&get(path), 2, &mut buffer).await.unwrap();
+                assert_eq!((&buffer[answer.body], answer.length), (b"fi".as_slice(), 4));
+                assert!(answer.head.headers(&buffer).iter().count() == 1);
+            }
+            let answer = connection.exchange(&get("/slow"), 100, &mut buffer).await.unwrap();
+            assert!(before < answer.sent && answer.sent < answer.first && answer.first < answer.done);
+            assert!(answer.first.since(answer.sent) >= Span::millis(25));
+            assert!(answer.done.since(answer.first) >= Span::millis(25));
         }
-        let answer = connection.exchange(get("/slow"), 100).await.unwrap();
-        assert!(before < answer.sent && answer.sent < answer.first && answer.first < answer.done);
-        assert!(answer.first.since(answer.sent) >= Span::millis(25));
-        assert!(answer.done.since(answer.first) >= Span::millis(25));
     });
-    assert!(server.log().iter().all(|seen| seen.connection == 0));
+    let connections: std::collections::BTreeSet<u64> = server.log().iter().map(|seen| seen.connection).collect();
+    assert_eq!(connections.len(), 2);
 }
 
 #[test]
 fn a_connection_that_was_closed_meanwhile_is_seen_before_use() {
     let server = Scripted::start(|seen| match seen.path.as_str() {
-        "/bye" => vec![answer(200, &[("connection", "close")], ""), Do::Close],
+        "/bye" => vec![answer(200, &[("connection", "close")], ""), Do::Hang],
         "/leave" => vec![answer(200, &[], ""), Do::Wait(Span::millis(10)), Do::Close],
+        "/more" => vec![answer(200, &[], ""), Do::Wait(Span::millis(10)), answer(200, &[], ""), Do::Hang],
         "/stale" => vec![Do::Close],
         _ => ok(""),
     });
     run(async {
         let door = door(&loopback());
-        let mut connection = connect(&door, &server).await;
-        connection.exchange(get("/bye"), 0).await.unwrap();
-        assert!(!connection.is_open());
-        let mut connection = connect(&door, &server).await;
-        connection.exchange(get("/leave"), 0).await.unwrap();
-        let deadline = door.clock().now() + LONG;
-        while connection.is_open() {
-            assert!(door.clock().now() < deadline, "never noticed");
-            door.clock().sleep(Span::millis(1)).await;
+        for hyper in SPEAKERS {
+            let mut buffer = Vec::new();
+            let mut connection = connect(&door, &server, hyper).await;
+            connection.exchange(&get("/bye"), 0, &mut buffer).await.unwrap();
+            assert!(!connection.is_open());
+            for path in ["/leave", "/more"] {
+                let mut connection = connect(&door, &server, hyper).await;
+                connection.exchange(&get(path), 0, &mut buffer).await.unwrap();
+                let deadline = door.clock().now() + LONG;
+                while connection.is_open() {
+                    assert!(door.clock().now() < deadline, "never noticed");
+                    door.clock().sleep(Span::millis(1)).await;
+                }
+            }
+            let mut connection = connect(&door, &server, hyper).await;
+            connection.exchange(&get("/"), 0, &mut buffer).await.unwrap();
+            let lost = connection.exchange(&get("/stale"), 0, &mut buffer).await.unwrap_err();
+            assert_eq!(lost.error, WireError::Stale);
+            assert!(lost.sent.is_some());
+            assert!(!connection.is_open());
+            let again = connection.exchange(&get("/"), 0, &mut buffer).await.unwrap_err();
+            assert!(matches!(again.error, WireError::Closed | WireError::Stale), "{:?}", again.error);
         }
-        let mut connection = connect(&door, &server).await;
-        connection.exchange(get("/"), 0).await.unwrap();
-        let lost = connection.exchange(get("/stale"), 0).await.unwrap_err();
-        assert_eq!(lost.error, WireError::Stale);
-        assert!(lost.sent.is_some());
-        assert!(!connection.is_open());
     });
 }

@@ -249,12 +249,6 @@ fn add(into: &mut Cell, from: &Cell) {
     into.unlagged.add(&from.unlagged);
 }
 
-/// The percentile, exact to the histogram's digits.
-pub(super) fn percentile(latency: &crate::record::Latency, q: f64) -> f64 {
-    let rank = (latency.count() as f64 * q).ceil() as u64;
-    latency.at_rank(rank).unwrap().as_seconds_f64() * 1e3
-}
-
 pub(super) fn run(plan: Plan) -> Told {
     run_with(plan, Options { workers: Some(2), spin: None }, |_, _| {})
 }

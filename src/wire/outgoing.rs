@@ -1,0 +1,54 @@
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+
+use super::WireError;
+
+/// One request, byte by byte as HTTP/1.1 writes it. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    bytes: Bytes,
+    /// Where the body begins.
+    body: usize,
+    /// Asks for no body.
+    is_head: bool,
+}
+
+impl Outgoing {
+    /// `bytes` are the request line, the headers (with `host`, and `content-length` where there is a body), an empty line
+    /// and, from `body` on, the body.
+    pub fn new(bytes: Bytes, body: usize) -> Outgoing {
+        let is_head = bytes.starts_with(b"HEAD ");
+        Outgoing { body: body.min(bytes.len()), bytes, is_head }
+    }
+
+    /// Request line and headers, with the empty line after them.
+    pub fn head(&self) -> &[u8] {
+        &self.bytes[..self.body]
+    }
+
+    pub fn body(&self) -> &[u8] {
+        &self.bytes[self.body..]
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(super) fn is_head(&self) -> bool {
+        self.is_head
+    }
+
+    /// The same as hyper wants it.
+    pub(super) fn to_hyper(&self) -> Result<Request<Full<Bytes>>, WireError> {
+        let wrong = |why: String| WireError::Protocol(format!("the request is none: {why}"));
+        let mut headers = [httparse::EMPTY_HEADER; 128];
+        let mut parsed = httparse::Request::new(&mut headers);
+        parsed.parse(self.head()).map_err(|error| wrong(error.to_string()))?;
+        let mut request = Request::builder().method(parsed.method.unwrap_or("GET")).uri(parsed.path.unwrap_or("/"));
+        for header in parsed.headers.iter() {
+            request = request.header(header.name, header.value);
+        }
+        request.body(Full::new(self.bytes.slice(self.body..))).map_err(|error| wrong(error.to_string()))
+    }
+}
