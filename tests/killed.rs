@@ -1,0 +1,133 @@
+//! The harness is killed with SIGKILL at any moment of a drill: `recover` leaves nothing, and the record can be read.
+
+mod common;
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use common::{Yard, events};
+
+const SEED: u64 = 20_080_512;
+const KILLS: u64 = 20;
+/// From the start of the program to after the drill's last fault.
+const SPAN_MS: u64 = 6_000;
+
+const DRILL: &str = r#"peakdrill: 1
+name: fragile
+platform:
+  allow: [127.0.0.0/8]
+  processes:
+    store: { run: [peakdrill, shop, store, --listen, "{{ address }}", --data, "{{ folder }}"], ready: { get: /healthz } }
+    node:
+      count: 2
+      run: [peakdrill, shop, node, --listen, "{{ address }}", --store, "{{ process.store.address }}"]
+      ready: { get: /healthz }
+    gateway: { run: [peakdrill, shop, gateway, --listen, "{{ address }}", --nodes, "{{ process.node.addresses }}"], ready: { get: /healthz } }
+  endpoints: { shop: "http://{{ process.gateway.address }}" }
+  watch: { node: { process: node } }
+journeys:
+  look:
+    - get: /products
+      name: list products
+load:
+  shoppers: { mix: { look: 1 }, arrivals: [ { hold: { rate: 30/s, for: 6s } } ] }
+faults:
+  lost: { at: 1s, for: 2s, kill: { process: node_1 } }
+  frozen: { at: 2s, for: 2s, pause: { process: store } }
+limits: { lag: 500ms }
+targets:
+  up: { measure: availability, at-least: 1% }
+"#;
+
+/// The finalizer of SplitMix64: moments that look random, and are the same in every run.
+fn moment(k: u64) -> Duration {
+    let mut z = SEED.wrapping_add((k + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    Duration::from_millis((z ^ (z >> 31)) % SPAN_MS)
+}
+
+fn kill_once(k: u64) -> Result<bool, String> {
+    let at = moment(k);
+    let yard = Yard::new();
+    yard.file("fragile.yaml", DRILL);
+    let (before, _) = yard.judge(&["snapshot"]);
+    let before = yard.file("before.json", &before);
+    let before = before.to_str().expect("a plain path");
+    let drill = yard.start(&["run", "fragile.yaml"]);
+    wait(at);
+    drill.signal("KILL");
+    let ended = drill.wait();
+    let ours = |what: &str, text: &str| format!("seed {SEED}, kill {k} at {at:?}: {what}: {text}");
+    if ended.signal != Some(9) {
+        return Err(ours("it ended before it was killed", &ended.all()));
+    }
+    let recovered = yard.run(&["recover"]);
+    if recovered.code != Some(0) {
+        return Err(ours("recover", &format!("{recovered:#?}")));
+    }
+    let (left, clean) = yard.judge(&[
+        "compare",
+        before,
+        "--within",
+        "3",
+        "--allow",
+        "*/reports",
+        "--allow",
+        "*/reports/*",
+        "--allow",
+        "*/before.json",
+    ]);
+    if !clean {
+        return Err(ours("left behind", &left));
+    }
+    let listed = yard.run(&["runs", "list"]);
+    if listed.code != Some(0) {
+        return Err(ours("runs list", &format!("{listed:#?}")));
+    }
+    let runs = yard.runs();
+    for run in &runs {
+        events(run);
+        let report = yard.run(&["report", run.to_str().expect("a plain path")]);
+        // A run that was cut off proves nothing, whatever it had measured: never 0.
+        if !matches!(report.code, Some(1 | 3 | 4)) {
+            return Err(ours("report", &format!("{report:#?}")));
+        }
+    }
+    Ok(!runs.is_empty())
+}
+
+#[allow(clippy::disallowed_methods)] // The moment of the kill is the one thing here that is a time.
+fn wait(span: Duration) {
+    std::thread::sleep(span);
+}
+
+#[test]
+fn nothing_is_left_and_every_record_is_readable() {
+    let next = Mutex::new(0);
+    let results: Mutex<Vec<Result<bool, String>>> = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                loop {
+                    let k = {
+                        let mut next = next.lock().expect("nobody panics with it");
+                        *next += 1;
+                        *next - 1
+                    };
+                    if k >= KILLS {
+                        break;
+                    }
+                    let result = kill_once(k);
+                    results.lock().expect("nobody panics with it").push(result);
+                }
+            });
+        }
+    });
+    let results = results.into_inner().expect("nobody panicked");
+    let wrong: Vec<&String> = results.iter().filter_map(|result| result.as_ref().err()).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(results.len() as u64, KILLS);
+    let with_record = results.iter().filter(|result| matches!(result, Ok(true))).count();
+    assert!(with_record >= 12, "only {with_record} of {KILLS} kills came after the record was begun");
+}

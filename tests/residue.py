@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""The residue judge: what a run left on the machine, told from outside. It shares no code with the harness.
+
+    residue.py snapshot --mark M --watch FOLDER…                    what is there, as JSON
+    residue.py compare BEFORE --mark M --watch FOLDER… [--during D] [--within S] [--allow GLOB…]
+
+`compare` prints one line for each thing that is there now, was not there BEFORE, and is the run's: processes, sockets,
+mounts, cgroups, shared memory, network interfaces, files. It exits 0 when there is none, 1 when there is any. A process
+is the run's when M stands in its environment or arguments, or when it runs a program or in a folder below --watch: other
+people's work on the same machine is none of our business. --during is a snapshot taken while the run was going on; its
+listening ports must be free again. It looks again until --within seconds are over.
+"""
+import argparse
+import fnmatch
+import json
+import os
+import sys
+import time
+
+
+def text(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def link(path):
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+
+
+def entries(path):
+    try:
+        return sorted(os.listdir(path))
+    except OSError:
+        return []
+
+
+def processes(mark, watch):
+    found = {}
+    for pid in entries("/proc"):
+        if not pid.isdigit() or int(pid) == os.getpid():
+            continue
+        stat = text(f"/proc/{pid}/stat").decode(errors="replace")
+        if ")" not in stat:
+            continue
+        fields = stat[stat.rindex(")") + 2:].split()
+        if fields[0] in "ZX":
+            continue
+        arguments = text(f"/proc/{pid}/cmdline")
+        below = [link(f"/proc/{pid}/{what}").removesuffix(" (deleted)") for what in ("exe", "cwd")]
+        ours = (
+            mark.encode() in text(f"/proc/{pid}/environ")
+            or mark.encode() in arguments
+            or any(path == folder or path.startswith(folder + "/") for path in below for folder in watch)
+        )
+        words = arguments.replace(b"\0", b" ").decode(errors="replace").strip()
+        found[f"{pid}@{fields[19]}"] = {"ours": ours, "words": words or stat[: stat.rindex(")") + 1]}
+    return found
+
+
+def owners():
+    held = {}
+    for pid in entries("/proc"):
+        if pid.isdigit():
+            for fd in entries(f"/proc/{pid}/fd"):
+                to = link(f"/proc/{pid}/fd/{fd}")
+                if to.startswith("socket:["):
+                    held.setdefault(to[8:-1], set()).add(int(pid))
+    return held
+
+
+def sockets(running):
+    """Listening and connected sockets of the run's processes, and listening ones that nobody holds."""
+    ours = {int(key.split("@")[0]) for key, process in running.items() if process["ours"]}
+    held, found = owners(), {}
+    for kind in ("tcp", "tcp6", "udp", "udp6"):
+        for row in text(f"/proc/net/{kind}").decode().splitlines()[1:]:
+            fields = row.split()
+            address, state, inode = fields[1], fields[3], fields[9]
+            port = int(address.rsplit(":", 1)[1], 16)
+            by = held.get(inode, set())
+            listens = state == "0A"
+            if by & ours or (listens and not by):
+                found[f"{kind} {address} {inode}"] = {"ours": True, "port": port if listens else 0}
+    for row in text("/proc/net/unix").decode(errors="replace").splitlines()[1:]:
+        fields = row.split()
+        if len(fields) > 7 and held.get(fields[6], set()) & ours:
+            found[f"unix {fields[7]} {fields[6]}"] = {"ours": True, "port": 0}
+    return found
+
+
+def listening():
+    """Every port that anybody listens on, and whether a process is known to hold it."""
+    held, found = owners(), {}
+    for kind in ("tcp", "tcp6"):
+        for row in text(f"/proc/net/{kind}").decode().splitlines()[1:]:
+            fields = row.split()
+            if fields[3] == "0A":
+                found[int(fields[1].rsplit(":", 1)[1], 16)] = sorted(held.get(fields[9], set()))
+    return found
+
+
+def cgroups(running):
+    """Folders of every cgroup hierarchy. One that holds only other people's processes is other people's."""
+    ours = {int(key.split("@")[0]) for key, process in running.items() if process["ours"]}
+    roots = []
+    for row in text("/proc/self/mountinfo").decode().splitlines():
+        before, _, after = row.partition(" - ")
+        if after.startswith("cgroup"):
+            roots.append(before.split()[4])
+    found = {}
+    for root in roots:
+        for folder, _, _ in os.walk(root):
+            members = {int(pid) for pid in text(f"{folder}/cgroup.procs").split()}
+            found[folder] = {"ours": not members or bool(members & ours)}
+    return found
+
+
+def named(paths):
+    return {path: {"ours": True} for path in paths}
+
+
+def shared_memory():
+    found = [f"/dev/shm/{name}" for name in entries("/dev/shm")] + [f"/dev/mqueue/{name}" for name in entries("/dev/mqueue")]
+    for kind in ("shm", "sem", "msg"):
+        for row in text(f"/proc/sysvipc/{kind}").decode().splitlines()[1:]:
+            found.append(f"sysv {kind} {row.split()[1]}")
+    return named(found)
+
+
+def files(watch, mark):
+    found = []
+    for folder in watch:
+        for at, folders, names in os.walk(folder):
+            found += [os.path.join(at, name) for name in folders + names]
+    for folder in ("/tmp", "/var/tmp", "/run", "/run/user/0", "/var/run/netns"):
+        found += [f"{folder}/{name}" for name in entries(folder) if mark in name or "peakdrill" in name]
+    return named(found)
+
+
+def snapshot(mark, watch):
+    running = processes(mark, watch)
+    rows = text("/proc/self/mountinfo").decode().splitlines()
+    return {
+        "process": running,
+        "socket": sockets(running),
+        "mount": named({" ".join(row.split()[3:5]) + " " + row.split(" - ")[1] for row in rows}),
+        "cgroup": cgroups(running),
+        "shared memory": shared_memory(),
+        "interface": named(entries("/sys/class/net") + entries("/run/netns")),
+        "file": files(watch, mark),
+    }
+
+
+def left(before, now, during, allowed):
+    found = []
+    for kind, things in now.items():
+        for name, facts in things.items():
+            if name in before[kind] or not facts["ours"] or any(fnmatch.fnmatch(name, glob) for glob in allowed):
+                continue
+            found.append(f"{kind} {name} {facts.get('words', '')}".strip())
+    if during:
+        ports = {socket["port"] for socket in during["socket"].values()} - {0}
+        ports -= {socket["port"] for socket in before["socket"].values()}
+        mine = {int(key.split("@")[0]) for key, process in now["process"].items() if process["ours"]}
+        for port, by in listening().items():
+            if port in ports and (not by or mine & set(by)):
+                found.append(f"port {port} is still listened on")
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=["snapshot", "compare"])
+    parser.add_argument("before", nargs="?")
+    parser.add_argument("--mark", required=True)
+    parser.add_argument("--watch", action="append", default=[])
+    parser.add_argument("--during")
+    parser.add_argument("--within", type=float, default=0)
+    parser.add_argument("--allow", action="append", default=[])
+    asked = parser.parse_args()
+    watch = [os.path.realpath(folder) for folder in asked.watch]
+    if asked.what == "snapshot":
+        json.dump(snapshot(asked.mark, watch), sys.stdout)
+        return 0
+    before = json.loads(text(asked.before))
+    during = json.loads(text(asked.during)) if asked.during else None
+    until = time.monotonic() + asked.within
+    while True:
+        found = left(before, snapshot(asked.mark, watch), during, asked.allow)
+        if not found or time.monotonic() >= until:
+            break
+        time.sleep(0.05)
+    print("\n".join(found))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
