@@ -13,7 +13,7 @@ const KILLS: u64 = 20;
 const SPAN_MS: u64 = 6_000;
 
 const DRILL: &str = r#"peakdrill: 1
-name: fragile
+name: NAME
 platform:
   allow: [127.0.0.0/8]
   processes:
@@ -50,8 +50,9 @@ fn moment(k: u64) -> Duration {
 fn kill_once(k: u64) -> Result<bool, String> {
     let at = moment(k);
     let yard = Yard::new();
-    yard.file("fragile.yaml", DRILL);
-    let (before, _) = yard.judge(&["snapshot"]);
+    let name = format!("fragile-{k:02}");
+    yard.file("fragile.yaml", &DRILL.replace("NAME", &name));
+    let (before, _) = yard.judge(&["snapshot", "--name", &name]);
     let before = yard.file("before.json", &before);
     let before = before.to_str().expect("a plain path");
     let drill = yard.start(&["run", "fragile.yaml"]);
@@ -69,6 +70,8 @@ fn kill_once(k: u64) -> Result<bool, String> {
     let (left, clean) = yard.judge(&[
         "compare",
         before,
+        "--name",
+        &name,
         "--within",
         "3",
         "--allow",

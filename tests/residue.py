@@ -7,7 +7,8 @@
 `compare` prints one line for each thing that is there now, was not there BEFORE, and is the run's: processes, sockets,
 mounts, cgroups, shared memory, network interfaces, files. It exits 0 when there is none, 1 when there is any. A process
 is the run's when M stands in its environment or arguments, or when it runs a program or in a folder below --watch: other
-people's work on the same machine is none of our business. --during is a snapshot taken while the run was going on; its
+people's work on the same machine is none of our business. A cgroup without processes, or a file in the system's own places, is
+the run's when --name stands in its path (`peakdrill` unless said: where drills run side by side, each has a name of its own). --during is a snapshot taken while the run was going on; its
 listening ports must be free again. It looks again until --within seconds are over.
 """
 import argparse
@@ -105,7 +106,7 @@ def listening():
     return found
 
 
-def cgroups(running):
+def cgroups(running, name):
     """Folders of every cgroup hierarchy. One that holds only other people's processes is other people's."""
     ours = {int(key.split("@")[0]) for key, process in running.items() if process["ours"]}
     roots = []
@@ -117,7 +118,7 @@ def cgroups(running):
     for root in roots:
         for folder, _, _ in os.walk(root):
             members = {int(pid) for pid in text(f"{folder}/cgroup.procs").split()}
-            found[folder] = {"ours": not members or bool(members & ours)}
+            found[folder] = {"ours": bool(members & ours) or (not members and name in folder)}
     return found
 
 
@@ -133,27 +134,27 @@ def shared_memory():
     return named(found)
 
 
-def files(watch, mark):
+def files(watch, mark, name):
     found = []
     for folder in watch:
         for at, folders, names in os.walk(folder):
             found += [os.path.join(at, name) for name in folders + names]
     for folder in ("/tmp", "/var/tmp", "/run", "/run/user/0", "/var/run/netns"):
-        found += [f"{folder}/{name}" for name in entries(folder) if mark in name or "peakdrill" in name]
+        found += [f"{folder}/{entry}" for entry in entries(folder) if mark in entry or name in entry]
     return named(found)
 
 
-def snapshot(mark, watch):
+def snapshot(mark, watch, name):
     running = processes(mark, watch)
     rows = text("/proc/self/mountinfo").decode().splitlines()
     return {
         "process": running,
         "socket": sockets(running),
         "mount": named({" ".join(row.split()[3:5]) + " " + row.split(" - ")[1] for row in rows}),
-        "cgroup": cgroups(running),
+        "cgroup": cgroups(running, name),
         "shared memory": shared_memory(),
         "interface": named(entries("/sys/class/net") + entries("/run/netns")),
-        "file": files(watch, mark),
+        "file": files(watch, mark, name),
     }
 
 
@@ -180,23 +181,25 @@ def main():
     parser.add_argument("before", nargs="?")
     parser.add_argument("--mark", required=True)
     parser.add_argument("--watch", action="append", default=[])
+    parser.add_argument("--name", default="peakdrill")
     parser.add_argument("--during")
     parser.add_argument("--within", type=float, default=0)
     parser.add_argument("--allow", action="append", default=[])
     asked = parser.parse_args()
     watch = [os.path.realpath(folder) for folder in asked.watch]
     if asked.what == "snapshot":
-        json.dump(snapshot(asked.mark, watch), sys.stdout)
+        json.dump(snapshot(asked.mark, watch, asked.name), sys.stdout)
         return 0
     before = json.loads(text(asked.before))
     during = json.loads(text(asked.during)) if asked.during else None
     until = time.monotonic() + asked.within
     while True:
-        found = left(before, snapshot(asked.mark, watch), during, asked.allow)
+        found = left(before, snapshot(asked.mark, watch, asked.name), during, asked.allow)
         if not found or time.monotonic() >= until:
             break
         time.sleep(0.05)
-    print("\n".join(found))
+    for line in found:
+        print(line)
     return 1 if found else 0
 
 

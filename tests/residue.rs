@@ -23,7 +23,7 @@ platform:
       ready: { get: /healthz }
     gateway: { run: [peakdrill, shop, gateway, --listen, "{{ address }}", --nodes, "{{ process.node.addresses }}"], ready: { get: /healthz } }
     # A tree: a shell with a child that has a child, none of which listens to TERM.
-    tree: { run: [sh, tree.sh, "{{ address }}"] }
+    tree: { run: [sh, tree.sh, "{{ address }}"], grace: 1s }
   endpoints: { shop: "http://{{ process.gateway.address }}" }
   watch: { node: { process: node } }
 journeys:
@@ -216,7 +216,9 @@ fn the_judge_sees_what_is_left() {
     let shm = PathBuf::from("/dev/shm").join(&yard.mark);
     fs::write(&shm, "left").expect("shared memory");
     yard.file("litter", "left");
-    let cgroup = cgroup2().map(|root| root.join(&yard.mark)).filter(|path| fs::create_dir(path).is_ok());
+    let cgroup = cgroup2()
+        .map(|root| root.join(format!("peakdrill-left-{}", yard.mark)))
+        .filter(|path| fs::create_dir(path).is_ok());
     let (seen, clean) = compare();
     let _ = left.kill();
     let _ = left.wait();
