@@ -206,6 +206,7 @@ fn a_drill_that_was_killed_leaves_nothing_once_it_is_recovered() {
 /// So that "nothing is left" means something: a thing of each kind, left on purpose, is seen.
 #[test]
 fn the_judge_sees_what_is_left() {
+    let _alone = STAGE.lock().unwrap_or_else(PoisonError::into_inner);
     let yard = Yard::new();
     let (before, _) = yard.judge(&["snapshot"]);
     let before = yard.file("before.json", &before).to_str().expect("a plain path").to_owned();
