@@ -23,7 +23,7 @@ pub(super) fn recover(args: &RecoverArgs, speech: Speech) -> Exit {
         }
     }
     undone.iter().for_each(|one| speech.print(&format!("{one}\n")));
-    if undone.is_empty() && left.is_empty() {
+    if undone.is_empty() && left.is_empty() && exit == Exit::Passed {
         speech.print("nothing to undo\n");
     }
     told(&left, speech).max(exit)

@@ -16,6 +16,7 @@ use crate::plan::arrivals::Schedule;
 use crate::plan::{FaultId, LoadId, Moment, Plan, SteadyId};
 use crate::platform::Happening;
 use crate::record::{EndReason, Event, FaultEvent};
+use crate::undo::Guardian;
 
 /// How long the crews may take to hand over their last window.
 const FINISH: Span = Span::seconds(5);
@@ -37,6 +38,7 @@ pub(super) struct Conductor<'c, 'b> {
     pub(super) faults: Faults,
     pub(super) happenings: &'c mut UnboundedReceiver<Happening>,
     pub(super) signals: &'c mut Signals,
+    pub(super) guardian: &'c mut Guardian,
     pub(super) crews: Crews,
 }
 
@@ -54,6 +56,8 @@ struct Course {
     load_end: At,
     load_over: bool,
     stop: Option<EndReason>,
+    /// Faults are no longer waited for.
+    given_up: bool,
     broken: bool,
 }
 
@@ -82,6 +86,7 @@ impl Conductor<'_, '_> {
             load_end: ends.max().unwrap_or(At::START),
             load_over: false,
             stop: None,
+            given_up: false,
             broken: false,
         };
         while !self.is_over(&course) {
@@ -135,6 +140,10 @@ impl Conductor<'_, '_> {
         }
         if self.book.lost().is_some() {
             self.stop(course, EndReason::RecordLost);
+        }
+        if now >= At(self.plan.end.as_nanos()) {
+            // A fault after the end would hurt a platform that nobody asks anything.
+            course.timeline.cancel_waiting();
         }
         while let Some((at, due)) = course.timeline.next().filter(|(at, _)| *at <= now) {
             match due {
@@ -264,6 +273,11 @@ impl Conductor<'_, '_> {
         if self.book.lost().is_some() {
             return self.stop(course, EndReason::RecordLost);
         }
+        if !self.guardian.is_alive() {
+            // Without it nobody would undo the fault should the harness die.
+            self.book.note(Event::Noted { text: "the guardian process is gone, so no fault is ordered".to_owned() });
+            return self.stop(course, EndReason::HarnessFailed);
+        }
         self.note_fault(course, fault, self.clock.now(), FaultEvent::Ordered);
         let (faults, clock) = (self.faults.clone(), self.clock.clone());
         let kind = self.plan.faults[fault.index()].kind.clone();
@@ -300,6 +314,8 @@ impl Conductor<'_, '_> {
 
     fn came_of(&mut self, course: &mut Course, outcome: Result<Outcome, tokio::task::JoinError>) {
         match outcome {
+            // It had ended already, but too late.
+            Ok(_) if course.given_up => {}
             Ok(Outcome { fault, at, event, wound }) => {
                 let bites = wound.is_some();
                 if let (Some(place), Some(wound)) = (course.wounds.get_mut(fault.index()), wound) {
@@ -324,6 +340,7 @@ impl Conductor<'_, '_> {
 
     /// Waits no longer for what is being ordered or healed.
     fn give_up(&mut self, course: &mut Course, why: &str) {
+        course.given_up = true;
         course.tasks.abort_all();
         for fault in course.timeline.under_way() {
             self.note_fault(course, fault, self.clock.now(), FaultEvent::NotHealed { why: why.to_owned() });

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::pin::pin;
 use std::process::Command;
 use std::sync::{Arc, RwLock};
 
@@ -19,9 +20,9 @@ use crate::base::units::Span;
 use crate::fault::Faults;
 use crate::load::{self, Crews, Feeds, Transcript};
 use crate::plan::{JourneyId, LoadId};
-use crate::platform::{self, Happening, Platform};
+use crate::platform::{self, Happening, PREPARE, Platform};
 use crate::record::{self, EndReason, Event, HostFacts, Writer};
-use crate::undo::{Guardian, Journal};
+use crate::undo::{Action, Guardian, Journal};
 use crate::wire::Door;
 
 /// Between the last word of preparation and the start instant: the crews are told, and wake in time for arrival 0.
@@ -53,7 +54,10 @@ enum Act<'a> {
 
 fn perform(setting: &Setting, audience: &mut dyn Audience, act: Act<'_>) -> Result<Ended, DrillError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, whole(setting, audience, act))
+    let done = LocalSet::new().block_on(&runtime, whole(setting, audience, act));
+    // Steps of a chore that was cut short may still wait for an answer on a thread of their own.
+    runtime.shutdown_timeout(Span::SECOND.to_std());
+    done
 }
 
 async fn whole(setting: &Setting, audience: &mut dyn Audience, act: Act<'_>) -> Result<Ended, DrillError> {
@@ -65,11 +69,11 @@ async fn whole(setting: &Setting, audience: &mut dyn Audience, act: Act<'_>) -> 
     let masker = Arc::new(RwLock::new(Masker::new(secrets.values().filter_map(Value::as_str))));
     let writer =
         Writer::create(&setting.reports, &setting.run, &setting.plan, Some(&setting.origins), mask_with(&masker))?;
-    let folder = writer.folder().clone();
+    let (folder, masker_at_end) = (writer.folder().clone(), masker.clone());
     let journal = Journal::create(folder.path(), &setting.run)?;
     let mut guard = Command::new(&setting.program);
     guard.args(["guardian", "--"]);
-    let guardian = Guardian::start(&journal, guard)?;
+    let mut guardian = Guardian::start(&journal, guard)?;
     let mut book = Book::new(writer, Fold::new(&setting.plan), &clock, audience);
     book.note(opened(setting, &clock));
 
@@ -98,6 +102,7 @@ async fn whole(setting: &Setting, audience: &mut dyn Audience, act: Act<'_>) -> 
                 masker,
                 happenings: &mut happenings,
                 signals: &mut signals,
+                guardian: &mut guardian,
             };
             stage.play(act).await
         }
@@ -106,6 +111,12 @@ async fn whole(setting: &Setting, audience: &mut dyn Audience, act: Act<'_>) -> 
             Conducted { reason: EndReason::NotPrepared, broken: false }
         }
     };
+    if !secrets.is_empty() {
+        // What processes print goes straight to their files; what is secret in it is masked once they are gone.
+        if let Err(error) = folder.mask_output(&mask_with(&masker_at_end)) {
+            book.note(Event::Noted { text: error.to_string() });
+        }
+    }
     Ok(close(book, conducted, &journal, guardian, folder).await)
 }
 
@@ -139,6 +150,7 @@ struct Stage<'s, 'b> {
     masker: Arc<RwLock<Masker>>,
     happenings: &'s mut UnboundedReceiver<Happening>,
     signals: &'s mut Signals,
+    guardian: &'s mut Guardian,
 }
 
 impl Stage<'_, '_> {
@@ -153,7 +165,7 @@ impl Stage<'_, '_> {
             constants: platform.bindings().constants().clone(),
         };
         let prepared = self.prepare(&mut chores).await;
-        let conducted = match (prepared, act) {
+        let mut conducted = match (prepared, act) {
             (Ok(load), Act::Drill) => self.conduct(load).await,
             (Ok(load), Act::Rehearsal { journeys, arrival, tell }) => {
                 self.rehearse(load, journeys, arrival, tell).await
@@ -161,16 +173,26 @@ impl Stage<'_, '_> {
             (Err(conducted), _) => conducted,
         };
         let clock = self.clock.clone();
-        tokio::select! {
-            _ = chores.carry_out(self.book, &self.setting.plan.cleanup, true, &clock) => {}
-            // An interrupted drill still cleans up; a second signal means now.
-            () = second_signal(self.signals) => {}
-        }
-        for error in self.platform.stop().await {
+        let cleanup = chores.carry_out(self.book, &self.setting.plan.cleanup, true, &clock);
+        let (heard, _) = unless_twice(self.signals, cleanup).await;
+        self.interrupted(&mut conducted, heard);
+        let (heard, failed) = unless_twice(self.signals, platform.stop()).await;
+        self.interrupted(&mut conducted, heard);
+        self.take_note();
+        for error in failed.unwrap_or_default() {
             self.book.note(Event::Noted { text: error.to_string() });
         }
-        self.take_note();
         conducted
+    }
+
+    /// Signals that came while the drill was being wound up.
+    fn interrupted(&mut self, conducted: &mut Conducted, heard: Vec<(&'static str, u32)>) {
+        for (signal, count) in heard {
+            self.book.note(Event::Signalled { signal: signal.to_owned(), count });
+            if conducted.reason == EndReason::Finished {
+                conducted.reason = EndReason::Interrupted;
+            }
+        }
     }
 
     /// Starts and prepares the platform.
@@ -196,10 +218,25 @@ impl Stage<'_, '_> {
             Ok(Err(why)) => why,
             Err((signal, count)) => {
                 self.book.note(Event::Signalled { signal: signal.to_owned(), count });
+                self.end_chores().await;
                 return Err(Conducted { reason: EndReason::Interrupted, broken: false });
             }
         };
         Err(self.not_prepared(why))
+    }
+
+    /// Ends programs of `prepare` that were cut short, before anything is cleaned up behind them.
+    async fn end_chores(&mut self) {
+        let journal = self.journal.clone();
+        let work = move || {
+            for (id, action) in journal.pending() {
+                if matches!(&action, Action::StopTree { name, .. } if name.starts_with(PREPARE)) {
+                    // What could not be undone is tried again, and said, at the end.
+                    let _ = journal.undo(id);
+                }
+            }
+        };
+        let _ = tokio::task::spawn_blocking(work).await;
     }
 
     /// `why` is empty where an entry has said it already.
@@ -261,6 +298,7 @@ impl Stage<'_, '_> {
             faults,
             happenings: self.happenings,
             signals: self.signals,
+            guardian: self.guardian,
             crews,
         };
         let conducted = conductor.conduct().await;
@@ -275,9 +313,20 @@ impl Stage<'_, '_> {
     }
 }
 
-/// Returns when a signal has come for the second time.
-async fn second_signal(signals: &mut Signals) {
-    while signals.next().await.1 < 2 {}
+/// Does `work` unless a signal comes for the second time, or has come; and what signals came meanwhile.
+async fn unless_twice<T>(
+    signals: &mut Signals,
+    work: impl Future<Output = T>,
+) -> (Vec<(&'static str, u32)>, Option<T>) {
+    let (mut work, mut heard) = (pin!(work), Vec::new());
+    while signals.count() < 2 {
+        tokio::select! {
+            biased;
+            signal = signals.next() => heard.push(signal),
+            done = &mut work => return (heard, Some(done)),
+        }
+    }
+    (heard, None)
 }
 
 fn mask_with(masker: &Arc<RwLock<Masker>>) -> record::Masker {

@@ -19,6 +19,11 @@ impl Signals {
         })
     }
 
+    /// How many have come.
+    pub(super) fn count(&self) -> u32 {
+        self.count
+    }
+
     /// The next signal's name, and how many have come with it.
     pub(super) async fn next(&mut self) -> (&'static str, u32) {
         let name = tokio::select! {

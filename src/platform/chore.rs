@@ -9,6 +9,9 @@ use crate::base::units::Span;
 use crate::plan::ChoreWork;
 use crate::undo::Action;
 
+/// How the names of what `prepare` runs begin.
+pub const PREPARE: &str = "prepare";
+
 const DEADLINE: Span = Span::seconds(10);
 
 /// Runs the program of a chore to its end; it and all it started are gone afterwards.
@@ -21,7 +24,7 @@ pub(super) async fn run(
     within: Span,
 ) -> Result<(), PlatformError> {
     let ChoreWork::Run { argv, env, dir } = work else { return Ok(()) };
-    let name = format!("{}-{}", if cleanup { "cleanup" } else { "prepare" }, index + 1);
+    let name = format!("{}-{}", if cleanup { "cleanup" } else { PREPARE }, index + 1);
     let mut words = Vec::new();
     for template in argv {
         words.push(bindings.settle(&format!("`run` of {name}"), &template.0, &[])?);

@@ -31,11 +31,19 @@ pub(super) async fn keep(launch: Launch, ends: Ends, on_end: impl FnOnce(&str) +
     let (tell_end, ended) = watch::channel(None);
     let work = move || {
         let (cgroup, marker) = (launch.cgroup.clone(), Some(launch.marker.clone()));
+        if told.is_closed() {
+            // Nobody waits for it any more, and its undo may be done already.
+            return;
+        }
         let mut launched = match launch.start() {
             Ok(launched) => launched,
             Err(error) => return drop(told.send(Err(error))),
         };
-        let _ = told.send(Ok(launched.identity));
+        if told.send(Ok(launched.identity)).is_err() {
+            let tree = Tree { cgroup: cgroup.clone(), marker: marker.clone(), root: Some(launched.identity) };
+            let _ = tree.kill(Span::seconds(10));
+            let _ = tree.cgroup.map(|cgroup| cgroup.remove());
+        }
         let status = launched.wait();
         if ends == Ends::WithItsTree && status.as_ref().is_ok_and(|status| status.success()) {
             let tree = Tree { cgroup, marker, root: Some(launched.identity) };

@@ -21,6 +21,7 @@ use serde_json::{Map, Value};
 use tokio::sync::mpsc::UnboundedSender;
 
 pub use bindings::Bindings;
+pub use chore::PREPARE;
 pub use error::PlatformError;
 pub use process::Process;
 

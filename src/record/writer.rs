@@ -94,6 +94,11 @@ impl Writer {
         &self.folder
     }
 
+    /// The entry as it will be stored, without secrets.
+    pub fn masked(&self, entry: &Entry) -> Entry {
+        mask(entry, &self.masker).into_owned()
+    }
+
     pub fn entry(&mut self, entry: &Entry) -> Result<(), RecordError> {
         if let Event::Opened { wall, .. } = entry.event {
             self.wall = wall;

@@ -82,7 +82,11 @@ impl Journal {
         let (harness, boot) = (Identity::own(), host::boot_id());
         let opened = Entry::Opened { version: VERSION, run: run.to_owned(), harness, boot };
         let mut state = State { file, torn: false, next: 0, pending: BTreeMap::new() };
-        state.append(&opened).and_then(|()| state.sync()).map_err(not_written)?;
+        if let Err(source) = state.append(&opened).and_then(|()| state.sync()) {
+            // Half a first line would be taken for a journal that cannot be read.
+            let _ = std::fs::remove_file(&path);
+            return Err(not_written(source));
+        }
         // So that the file itself is there after a crash of the machine.
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(not_written)?;
         let run = run.to_owned();

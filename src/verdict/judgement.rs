@@ -112,6 +112,11 @@ pub enum Cause {
         fault: FaultId,
         because: String,
     },
+    /// A fault bit and was not seen to be healed.
+    FaultNotHealed {
+        fault: FaultId,
+        because: String,
+    },
     /// The steady state did not hold before the first fault.
     NotSteady {
         steady: SteadyId,

@@ -79,6 +79,8 @@ fn causes(plan: &Plan, analysis: &Analysis) -> Vec<Cause> {
                 fault: fault_id,
                 because: fault.not_effective.clone().unwrap_or_default(),
             }),
+            (Some(_), Some(_)) if fault.healed.is_none() => causes
+                .push(Cause::FaultNotHealed { fault: fault_id, because: fault.not_healed.clone().unwrap_or_default() }),
             (Some(_), Some(_)) => {}
         }
     }

@@ -84,6 +84,8 @@ messages! {
     cause_not_ordered(fault) "the fault {fault} was never ordered" "故障{fault}未曾下达";
     cause_not_effective(fault, because)
         "the fault {fault} did not take effect: {because}" "故障{fault}未生效：{because}";
+    cause_not_healed(fault, because)
+        "the fault {fault} was not seen to be healed: {because}" "故障{fault}未确认恢复：{because}";
     cause_not_steady(steady)
         "the steady state {steady} did not hold before the first fault, so the drill stopped" "首个故障注入前稳态{steady}未成立，演练已停止";
     cause_broken_off()

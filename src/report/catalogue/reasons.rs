@@ -33,6 +33,7 @@ impl Words {
             Cause::NoTraffic => self.cause_no_traffic(),
             Cause::FaultNotOrdered { fault } => self.cause_not_ordered(self.fault(plan, *fault)),
             Cause::FaultNotEffective { fault, because } => self.cause_not_effective(self.fault(plan, *fault), because),
+            Cause::FaultNotHealed { fault, because } => self.cause_not_healed(self.fault(plan, *fault), because),
             Cause::NotSteady { steady } => self.cause_not_steady(self.steady(plan, *steady)),
             Cause::Ended { reason } => self.end_reason(*reason),
             Cause::BrokenOff => self.cause_broken_off(),

@@ -63,6 +63,12 @@ fn check_process(process: &Process, _: Mark, cx: &mut Context<'_>) {
     if let Some(count) = process.count.get().filter(|count| !(1..=1_000).contains(&count.value)) {
         cx.say(Diagnostic::error("range", count.mark, "`count` is from 1 to 1000"));
     }
+    if let (Some(attach), Some(ready)) = (process.attach.get(), process.ready.written())
+        && attach.value.port.is_absent()
+    {
+        let message = "`ready` needs an address, which a process that is attached to by a pid file does not tell";
+        cx.say(Diagnostic::error("does-not-go", ready, message).help("leave it out, or attach by `port`"));
+    }
     if !process.attach.is_absent() && process.run.is_absent() {
         let given = [
             ("env", process.env.written()),
