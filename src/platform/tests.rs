@@ -163,7 +163,7 @@ fn killed_and_started_again_it_is_at_the_same_address_and_nothing_is_left_at_the
         assert_ne!(process.tree().unwrap().root.unwrap(), first);
         until(&mut happenings, |h| matches!(h, Happening::Turned { good: true, .. })).await;
         let pending = journal.pending().len();
-        assert_eq!(pending, 2, "one undo a process, however often it was started");
+        assert_eq!(pending, 3, "one undo a process, however often it was started, and one for their folder");
         assert!(platform.stop().await.is_empty());
         assert!(process.is_gone() && journal.pending().is_empty());
         happenings.close();
