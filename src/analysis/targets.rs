@@ -150,7 +150,12 @@ impl Evidence<'_> {
             Measure::DetectionTime => self.detection(condition.scope),
             Measure::RecoveryTime { to } => self.recovery(condition.scope, to, |outage| outage.time),
             Measure::DegradedTime { to } => {
-                self.recovery(condition.scope, to, |outage| Some(Figure::Exactly(Quantity::Span(outage.degraded))))
+                self.recovery(condition.scope, to, |outage| {
+                    let degraded = Quantity::Span(outage.degraded);
+                    // It goes on where watching ended.
+                    let over = outage.recovered.is_some();
+                    Some(if over { Figure::Exactly(degraded) } else { Figure::MoreThan(degraded) })
+                })
             }
             Measure::Cpu | Measure::Memory => self.vital(condition, window),
             _ => match condition.scope {

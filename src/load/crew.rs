@@ -19,7 +19,7 @@ use crate::base::rng::{Weighted, run_word};
 use crate::base::template::{Masker, Scope};
 use crate::base::units::{At, Span};
 use crate::plan::arrivals::Schedule;
-use crate::plan::{EndpointId, JourneyId, LoadId, Plan, SeriesId};
+use crate::plan::{EndpointId, JourneyId, LoadId, PerConnection, Plan, SeriesId};
 use crate::record::{Failure, UnsentKind, Window};
 use crate::wire::{Connection, Door};
 
@@ -208,7 +208,9 @@ impl Work {
         }
         let pools = plan.platform.endpoints.iter().enumerate().map(|(index, endpoint)| {
             let connections = &endpoint.connections;
-            let enough = connections.max >= plan.needed_connections(EndpointId::at(index));
+            // One that a visit keeps through its think times may be full of visitors who ask nothing.
+            let enough = connections.per == PerConnection::Shared
+                && connections.max >= plan.needed_connections(EndpointId::at(index));
             let full = if enough { UnsentKind::PoolFull } else { UnsentKind::PoolSmall };
             let part = |total| share(total, self.index, self.workers);
             Pool::new(part(connections.max).max(1), part(connections.queue), full)

@@ -94,8 +94,12 @@ impl Dispatcher {
         self.state = State::Running;
     }
 
-    /// Releases no more.
+    /// Releases no more. What is due and not released would have gone out by now: it is counted.
     fn drain(&mut self) {
+        let now = self.worker.now();
+        while let Some((source, planned)) = self.next_arrival().filter(|(_, planned)| *planned <= now) {
+            self.unsent(source, planned, now, UnsentKind::Stopped);
+        }
         self.sources.clear();
         if matches!(self.state, State::Running) {
             self.state = State::Draining(self.worker.now() + self.drain);
@@ -103,11 +107,6 @@ impl Dispatcher {
     }
 
     fn drop_load(&mut self) {
-        let now = self.worker.now();
-        // What is due and not released would have gone out by now.
-        while let Some((source, planned)) = self.next_arrival().filter(|(_, planned)| *planned <= now) {
-            self.unsent(source, planned, now, UnsentKind::Stopped);
-        }
         self.drain();
         self.worker.cut_all(Cut::Stopped);
     }
@@ -232,7 +231,8 @@ impl Dispatcher {
             && let Taken::Full = self.worker.take(me, endpoint)
         {
             // Decided here, so that an arrival that cannot be sent costs no visit.
-            let full = self.worker.full(endpoint);
+            // One that was released late itself says nothing about the platform.
+            let full = if lag > self.lag { UnsentKind::Late } else { self.worker.full(endpoint) };
             self.worker.spare(me);
             return self.never(lane, planned, now, full);
         }

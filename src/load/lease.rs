@@ -93,6 +93,10 @@ impl Visit<'_> {
             }
             return self.dial(endpoint, limit, dialled).await;
         }
+        if let Some(other) = self.arrival.reserved.take_if(|reserved| *reserved != endpoint) {
+            // What was kept for a step that came to nothing is not for this one.
+            self.worker.leave(self.me, other);
+        }
         if self.arrival.reserved.take_if(|reserved| *reserved == endpoint).is_none()
             && let Taken::Full = self.worker.take(self.me, endpoint)
         {
@@ -104,7 +108,7 @@ impl Visit<'_> {
                 self.worker.leave(self.me, endpoint);
                 return Err(match cut {
                     Cut::Timeout => (Outcome::Unsent(self.worker.full(endpoint)), Why::Full(limit)),
-                    Cut::Drained => (Outcome::Unsent(UnsentKind::Late), Why::Drained),
+                    Cut::Drained => (Outcome::Unsent(self.worker.full(endpoint)), Why::Drained),
                     Cut::Stopped => (Outcome::Unsent(UnsentKind::Stopped), Why::Stopped),
                 });
             }

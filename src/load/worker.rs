@@ -1,5 +1,7 @@
 //! What one worker's visits and its dispatcher share. All of it lives on one thread.
 
+mod cuts;
+
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -386,35 +388,6 @@ impl Worker {
             runner.flight.take()
         });
         flight.is_some_and(|flight| flight.settled)
-    }
-
-    /// Cuts requests whose time has run out.
-    pub(super) fn cut_due(&self, now: At) {
-        let mut next = At::MAX;
-        let mut cut = Vec::new();
-        for (me, runner) in self.runners.borrow_mut().iter_mut().enumerate() {
-            let Some(flight) = &runner.flight else { continue };
-            if flight.deadline > now {
-                next = next.min(flight.deadline);
-            } else if runner.cut.is_none() {
-                runner.cut = Some(Cut::Timeout);
-                cut.push(me);
-            }
-        }
-        self.next_cut.set(next);
-        cut.into_iter().for_each(|me| self.wake(me));
-    }
-
-    /// Cuts every visit; none is begun any more.
-    pub(super) fn cut_all(&self, why: Cut) {
-        let mut cut = Vec::new();
-        for (me, runner) in self.runners.borrow_mut().iter_mut().enumerate() {
-            if runner.busy {
-                runner.cut = Some(why);
-                cut.push(me);
-            }
-        }
-        cut.into_iter().for_each(|me| self.wake(me));
     }
 
     pub(super) fn next_cut(&self) -> At {

@@ -70,10 +70,10 @@ impl WholeLines {
             self.end();
             return Ok(None);
         }
-        match std::str::from_utf8(&self.buffer) {
-            Ok(line) => Ok(Some(line)),
-            Err(_) => Ok(None),
+        if std::str::from_utf8(&self.buffer).is_err() {
+            self.end();
         }
+        Ok(std::str::from_utf8(&self.buffer).ok())
     }
 
     /// No more lines: what follows cannot be trusted.
