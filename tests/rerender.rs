@@ -131,3 +131,17 @@ fn both_languages_say_the_same_figures() {
     let html = String::from_utf8(chinese["report.html"].clone()).expect("UTF-8");
     assert!(html.contains("打印两次") && html != String::from_utf8_lossy(&english["report.html"]));
 }
+
+/// The sample that is kept in the project is one of this version: it can be read, and says what it said.
+#[test]
+fn the_sample_in_the_project_can_be_rendered() {
+    let yard = Yard::new();
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("reports/sample");
+    let kept = yard.path().join("sample");
+    copy(&sample, &kept);
+    yard.run(&["report", "sample"]).expect(0);
+    let (then, now) = (common::summary(&sample), common::summary(&kept));
+    assert_eq!(then["verdict"], now["verdict"]);
+    assert_eq!(then["targets"], now["targets"]);
+    assert!(then["targets"].as_array().is_some_and(|targets| targets.len() > 5));
+}
