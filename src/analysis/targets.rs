@@ -214,6 +214,17 @@ impl Evidence<'_> {
         if tally.requests() == 0 {
             return Taken::gap(Gap::NoData);
         }
+        if basis == Basis::Outages {
+            // An outage that was meant and never happened says nothing about what one costs.
+            for fault in self.faults {
+                if fault.ordered.is_none() {
+                    return Taken::gap(Gap::NotOrdered);
+                }
+                if fault.effective.is_none() {
+                    return Taken::gap(Gap::NotEffective { why: fault.not_effective.clone().unwrap_or_default() });
+                }
+            }
+        }
         let total = down.downtime(window);
         let outages: Vec<Stretch> = self.outages.iter().map(super::outage::stretch).collect();
         let (mut inside, mut stray) = (Span::ZERO, Span::ZERO);

@@ -65,6 +65,8 @@ impl Dispatcher {
                 Heard::Order(Order::Drop) => self.drop_load(),
                 Heard::Order(Order::Finish) | Heard::Alone => break,
             }
+            // The runtime keeps a task's panic to itself; the whole worker goes down with it, and says so.
+            assert!(!self.worker.is_broken(), "a visit ended by a defect of the harness");
             if self.state != State::Ready {
                 self.worker.books().note_spun(self.alarm.spun());
                 self.turn();

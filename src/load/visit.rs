@@ -31,8 +31,20 @@ pub(super) fn most(workers: u16) -> usize {
     ALL_BYTES / BYTES / usize::from(workers.max(1))
 }
 
+/// Tells the worker when a task that carries visits ends by a defect: the runtime keeps its panic to itself.
+struct Alarm(Rc<Worker>);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.note_broken();
+        }
+    }
+}
+
 /// Carries visits for ever, one after another.
 pub(super) async fn run(worker: Rc<Worker>, me: usize) {
+    let _alarm = Alarm(worker.clone());
     let mut values = Values::default();
     loop {
         let mut next = Some(worker.mail(me).await);

@@ -61,6 +61,7 @@ pub(super) struct Worker {
     pub connected: Cell<u64>,
     /// The dispatcher waits for the last visit to end.
     drains: Cell<bool>,
+    broken: Cell<bool>,
     /// Until then every visit is followed by another at once.
     saturated: Cell<At>,
     /// How the one visit ended, where only one is made.
@@ -172,6 +173,7 @@ impl Worker {
             abandoned: Cell::new(0),
             connected: Cell::new(0),
             drains: Cell::new(false),
+            broken: Cell::new(false),
             saturated: Cell::new(At::START),
             result: RefCell::default(),
         })
@@ -207,6 +209,15 @@ impl Worker {
     /// Nanoseconds since 1970.
     pub(super) fn wall(&self) -> u64 {
         self.clock.wall().unix_nanos().saturating_add(self.clock.now().as_nanos())
+    }
+
+    /// A visit's task has ended by a defect: whatever it held is lost.
+    pub(super) fn note_broken(&self) {
+        self.broken.set(true);
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.get()
     }
 
     // ---- Runners

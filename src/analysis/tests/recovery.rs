@@ -48,7 +48,7 @@ fn outage(hurt: Hurt, rate: f64, length: f64, spacing: Spacing, latency: bool, s
 
 #[test]
 fn known_outages_are_measured() {
-    let mut seed = 0;
+    let mut seed: u64 = 0;
     let (mut least, mut most) = (f64::MAX, f64::MIN);
     for hurt in [Hurt::Refused, Hurt::Frozen, Hurt::HalfFrozen, Hurt::Dead] {
         for length in [3.0, 20.0] {
@@ -60,7 +60,7 @@ fn known_outages_are_measured() {
                             continue;
                         }
                         seed += 1;
-                        if seed % SAMPLE != 0 {
+                        if !seed.is_multiple_of(SAMPLE) {
                             continue;
                         }
                         let sim = outage(hurt, rate, length, spacing, latency, seed);
