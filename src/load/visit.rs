@@ -18,10 +18,10 @@ use crate::plan::EndpointId;
 use crate::record::BadKind;
 use crate::wire::Connection;
 
-/// What a visit is taken to need, its task and all: memory is bounded by the number of visits.
-const BYTES: usize = 4096;
+/// What a visit is taken to need, its task and its buffers: memory is bounded by the number of visits.
+const BYTES: usize = 8192;
 /// What all visits together may need.
-const ALL_BYTES: usize = 512 << 20;
+const ALL_BYTES: usize = 768 << 20;
 
 /// A larger buffer is not kept for the next visit.
 const SPARE_BUFFER: usize = 64 * 1024;
@@ -298,5 +298,20 @@ impl Visit<'_> {
             self.worker.close_before(self.worker.now());
             self.worker.books().visit(load, self.lane.journey, self.arrival.planned, own_time);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_visit_needs_no_more_than_it_is_taken_to() {
+        fn size<F>(_: impl FnOnce(Rc<Worker>, usize) -> F) -> usize {
+            size_of::<F>()
+        }
+        let found = size(run);
+        // The rest is for its buffers.
+        assert!(found <= BYTES / 8 * 5, "{found} bytes");
     }
 }
