@@ -56,8 +56,9 @@
         tip.appendChild(row);
       }
       figure.appendChild(tip);
-      const left = at / scale, right = left + 14 + tip.offsetWidth > box.width;
-      tip.style.left = (right ? left - tip.offsetWidth - 10 : left + 12) + "px";
+      // Of a narrow window the chart is wider than what is seen of it.
+      const left = at / scale, seen = figure.scrollLeft, right = left + 14 + tip.offsetWidth > seen + figure.clientWidth;
+      tip.style.left = Math.max(seen, right ? left - tip.offsetWidth - 10 : left + 12) + "px";
       tip.style.top = Math.max(0, chart.top / scale + 6) + "px";
     });
   }
