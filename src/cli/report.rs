@@ -34,7 +34,10 @@ pub(super) fn report(args: &ReportArgs, speech: Speech) -> Exit {
 fn found(args: &ReportArgs) -> anyhow::Result<Folder> {
     if args.run.as_os_str() == "last" {
         let runs = list_runs(&args.reports)?;
-        let last = runs.last().ok_or_else(|| anyhow::anyhow!("there is no run in {}", args.reports.display()))?;
+        let last = runs
+            .iter()
+            .rfind(|run| run.begun)
+            .ok_or_else(|| anyhow::anyhow!("there is no run in {}", args.reports.display()))?;
         return Ok(Folder::new(args.reports.join(&last.run)));
     }
     Ok(find_run(&args.reports, &args.run.to_string_lossy())?)

@@ -41,6 +41,7 @@ fn started(run: &RunFacts) -> String {
 fn state(run: &RunFacts) -> &str {
     match &run.verdict {
         _ if run.live => "running",
+        _ if !run.begun => "broken off before it began",
         Some(verdict) => verdict,
         None => "no summary",
     }

@@ -16,6 +16,10 @@ pub enum RecordError {
     Newer { path: PathBuf, found: u32, known: u32 },
     #[error("there is no run '{run}' in {}; `peakdrill runs list` shows those there are", .root.display())]
     NoSuchRun { root: PathBuf, run: String },
+    #[error(
+        "run '{run}' was broken off before it began: there is nothing to report; `peakdrill runs remove` removes it"
+    )]
+    NotBegun { run: String },
     #[error("'{name}' is not the name of a run; give one of those that `peakdrill runs list` shows")]
     NotARun { name: String },
     #[error("run '{run}' is still going on; stop it first (Ctrl-C in its terminal)")]

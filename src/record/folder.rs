@@ -132,6 +132,21 @@ pub fn run_id(when: &str, name: &str, salt: u64) -> String {
     format!("{day}-{time}-{slug}-{:04x}", salt & 0xffff)
 }
 
+/// Whether a name is one that [`run_id`] makes.
+pub(super) fn is_run_id(name: &str) -> bool {
+    let parts: Vec<&str> = name.split('-').collect();
+    let [day, time, slug @ .., salt] = parts.as_slice() else { return false };
+    let made_of =
+        |text: &str, length: usize, part: fn(&u8) -> bool| text.len() == length && text.bytes().all(|b| part(&b));
+    made_of(day, 8, u8::is_ascii_digit)
+        && made_of(time, 6, u8::is_ascii_digit)
+        && made_of(salt, 4, |b| b.is_ascii_digit() || (b'a'..=b'f').contains(b))
+        && !slug.is_empty()
+        && slug
+            .iter()
+            .all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,6 +160,26 @@ mod tests {
         assert_eq!(run_id("2026-11-23 21:45:00", "双十一", 1), "20261123-214500-drill-0001");
         assert!(run_id("20261123T214500Z", "a", 9) < run_id("20261123T214501Z", "a", 1));
         assert_eq!(run_id("", "x", 0), "--x-0000");
+    }
+
+    #[test]
+    fn an_id_is_known_again() {
+        for name in ["Pre-sale  peak (双十一)!", "双十一", "a"] {
+            assert!(is_run_id(&run_id("20261123T214500Z", name, 0x0001_2a3f)), "{name}");
+        }
+        for other in [
+            "",
+            "sample",
+            "20261123-214500",
+            "20261123-214500-2a3f",
+            "20261123-214500-Peak-2a3f",
+            "20261123-214500--2a3f",
+            "2026112-214500-peak-2a3f",
+            "20261123-214500-peak-2a3g",
+            "20261123-214500-peak-2a3f-",
+        ] {
+            assert!(!is_run_id(other), "{other}");
+        }
     }
 
     #[test]

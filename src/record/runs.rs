@@ -6,7 +6,7 @@ use std::path::{Component, Path};
 
 use serde::Deserialize;
 
-use super::folder::is_locked;
+use super::folder::{is_locked, is_run_id};
 use super::{Entry, Event, Folder, RecordError};
 
 /// One line of `peakdrill runs list`.
@@ -22,6 +22,8 @@ pub struct RunFacts {
     pub verdict: Option<String>,
     /// Its writer is still at work.
     pub live: bool,
+    /// Its folder was made whole. If not, the harness was killed before anything was started or recorded.
+    pub begun: bool,
 }
 
 /// The runs under `root`, the oldest first. A root that is not there has none.
@@ -34,21 +36,23 @@ pub fn list_runs(root: &Path) -> Result<Vec<RunFacts>, RecordError> {
     let mut runs: Vec<RunFacts> = entries
         .filter_map(Result::ok)
         .map(|entry| Folder::new(entry.path()))
-        .filter(is_run)
+        .filter(|folder| is_run(folder) || is_beginning(folder))
         .map(|folder| facts(&folder))
         .collect();
     runs.sort_by(|a, b| a.run.cmp(&b.run));
     Ok(runs)
 }
 
-/// The folder of the run with this id, or with this path.
+/// The folder of the run with this id, or with this path; it has a record.
 pub fn find_run(root: &Path, run: &str) -> Result<Folder, RecordError> {
-    let under = Folder::new(root.join(run));
-    let by_path = Folder::new(run);
-    [under, by_path]
-        .into_iter()
-        .find(is_run)
-        .ok_or_else(|| RecordError::NoSuchRun { root: root.to_owned(), run: run.to_owned() })
+    let candidates = [Folder::new(root.join(run)), Folder::new(run)];
+    if let Some(found) = candidates.iter().find(|folder| is_run(folder)) {
+        return Ok(found.clone());
+    }
+    if candidates.iter().any(is_beginning) {
+        return Err(RecordError::NotBegun { run: run.to_owned() });
+    }
+    Err(RecordError::NoSuchRun { root: root.to_owned(), run: run.to_owned() })
 }
 
 /// Removes one run under `root`, by its id. Refuses anything that is no run of this root, and a run whose writer is
@@ -59,7 +63,7 @@ pub fn remove_run(root: &Path, run: &str, locks: &[&str]) -> Result<(), RecordEr
         return Err(RecordError::NotARun { name: run.to_owned() });
     };
     let folder = Folder::new(root.join(run));
-    if !is_run(&folder) {
+    if !is_run(&folder) && !is_beginning(&folder) {
         return Err(RecordError::NoSuchRun { root: root.to_owned(), run: run.to_owned() });
     }
     if folder.is_live() || locks.iter().any(|name| is_locked(&folder.path().join(name))) {
@@ -74,6 +78,32 @@ fn is_run(folder: &Folder) -> bool {
     fs::symlink_metadata(folder.path()).is_ok_and(|facts| facts.is_dir())
         && folder.events().is_file()
         && folder.plan().is_file()
+}
+
+/// A real folder named like a run, in which nothing is but what [`Writer::create`](super::Writer::create) makes: whoever
+/// made it was killed at it.
+fn is_beginning(folder: &Folder) -> bool {
+    let ours = |entry: std::io::Result<fs::DirEntry>| {
+        entry.is_ok_and(|entry| {
+            let (name, kind) = (entry.file_name(), entry.file_type());
+            match kind {
+                Ok(kind) if kind.is_dir() => name == "output" && is_empty(&entry.path()),
+                Ok(kind) if kind.is_file() => FIRST.iter().any(|first| name == *first),
+                _ => false,
+            }
+        })
+    };
+    is_run_id(&folder.run())
+        && !is_run(folder)
+        && fs::symlink_metadata(folder.path()).is_ok_and(|facts| facts.is_dir())
+        && fs::read_dir(folder.path()).is_ok_and(|mut entries| entries.all(ours))
+}
+
+/// The files that a run's folder is begun with, and what they are called until they are whole.
+const FIRST: [&str; 5] = ["events.jsonl", ".plan.json.tmp", "plan.json", ".origins.json.tmp", "origins.json"];
+
+fn is_empty(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
 }
 
 fn facts(folder: &Folder) -> RunFacts {
@@ -98,6 +128,7 @@ fn facts(folder: &Folder) -> RunFacts {
         wall: opened_at(folder),
         verdict: read::<Judged>(&folder.summary()).map(|judged| judged.verdict),
         live: folder.is_live(),
+        begun: is_run(folder),
     }
 }
 

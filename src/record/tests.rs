@@ -436,6 +436,7 @@ fn runs_are_listed_and_removed_but_never_a_live_one() {
             wall: Some(1_795_470_300_000_000_000),
             verdict: Some("pass".into()),
             live: true,
+            begun: true,
         }
     );
     assert_eq!((runs[1].wall, runs[1].verdict.clone()), (None, None));
@@ -462,4 +463,60 @@ fn runs_are_listed_and_removed_but_never_a_live_one() {
     assert!(find_run(root.path(), outside.path().to_str().unwrap()).is_ok());
     assert!(find_run(root.path(), "gone").is_err());
     assert!(list_runs(&root.path().join("gone")).unwrap().is_empty());
+}
+
+/// However far a killed harness got with the folder of a run: it is listed as what it is and can be removed; a folder
+/// in which anything else lies is nobody's business.
+#[test]
+fn a_run_that_was_broken_off_before_it_began_is_listed_and_removed() {
+    let root = tempfile::tempdir().unwrap();
+    let id = |nth: usize| format!("20261123-21450{nth}-peak-2a3f");
+    let stages: [&[&str]; 5] = [
+        &[],
+        &["output/"],
+        &["output/", "events.jsonl"],
+        &["output/", "events.jsonl", ".plan.json.tmp"],
+        &["plan.json"],
+    ];
+    let make = |name: &str, files: &[&str]| {
+        let folder = root.path().join(name);
+        fs::create_dir(&folder).unwrap();
+        for file in files {
+            match file.strip_suffix('/') {
+                Some(inner) => fs::create_dir(folder.join(inner)).unwrap(),
+                None => fs::write(folder.join(file), b"").unwrap(),
+            }
+        }
+    };
+    for (nth, files) in stages.iter().enumerate() {
+        make(&id(nth), files);
+    }
+    let foreign = [
+        ("photos", vec!["output/"]),
+        ("20261123-214509-mine-2a3f", vec!["events.jsonl", "diary.txt"]),
+        ("20261123-214509-ours-2a3f", vec!["photos/"]),
+        ("20261123-214509-theirs-2a3f", vec!["output/", "output/a.log"]),
+    ];
+    for (name, files) in &foreign {
+        make(name, files);
+    }
+
+    let listed = list_runs(root.path()).unwrap();
+    let begun: Vec<(String, bool)> = listed.into_iter().map(|run| (run.run, run.begun)).collect();
+    assert_eq!(begun, (0..stages.len()).map(|nth| (id(nth), false)).collect::<Vec<_>>());
+    assert!(matches!(find_run(root.path(), &id(2)), Err(RecordError::NotBegun { .. })));
+
+    // Somebody is making it at this moment.
+    let events = fs::File::open(root.path().join(id(2)).join("events.jsonl")).unwrap();
+    events.lock().unwrap();
+    assert!(matches!(remove_run(root.path(), &id(2), &[]), Err(RecordError::Live { .. })));
+    drop(events);
+
+    for nth in 0..stages.len() {
+        remove_run(root.path(), &id(nth), &[]).unwrap();
+    }
+    for (name, _) in &foreign {
+        assert!(matches!(remove_run(root.path(), name, &[]), Err(RecordError::NoSuchRun { .. })), "{name}");
+    }
+    assert_eq!(fs::read_dir(root.path()).unwrap().count(), foreign.len());
 }
