@@ -126,7 +126,7 @@ pub(super) struct PlanArgs {
     pub(super) file: PathBuf,
     #[command(flatten)]
     pub(super) choice: Choice,
-    /// `json` prints the plan as it is stored with a run.
+    /// `json` prints the plan as it is stored with a run, and `warnings` where there are any.
     #[arg(long, value_enum, default_value = "text")]
     pub(super) format: Format,
 }
@@ -170,7 +170,7 @@ pub(super) struct ReportArgs {
     pub(super) run: PathBuf,
     #[arg(long, env = "PEAKDRILL_REPORTS", default_value = "reports", value_name = "FOLDER")]
     pub(super) reports: PathBuf,
-    /// Also make PNGs of the plots.
+    /// Fail when a plot cannot be made as PNG, for want of a font with its letters.
     #[arg(long)]
     pub(super) png: bool,
 }

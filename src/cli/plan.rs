@@ -1,43 +1,67 @@
+use serde_json::Value;
+
 use super::args::{Format, PlanArgs};
 use super::exit::Exit;
-use super::scenarios;
+use super::scenarios::{self, Reading};
 use super::speech::Speech;
+use crate::base::diagnostic::{Diagnostic, Sources, to_json};
 use crate::base::units::{At, Span};
+use crate::compile::Compiled;
 use crate::plan::arrivals::Schedule;
 use crate::plan::{LoadId, Plan};
-use crate::report::{Origin, PlanPage, plan_page};
+use crate::report::{Colour, Origin, PlanPage, Words, plan_page};
 
 /// The longest drill whose arrivals are counted second by second for the chart.
 const SECONDS: u64 = 400_000;
 
 pub(super) fn plan(args: &PlanArgs, speech: Speech) -> Exit {
     let choice = &args.choice;
-    let compiled = match scenarios::compiled(speech, &args.file, choice.profile.as_deref(), &choice.sets) {
-        Ok(compiled) => compiled,
-        Err(exit) => return exit,
+    let reading = scenarios::read(&args.file, choice.profile.as_deref(), &choice.sets);
+    let Some(compiled) = &reading.compiled else {
+        scenarios::say(speech, &reading);
+        return Exit::Wrong;
     };
-    if args.format == Format::Json {
-        return match serde_json::to_string_pretty(&compiled.plan) {
-            Ok(text) => {
-                speech.print(&format!("{text}\n"));
-                Exit::Passed
-            }
-            Err(error) => {
-                speech.complain(&error);
-                Exit::Defect
-            }
-        };
+    let shown = match args.format {
+        Format::Json => json(compiled, &reading),
+        Format::Text => Ok(page(compiled, &reading, speech.words, speech.colour)),
+    };
+    match shown {
+        Ok(text) => {
+            speech.print(&text);
+            Exit::Passed
+        }
+        Err(error) => {
+            speech.complain(&error);
+            Exit::Defect
+        }
     }
+}
+
+/// The plan as it is stored; and `warnings`, as `check` says them, where there are any.
+fn json(compiled: &Compiled, reading: &Reading) -> serde_json::Result<String> {
+    let mut plan = serde_json::to_value(&compiled.plan)?;
+    if let (Value::Object(fields), false) = (&mut plan, reading.found.is_empty()) {
+        fields.insert("warnings".to_owned(), to_json(&reading.found, &reading.sources));
+    }
+    Ok(format!("{plan:#}\n"))
+}
+
+fn page(compiled: &Compiled, reading: &Reading, words: Words, colour: Colour) -> String {
     let origins: Vec<Origin> = compiled
         .origins
         .0
         .iter()
         .map(|origin| Origin { name: origin.path.clone(), value: origin.value.clone(), from: origin.from.to_string() })
         .collect();
+    let warnings: Vec<String> = reading.found.iter().map(|one| told(one, &reading.sources)).collect();
     let arrivals = arrivals(&compiled.plan);
-    let page = PlanPage { plan: &compiled.plan, origins: &origins, arrivals: &arrivals, warnings: &[] };
-    speech.print(&plan_page(&page, speech.words, speech.colour));
-    Exit::Passed
+    let page = PlanPage { plan: &compiled.plan, origins: &origins, arrivals: &arrivals, warnings: &warnings };
+    plan_page(&page, words, colour)
+}
+
+fn told(warning: &Diagnostic, sources: &Sources) -> String {
+    let help = warning.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
+    format!("{}: {}{help}", sources.place(warning.mark), warning.message)
 }
 
 /// For each load, the arrivals of each second.
@@ -49,4 +73,30 @@ fn arrivals(plan: &Plan) -> Vec<Vec<u64>> {
         (0..seconds).map(|second| schedule.between(at(second), at(second + 1))).collect()
     };
     plan.loads.iter().enumerate().map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::base::diagnostic::Mark;
+
+    #[test]
+    fn warnings_stand_on_the_page_and_in_the_json() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/quickstart.yaml");
+        let mut reading = scenarios::read(&file, None, &[]);
+        let compiled = reading.compiled.take().expect("the quickstart is sound");
+        let stored = serde_json::to_value(&compiled.plan).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&json(&compiled, &reading).unwrap()).unwrap(), stored);
+
+        let source = reading.sources.add("odd.yaml", "odd: 1\n");
+        let warning =
+            Diagnostic::warning("odd", Mark { source, start: 0, end: 3 }, "that is odd").help("write another");
+        reading.found.push(warning);
+        let page = page(&compiled, &reading, Words::new(Default::default()), Colour::Off);
+        assert!(page.contains("odd.yaml:1:1: that is odd; write another"), "{page}");
+        let json: Value = serde_json::from_str(&json(&compiled, &reading).unwrap()).unwrap();
+        assert_eq!(json["warnings"][0]["message"], "that is odd", "{json:#}");
+    }
 }

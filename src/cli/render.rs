@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 
@@ -13,10 +13,14 @@ use crate::verdict;
 /// Whether plots are made as PNG too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pictures {
-    /// A missing font is said and no error.
+    /// A letter that no font has is said and no error.
     IfPossible,
+    /// Whatever stands in their way is an error.
     Demanded,
 }
+
+/// The most bytes of a font's file.
+const FONT_LIMIT: u64 = 256 << 20;
 
 pub(super) struct Rendered {
     pub(super) terminal: String,
@@ -53,16 +57,30 @@ fn files(folder: &Folder, model: &Model<'_>, speech: Speech, pictures: Pictures)
     put("summary.json", &report::summary_json(model)?)?;
     put("report.html", &report::html(model, speech.words)?)?;
     std::fs::create_dir_all(folder.path().join("plots")).context("the folder of plots could not be made")?;
-    let fonts = fonts();
-    let mut note = String::new();
-    for plot in report::plots(model, speech.words)? {
+    let plots = report::plots(model, speech.words)?;
+    for plot in &plots {
         put(&format!("plots/{}.svg", plot.name), plot.svg.as_bytes())?;
+    }
+    let mut note = String::new();
+    let named = match (named_font(), pictures) {
+        (Ok(named), _) => named,
+        (Err(error), Pictures::IfPossible) => {
+            note = format!("{error:#}\n");
+            None
+        }
+        (Err(error), Pictures::Demanded) => return Err(error),
+    };
+    let fonts = fonts(named);
+    for plot in &plots {
+        let name = format!("plots/{}.png", plot.name);
         match report::png(&plot.svg, &fonts, 2.0) {
-            Ok(png) => put(&format!("plots/{}.png", plot.name), &png)?,
+            Ok(png) => put(&name, &png)?,
             Err(error @ ReportError::Glyphs { .. }) if pictures == Pictures::IfPossible => {
+                // One of an earlier rendering would show something else than the SVG beside it.
+                let _ = std::fs::remove_file(folder.path().join(name));
                 note = format!("no PNG of the plots: {error}\n");
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error).with_context(|| format!("{name} could not be made")),
         }
     }
     Ok(note)
@@ -78,9 +96,17 @@ fn exit(exit: verdict::Exit) -> Exit {
     }
 }
 
-/// Fonts with Chinese glyphs (names in a scenario may be Chinese in an English report, too), where Debian's packages put
-/// them or PEAKDRILL_FONT says; the first is enough.
-fn fonts() -> Fonts {
+/// The font file that PEAKDRILL_FONT says.
+fn named_font() -> anyhow::Result<Option<Vec<u8>>> {
+    let Some(path) = std::env::var_os("PEAKDRILL_FONT").filter(|path| !path.is_empty()) else { return Ok(None) };
+    let path = Path::new(&path);
+    let wrong = || format!("PEAKDRILL_FONT: {} cannot be read", path.display());
+    files::read_limited(path, FONT_LIMIT).map(Some).with_context(wrong)
+}
+
+/// Beside the `named` font one with Chinese glyphs (names in a scenario may be Chinese in an English report, too), where
+/// Debian's packages put them; the first is enough.
+fn fonts(named: Option<Vec<u8>>) -> Fonts {
     const PLACES: [&str; 5] = [
         "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
         "/usr/share/fonts/truetype/wqy/wqy-zenhei.ttc",
@@ -88,8 +114,6 @@ fn fonts() -> Fonts {
         "/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf",
         "/usr/share/fonts/truetype/arphic/uming.ttc",
     ];
-    let mut places: Vec<PathBuf> = std::env::var_os("PEAKDRILL_FONT").map(PathBuf::from).into_iter().collect();
-    places.extend(PLACES.iter().map(PathBuf::from));
-    let found = places.iter().find_map(|path: &PathBuf| std::fs::read(Path::new(path)).ok());
-    Fonts::with(found.into_iter().collect())
+    let found = PLACES.iter().find_map(|path| std::fs::read(path).ok());
+    Fonts::with(named.into_iter().chain(found).collect())
 }

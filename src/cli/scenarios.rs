@@ -73,10 +73,15 @@ fn load_feed(path: &str) -> Result<Vec<u8>, String> {
 /// The compiled scenario; or its mistakes are said and the command ends.
 pub(super) fn compiled(speech: Speech, file: &Path, profile: Option<&str>, sets: &[String]) -> Result<Compiled, Exit> {
     let reading = read(file, profile, sets);
+    say(speech, &reading);
+    reading.compiled.ok_or(Exit::Wrong)
+}
+
+/// Says what was found.
+pub(super) fn say(speech: Speech, reading: &Reading) {
     if !reading.found.is_empty() {
         speech.say(&render(&reading.found, &reading.sources, Style { color: speech.colours_messages() }));
     }
-    reading.compiled.ok_or(Exit::Wrong)
 }
 
 /// `vars env secret run` as templates of `plan` see them. `secret.NAME` is the environment variable NAME, masked

@@ -75,11 +75,8 @@ pub enum ReportError {
     Page(#[from] minijinja::Error),
     #[error("a picture could not be made from a chart: {0}")]
     Picture(String),
-    #[error(
-        "no font here has {glyphs}; install Chinese glyphs with `apt-get install fonts-noto-cjk` (or `fonts-wqy-zenhei`), \
-         or render SVG only, which needs no font"
-    )]
-    Glyphs { glyphs: String },
+    #[error("no font here has {glyphs}; {help}; the SVG needs no font")]
+    Glyphs { glyphs: String, help: &'static str },
     #[error("the summary could not be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
 }

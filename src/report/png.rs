@@ -50,7 +50,7 @@ pub fn png(svg: &str, fonts: &Fonts, scale: f32) -> Result<Vec<u8>, ReportError>
     let tree = Tree::from_str(svg, &options).map_err(|error| ReportError::Picture(error.to_string()))?;
     let missing = uncovered(svg, &tree)?;
     if !missing.is_empty() {
-        return Err(ReportError::Glyphs { glyphs: named(&missing) });
+        return Err(ReportError::Glyphs { glyphs: named(&missing), help: help(&missing) });
     }
     let size = tree.size();
     let pixels = |length: f32| (length * scale).ceil().clamp(1.0, 16_384.0) as u32;
@@ -85,6 +85,16 @@ fn covered(group: &Group, missing: &mut BTreeSet<char>) {
     }
 }
 
+/// Where glyphs are to be had: Chinese ones from a package of Debian's.
+fn help(missing: &BTreeSet<char>) -> &'static str {
+    let chinese = |c: &char| matches!(c, '\u{2e80}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{ff00}'..='\u{ffef}' | '\u{20000}'..='\u{3ffff}');
+    if missing.iter().any(chinese) {
+        "install Chinese glyphs with `apt-get install fonts-noto-cjk` (or `fonts-wqy-zenhei`)"
+    } else {
+        "name a font file that has it in PEAKDRILL_FONT"
+    }
+}
+
 fn named(missing: &BTreeSet<char>) -> String {
     let first: Vec<String> = missing.iter().take(8).map(|c| format!("“{c}”")).collect();
     let more = if missing.len() > 8 { format!(" and {} more", missing.len() - 8) } else { String::new() };
@@ -114,6 +124,12 @@ mod tests {
     fn a_missing_glyph_names_itself_and_the_package() {
         let error = png(&svg("p99 响应"), &Fonts::default(), 1.0).unwrap_err().to_string();
         assert!(error.contains("“响”") && error.contains("“应”") && error.contains("fonts-noto-cjk"), "{error}");
+    }
+
+    #[test]
+    fn a_glyph_that_is_not_chinese_does_not_name_a_chinese_font() {
+        let error = png(&svg("p99 𓀀"), &Fonts::default(), 1.0).unwrap_err().to_string();
+        assert!(error.contains("“𓀀”") && error.contains("PEAKDRILL_FONT") && !error.contains("cjk"), "{error}");
     }
 
     #[test]
