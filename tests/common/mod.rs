@@ -49,7 +49,16 @@ impl Yard {
 
     /// The program with these arguments, at home in the yard.
     pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
-        let mut command = Command::new(self.program());
+        self.command_of(self.program(), arguments)
+    }
+
+    /// Any program, at home in the yard.
+    pub(crate) fn command_of<S: AsRef<std::ffi::OsStr>>(
+        &self,
+        program: impl AsRef<std::ffi::OsStr>,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Command {
+        let mut command = Command::new(program);
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("PEAKDRILL_") {
