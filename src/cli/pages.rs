@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use anyhow::Context;
 use clap::CommandFactory;
 
 use super::args::{Cli, SchemaArgs, SchemaOf};
@@ -28,24 +29,26 @@ pub(super) fn man(into: Option<&Path>, speech: Speech) -> Exit {
     let mut command = Cli::command();
     command.build();
     let written = match into {
-        None => page(&command).map(|page| speech.print(&String::from_utf8_lossy(&page))),
+        None => page(&command).map(|page| speech.print(&String::from_utf8_lossy(&page))).map_err(anyhow::Error::from),
         Some(folder) => all(&command, folder),
     };
     match written {
         Ok(()) => Exit::Passed,
         Err(error) => {
-            speech.complain(&error);
+            speech.complain(&format!("{error:#}"));
             Exit::Wrong
         }
     }
 }
 
-fn all(command: &clap::Command, folder: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(folder)?;
+fn all(command: &clap::Command, folder: &Path) -> anyhow::Result<()> {
+    let wrong = |path: &Path| format!("{} could not be written; choose another folder with --into", path.display());
+    std::fs::create_dir_all(folder).with_context(|| wrong(folder))?;
     let visible = command.get_subcommands().filter(|sub| !sub.is_hide_set());
     for one in std::iter::once(command).chain(visible) {
         let name = one.get_display_name().unwrap_or(one.get_name());
-        files::write_whole(&folder.join(format!("{name}.1")), &page(one)?)?;
+        let path = folder.join(format!("{name}.1"));
+        files::write_whole(&path, &page(one)?).with_context(|| wrong(&path))?;
     }
     Ok(())
 }

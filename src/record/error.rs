@@ -3,14 +3,14 @@ use std::path::{Path, PathBuf};
 /// What can go wrong with a record.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RecordError {
-    #[error("cannot create the run's folder {}: {why}; choose another folder with --out or make room", .path.display())]
+    #[error("cannot create the run's folder {}: {why}; choose another place for runs with --reports, or make room", .path.display())]
     Create { path: PathBuf, why: String },
     /// Sticky: once an append has failed, every later one fails with the same.
     #[error("cannot write {}: {why}; make room on that disk and run again", .path.display())]
     Write { path: PathBuf, why: String },
-    #[error("cannot read {}: {why}", .path.display())]
+    #[error("cannot read {}: {why}; look at what stands there, and at who may read it", .path.display())]
     Read { path: PathBuf, why: String },
-    #[error("{} is no plan of a run: {why}", .path.display())]
+    #[error("{} is no plan of a run: {why}; it is written once, with the run, and cannot be made again", .path.display())]
     Plan { path: PathBuf, why: String },
     #[error("{} was written by a newer peakdrill (format {found}, this one reads up to {known}); read it with that one", .path.display())]
     Newer { path: PathBuf, found: u32, known: u32 },
@@ -24,7 +24,7 @@ pub enum RecordError {
     NotARun { name: String },
     #[error("run '{run}' is still going on; stop it first (Ctrl-C in its terminal)")]
     Live { run: String },
-    #[error("cannot remove {}: {why}", .path.display())]
+    #[error("cannot remove {}: {why}; what is left of it can be removed by hand", .path.display())]
     Remove { path: PathBuf, why: String },
 }
 

@@ -123,7 +123,12 @@ impl Opening<'_, '_> {
             Err(why) => {
                 let source = self.sources.add(path, "");
                 let mark = asked.unwrap_or(Mark::head(source));
-                self.found.push(Diagnostic::error("unreadable", mark, format!("`{path}` cannot be read: {why}")));
+                let help = match asked {
+                    Some(_) => "what is included is looked up from the folder of the file that includes it",
+                    None => "name the file of a scenario; it is looked up from the folder that you are in",
+                };
+                let message = format!("`{path}` cannot be read: {why}");
+                self.found.push(Diagnostic::error("unreadable", mark, message).help(help));
                 return (source, None);
             }
         };
