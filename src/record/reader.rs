@@ -8,10 +8,14 @@ use serde::de::DeserializeOwned;
 use super::histograms;
 use super::lines::WholeLines;
 use super::{Entry, Event, Folder, RecordError, Vital, Window};
+use crate::base::units::Span;
 use crate::plan::{self, Plan};
 
 /// The version of the record's format; a reader refuses a newer one.
 pub const VERSION: u32 = 1;
+
+/// How long after its planned end a drill may still be wound up.
+const AFTER: Span = Span::seconds(30 * 24 * 3600);
 
 /// One thing of a record, in the order in which they were appended.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +26,8 @@ pub enum Item {
     Vital(Vital),
 }
 
-/// Reads one run's record up to its last whole line, whatever a kill, a full disk or a copy cut off.
+/// Reads one run's record up to its last whole line, whatever a kill, a full disk or a copy cut off. Lines are numbered
+/// over all files: where one is missing or spoilt, the record ends, so that what is left never passes for the whole.
 #[derive(Debug)]
 pub struct Reader {
     folder: Folder,
@@ -32,6 +37,8 @@ pub struct Reader {
     vitals: Source<Vital>,
     histograms: WholeLines,
     deserializer: Decode,
+    /// The number that the next line must have; none when the record has ended.
+    next: Option<u64>,
 }
 
 struct Decode(Deserializer);
@@ -66,6 +73,7 @@ impl Reader {
             vitals: Source::of(&folder.vitals())?,
             histograms: WholeLines::of(&folder.histograms())?,
             deserializer: Decode(Deserializer::new()),
+            next: Some(1),
             folder: folder.clone(),
         })
     }
@@ -80,7 +88,8 @@ impl Reader {
 
     fn step(&mut self) -> Result<Option<Item>, RecordError> {
         let heads = [self.events.peek()?, self.windows.peek()?, self.vitals.peek()?];
-        let first = (0..heads.len()).filter(|&at| heads[at].is_some()).min_by_key(|&at| heads[at]);
+        let first = (0..heads.len()).find(|&at| heads[at].is_some() && heads[at] == self.next);
+        self.next = self.next.filter(|_| first.is_some()).map(|next| next + 1);
         match first {
             None => Ok(None),
             Some(0) => {
@@ -97,9 +106,9 @@ impl Reader {
                 if self.join(histograms, &mut window)? {
                     return Ok(Some(Item::Window(window)));
                 }
-                // Its distributions are cut off, and so are those of all windows after it.
-                self.windows.lines.end();
-                self.step()
+                // Its distributions are cut off.
+                self.next = None;
+                Ok(None)
             }
             Some(_) => Ok(self.vitals.take().map(Item::Vital)),
         }
@@ -125,7 +134,19 @@ impl Iterator for Reader {
     type Item = Result<Item, RecordError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.step().transpose()
+        let end = self.plan.end.as_nanos().saturating_add(AFTER.as_nanos());
+        let second = |item: &Item| match item {
+            Item::Entry(Entry { event: Event::SecondClosed { second, .. }, .. }) => *second,
+            Item::Window(window) => window.second,
+            Item::Entry(Entry { at, .. }) | Item::Vital(Vital { at, .. }) => at.0 / Span::SECOND.as_nanos(),
+        };
+        let read = self.step();
+        if matches!(&read, Ok(Some(item)) if second(item) > end / Span::SECOND.as_nanos()) {
+            // No harness writes such an instant: the line is spoilt.
+            self.next = None;
+            return None;
+        }
+        read.transpose()
     }
 }
 

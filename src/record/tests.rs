@@ -279,7 +279,7 @@ fn path(folder: &Folder, which: Which) -> PathBuf {
     }
 }
 
-/// Cut at `keep` bytes, a file gives its whole lines, and the others theirs.
+/// Cut at `keep` bytes, a file gives its whole lines, and the others what was appended before the first that is missing.
 fn torn(folder: &Folder, items: &[Item], which: Which, keep: usize) {
     let path = path(folder, which);
     let bytes = fs::read(&path).unwrap();
@@ -307,7 +307,7 @@ fn torn(folder: &Folder, items: &[Item], which: Which, keep: usize) {
     let mut vitals = limit(if which == Which::Vitals { whole } else { usize::MAX });
     let expected: Vec<Item> = items
         .iter()
-        .filter(|item| match item {
+        .take_while(|item| match item {
             Item::Entry(_) => events(),
             Item::Window(_) => windows(),
             Item::Vital(_) => vitals(),
@@ -519,4 +519,54 @@ fn a_run_that_was_broken_off_before_it_began_is_listed_and_removed() {
         assert!(matches!(remove_run(root.path(), name, &[]), Err(RecordError::NoSuchRun { .. })), "{name}");
     }
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), foreign.len());
+}
+
+/// A line that is missing from the middle of any file, or that cannot be read: what comes after it is not given either,
+/// so that a record with a hole is seen to break off.
+#[test]
+fn a_hole_in_the_record_ends_it() {
+    let items = sample();
+    let (_root, folder) = write(&items, unmasked());
+    for path in [folder.windows(), folder.vitals(), folder.histograms()] {
+        let text = fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.split_inclusive('\n').collect();
+        let middle = lines.len() / 2;
+        let without = [&lines[..middle], &lines[middle + 1..]].concat().concat();
+        let twice = [&lines[..=middle], &lines[middle..]].concat().concat();
+        let spoilt = text.replacen(lines[middle], "\0\0\0\n", 1);
+        let cut = lines[..middle].concat();
+        for (what, damaged) in [("without", without), ("twice", twice), ("spoilt", spoilt), ("cut", cut)] {
+            fs::write(&path, damaged).unwrap();
+            let got = read(&folder);
+            let place = format!("{what} {}", path.display());
+            if (what, &path) == ("twice", &folder.histograms()) {
+                // A distribution too many moves all after it.
+                assert!(got.len() <= items.len(), "{place}");
+                continue;
+            }
+            assert!(got.len() < items.len() - 1, "{place}: {}", got.len());
+            assert!(got.iter().zip(&items).all(|(a, b)| same(a, b)), "{place}");
+        }
+        fs::write(&path, text).unwrap();
+    }
+}
+
+/// One flipped digit makes an instant of the far future, for which no chart has room.
+#[test]
+fn an_instant_that_cannot_be_ends_the_record() {
+    let items = sample();
+    let (_root, folder) = write(&items, unmasked());
+    for (path, from, to) in [
+        (folder.vitals(), "\"at\":1,", "\"at\":18446744073709551615,"),
+        (folder.windows(), "\"second\":1,", "\"second\":9223372036854775807,"),
+        (folder.events(), "\"second\":1,", "\"second\":9223372036854775807,"),
+    ] {
+        let text = fs::read_to_string(&path).unwrap();
+        let spoilt = text.replacen(from, to, 1);
+        assert_ne!(text, spoilt, "{}", path.display());
+        fs::write(&path, spoilt).unwrap();
+        let got = read(&folder);
+        assert!(got.len() < items.len() - 1 && got.iter().zip(&items).all(|(a, b)| same(a, b)), "{}", path.display());
+        fs::write(&path, text).unwrap();
+    }
 }
