@@ -91,3 +91,49 @@ fn a_picture_that_cannot_be_made_is_an_error_where_it_is_demanded() {
     assert!(said.contains("no PNG of the plots"), "{said}");
     assert!(!picture.exists(), "a picture of another rendering stays");
 }
+
+/// The reader of a pipe that goes away is no mistake; a disk that is full is one.
+#[test]
+fn output_that_cannot_be_written_is_said_and_a_reader_that_went_away_is_not() {
+    let yard = Yard::new();
+    keep_sample(&yard);
+    let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/presale-peak.yaml");
+    for arguments in [
+        &["schema"][..],
+        &["completions", "bash"],
+        &["man"],
+        &["plan", scenario],
+        &["plan", scenario, "--format", "json"],
+        &["check", scenario],
+        &["report", "sample"],
+        &["runs", "list"],
+        &["residue"],
+    ] {
+        let mut command = yard.command_of("sh", ["-c", "exec \"$@\" > /dev/full", "sh"]);
+        command.arg(yard.program()).args(arguments);
+        let ended = common::Running::new(command).wait().expect(3);
+        assert!(ended.err.contains("standard output cannot be written"), "{}", ended.err);
+        assert_eq!(ended.err.matches("cannot be written").count(), 1, "{}", ended.err);
+
+        let mut command = yard.command_of("bash", ["-c", "\"$@\" | true; exit ${PIPESTATUS[0]}", "bash"]);
+        command.arg(yard.program()).args(arguments);
+        let ended = common::Running::new(command).wait().expect(0);
+        assert_eq!(ended.err, "", "{arguments:?}");
+    }
+}
+
+/// What is missing from the middle or the end of a record is no pass.
+#[test]
+fn a_record_with_a_hole_never_passes() {
+    let yard = Yard::new();
+    let run = keep_sample(&yard);
+    yard.run(&["report", "sample"]).expect(0);
+    for name in ["windows.jsonl", "histograms.hlog", "vitals.jsonl", "events.jsonl"] {
+        let path = run.join(name);
+        let whole = fs::read(&path).expect("a file of the sample");
+        fs::write(&path, &whole[..whole.len() * 9 / 10]).expect("a part of it");
+        let ended = yard.run(&["report", "sample"]).expect(3);
+        assert!(ended.out.contains("breaks off"), "{name}: {}", ended.out);
+        fs::write(&path, whole).expect("all of it");
+    }
+}

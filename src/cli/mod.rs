@@ -41,11 +41,11 @@ pub fn main() -> ExitCode {
         _ => {}
     }
     let done = std::panic::catch_unwind(|| command(&cli.command, speech));
-    done.unwrap_or_else(|_| {
+    let exit = done.unwrap_or_else(|_| {
         speech.say("peakdrill: this is a defect of the harness itself; `peakdrill recover` undoes what it left\n");
         Exit::Defect
-    })
-    .into()
+    });
+    if Speech::has_lost() { exit.max(Exit::Inconclusive) } else { exit }.into()
 }
 
 fn command(command: &Command, speech: Speech) -> Exit {

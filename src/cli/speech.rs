@@ -1,8 +1,11 @@
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::args::{ColorChoice, Voice};
 use crate::live;
 use crate::report::{Colour, Words};
+
+static LOST: AtomicBool = AtomicBool::new(false);
 
 /// How this run of the program speaks: in which language, with colour or without, and where to.
 #[derive(Debug, Clone, Copy)]
@@ -37,14 +40,26 @@ impl Speech {
         }
     }
 
-    /// Results, to standard output.
+    /// Results, to standard output. A reader that went away (`peakdrill … | head`) has what it wanted; what else stands
+    /// in the way is said, and the program does not end as if all were well.
     pub(super) fn print(self, text: &str) {
-        write(&mut io::stdout().lock(), text);
+        match write(&mut io::stdout().lock(), text) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe && !LOST.swap(true, Ordering::Relaxed) => {
+                self.complain(&format!("standard output cannot be written: {error}"));
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether something that was printed is lost.
+    pub(super) fn has_lost() -> bool {
+        LOST.load(Ordering::Relaxed)
     }
 
     /// Progress and errors, to standard error.
     pub(super) fn say(self, text: &str) {
-        write(&mut io::stderr().lock(), text);
+        // There is nowhere left to complain.
+        let _ = write(&mut io::stderr().lock(), text);
     }
 
     /// One line of a failed command.
@@ -65,8 +80,6 @@ fn terminal_columns() -> Option<usize> {
     terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| usize::from(width.0))
 }
 
-fn write(stream: &mut impl Write, text: &str) {
-    // A reader that went away (`peakdrill … | head`) is no error, and nothing sensible can be done about another: the
-    // record holds everything that is printed.
-    let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
+fn write(stream: &mut impl Write, text: &str) -> io::Result<()> {
+    stream.write_all(text.as_bytes()).and_then(|()| stream.flush())
 }
