@@ -125,6 +125,14 @@ const CASES: &[Case] = &[
         "arrivals:\n      - «hold: { for:",
     ),
     Case("phase: after }", "phase: «before }"),
+    // Mistakes that something else stands or falls with
+    Case("tag: { header: ETag }", "tag: { «headr: ETag }"),
+    Case("    - post: /orders\n", "    - «post: /orders\n      get: /orders\n"),
+    Case("mix: { browse: 80, buy: 20 }", "mix: { browse: 80, buy: «-20 }"),
+    Case("within: 30s }", "within: «0s }"),
+    Case("ready: { get: /healthz } }", "ready: { get: /healthz, within: «0s } }"),
+    Case("at: outage + 1s", "at: «outage +"),
+    Case("{{ tag == 'x' }}", "{{ tag «= 'x' }}"),
 ];
 
 /// The text with the mistake in it, and its line and column.

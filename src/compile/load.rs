@@ -49,7 +49,9 @@ pub(super) fn loads(
     for (name, load) in map.iter() {
         let known = load.mix.value().is_some_and(|mix| {
             mix.complete
-                && mix.entries.iter().all(|(name, weight)| journeys.get(&name.value).is_some() && weight.is_some())
+                && mix.entries.iter().all(|(name, weight)| {
+                    journeys.get(&name.value).is_some() && weight.as_ref().is_some_and(|weight| weight.value > 0.0)
+                })
         });
         if !known {
             // What was meant may be any of them.

@@ -361,6 +361,9 @@ impl Walker<'_, '_> {
                 }
             };
             let Some((from, mark, is_json)) = from else {
+                // Made all the same, as far as texts that use it are concerned.
+                self.own.sure.insert(name.value.clone(), name.mark);
+                self.captured.push((name.value.clone(), name.mark));
                 cx.broken = true;
                 continue;
             };

@@ -81,11 +81,12 @@ fn place(tree: &mut Node, names: &[(&str, Mark)], value: Node) -> Result<(), Box
                 && vars.get(var).is_none()
             {
                 let wrong = Diagnostic::error("set", *mark, format!("there is no var `{var}` to set"));
-                let names = vars.entries.iter().map(|(key, _)| key.text.as_str());
-                return Err(Box::new(match nearest(var, names) {
-                    Some(meant) => wrong.help(format!("did you mean `{meant}`?")),
-                    None => wrong,
-                }));
+                let names: Vec<&str> = vars.entries.iter().map(|(key, _)| key.text.as_str()).collect();
+                let help = match nearest(var, names.iter().copied()) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("there are: {}", names.join(" ")),
+                };
+                return Err(Box::new(wrong.help(help)));
             }
             if rest.is_empty() {
                 key.mark = *mark;

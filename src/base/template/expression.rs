@@ -126,21 +126,25 @@ pub(super) fn evaluate(ready: &Ready, names: BTreeMap<String, Engine>) -> Result
 pub(super) fn free(source: &str, shift: usize) -> Result<Vec<String>, TemplateError> {
     match ENGINE.compile_expression(source) {
         Ok(expression) => Ok(expression.undeclared_variables(false).into_iter().collect()),
-        Err(error) => Err(template_error(&error, shift..shift + source.len(), shift)),
+        Err(error) => Err(template_error(&error, source, shift..shift + source.len(), shift)),
     }
 }
 
 pub(super) fn free_in_block(source: &str) -> Result<Vec<String>, TemplateError> {
     match ENGINE.template_from_str(source) {
         Ok(template) => Ok(template.undeclared_variables(false).into_iter().collect()),
-        Err(error) => Err(template_error(&error, 0..source.len(), 0)),
+        Err(error) => Err(template_error(&error, source, 0..source.len(), 0)),
     }
 }
 
-fn template_error(error: &Error, whole: Range<usize>, shift: usize) -> TemplateError {
+fn template_error(error: &Error, source: &str, whole: Range<usize>, shift: usize) -> TemplateError {
     let range = error.range().map(|range| range.start + shift..range.end + shift);
     let range = range.filter(|range| range.start < range.end && range.end <= whole.end).unwrap_or(whole);
-    TemplateError { message: format!("the template does not parse: {}", reason(error)), help: None, range }
+    let assigns = source
+        .get(range.start.saturating_sub(shift)..)
+        .is_some_and(|rest| rest.starts_with('=') && !rest.starts_with("=="));
+    let help = assigns.then(|| "to compare, write `==`".to_owned());
+    TemplateError { message: format!("the template does not parse: {}", reason(error)), help, range }
 }
 
 /// What went wrong, without the engine's name for the text.

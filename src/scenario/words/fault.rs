@@ -186,6 +186,11 @@ impl Raw for When {
             }
         };
         let offset = match (offset, offset_mark) {
+            (Some(""), _) => {
+                let wrong = Diagnostic::error("instant", node.mark, format!("`{written}` does not say how long after"));
+                cx.say(wrong.help(format!("write a duration after the `+`, such as {name} + 5s")));
+                return None;
+            }
             (Some(offset), Some(mark)) => parse_span(offset).map_err(|error| say_unit(&error, mark, cx)).ok()?,
             _ => Span::ZERO,
         };

@@ -120,6 +120,11 @@ block! {
         /// How long to wait for it.
         within: optional("within") Span,
     }
+    check(check_ready);
+}
+
+fn check_ready(ready: &Ready, _: Mark, cx: &mut Context<'_>) {
+    super::load::positive(&ready.within, "within", cx);
 }
 
 block! {
@@ -257,4 +262,9 @@ block! {
     }
     one_of("run", "steps");
     later("each", "rate", "into");
+    check(check_chore);
+}
+
+fn check_chore(chore: &Chore, _: Mark, cx: &mut Context<'_>) {
+    super::load::positive(&chore.within, "within", cx);
 }

@@ -56,7 +56,9 @@ fn check_request(request: &Request, _: Mark, cx: &mut Context<'_>) {
         let wrong = Diagnostic::error("not-both", body, "a request has either `json` or `body`, not both");
         cx.say(wrong.related(json, "`json` is here"));
     }
-    for (method, body) in [(&request.get, "get"), (&request.head, "head")] {
+    let methods = [&request.post, &request.put, &request.patch, &request.delete, &request.options];
+    let other = methods.into_iter().any(|method| !method.is_absent());
+    for (method, body) in [(&request.get, "get"), (&request.head, "head")].into_iter().filter(|_| !other) {
         let bodies = [("json", request.json.written()), ("body", request.body.written())];
         if let (Some(_), Some((word, mark))) =
             (method.get(), bodies.into_iter().find_map(|(word, mark)| mark.map(|mark| (word, mark))))
