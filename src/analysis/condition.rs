@@ -3,7 +3,7 @@
 use super::percentile::{needed, percentile, rank};
 use super::scopes::series_in;
 use super::seconds::{Seconds, Sum, begin_of, visits, whole_seconds};
-use super::tally::{Budget, apdex, availability, share};
+use super::tally::{Budget, apdex, availability, excess_of, share};
 use super::vitals::Vitals;
 use super::{Figure, Standing};
 use crate::base::units::{At, Rate, Share, Span};
@@ -35,16 +35,19 @@ pub(super) struct Judged {
     /// Of how many.
     pub(super) samples: u64,
     pub(super) against: Against,
+    /// A worker's part of the window is lacking.
+    lacks: bool,
 }
 
 impl Judged {
-    /// Of an obligation: what must be.
+    /// Of an obligation: what must be. What is lacking might hide a miss, so without it nothing is met; a miss that is
+    /// seen is not taken back for it.
     pub(super) fn standing(&self) -> Standing {
         match (self.holds, self.counted) {
             (None, _) => Standing::Unknown,
-            (Some(true), _) => Standing::Meets,
-            (Some(false), Some(counted)) if counted < ENOUGH => Standing::Meets,
-            (Some(false), _) => Standing::Misses,
+            (Some(false), counted) if counted.is_none_or(|counted| counted >= ENOUGH) => Standing::Misses,
+            _ if self.lacks => Standing::Unknown,
+            _ => Standing::Meets,
         }
     }
 
@@ -121,7 +124,7 @@ impl Watched {
     }
 
     fn judge(&self, seconds: &Seconds, vitals: &Vitals, range: (u64, u64), few: bool) -> Judged {
-        match (self.condition.measure, self.condition.scope) {
+        let judged = match (self.condition.measure, self.condition.scope) {
             (Measure::Cpu | Measure::Memory, Scope::Process(process)) => {
                 let figure = vitals.greatest(process, self.condition.measure, begin_of(range.0), begin_of(range.1));
                 let figure = figure.map(Figure::Exactly);
@@ -129,7 +132,13 @@ impl Watched {
             }
             (measure, Scope::Journey(_)) if is_of_visits(measure) => self.of_visits(seconds, range, few),
             _ => self.of_requests(seconds, range, few),
-        }
+        };
+        Judged { lacks: self.is_of_load() && seconds.lack(range), ..judged }
+    }
+
+    /// Whether it is made of what workers hand over.
+    const fn is_of_load(&self) -> bool {
+        !matches!(self.condition.measure, Measure::Cpu | Measure::Memory)
     }
 
     fn of_requests(&self, seconds: &Seconds, range: (u64, u64), few: bool) -> Judged {
@@ -166,7 +175,7 @@ impl Watched {
         };
         let mut against = sum.against;
         against.merge(&sum.slower);
-        Judged { holds, counted, samples, against }
+        Judged { holds, counted, samples, against, lacks: false }
     }
 
     /// The figure of a window; none with too few samples.
@@ -217,25 +226,29 @@ impl Watched {
     fn of_visits(&self, seconds: &Seconds, range: (u64, u64), few: bool) -> Judged {
         let Scope::Journey(journey) = self.condition.scope else { return Judged::default() };
         let visits = visits(seconds, range, journey);
-        let samples = visits.ok + visits.failed;
-        let sum = Sum {
-            counts: crate::record::Counts { ok: visits.ok, ..Default::default() },
-            failed: visits.failed,
-            ..Sum::default()
-        };
+        let excess = excess_of(visits.shed, visits.ok + visits.failed + visits.shed, self.limit);
+        let failed = visits.failed + excess;
+        let samples = visits.ok + failed;
+        let sum =
+            Sum { counts: crate::record::Counts { ok: visits.ok, ..Default::default() }, failed, ..Sum::default() };
         let slower = percentile_bound(&self.condition).map_or(0, |bound| visits.own_time.over(bound));
         let counted = match self.condition.measure {
-            Measure::Percentile(_) => Some(visits.failed + slower),
-            Measure::Apdex { satisfied } => Some(visits.failed + visits.own_time.over(satisfied)),
-            Measure::Availability | Measure::BudgetLeft { .. } | Measure::BurnRate { .. } => Some(visits.failed),
+            Measure::Percentile(_) => Some(failed + slower),
+            Measure::Apdex { satisfied } => Some(failed + visits.own_time.over(satisfied)),
+            Measure::Availability | Measure::BudgetLeft { .. } | Measure::BurnRate { .. } => Some(failed),
             _ => None,
         };
         let requests = Sum::of(seconds, range, &self.series, &self.bounds, None, false, self.limit);
+        let mut against = requests.against;
+        if excess > 0 {
+            against.merge(&requests.shedding);
+        }
         Judged {
-            holds: self.holds(self.figure(&sum, samples, visits.failed, &visits.own_time, few)),
+            holds: self.holds(self.figure(&sum, samples, failed, &visits.own_time, few)),
             counted,
             samples,
-            against: requests.against,
+            against,
+            lacks: false,
         }
     }
 

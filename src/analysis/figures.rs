@@ -39,6 +39,9 @@ pub struct Analysis {
     pub events: Vec<Entry>,
     /// What workers never handed over.
     pub missing: Vec<Missing>,
+    /// What they handed over after its second was closed: it stands in the book of phases, and was not there when down
+    /// windows and steady states were decided.
+    pub late: Vec<Missing>,
     /// What could not be undone.
     pub residue: Vec<Residue>,
 }
@@ -240,8 +243,11 @@ pub struct VisitRow {
     pub journey: JourneyId,
     pub started: u64,
     pub ok: u64,
+    /// Started, and neither ok nor shed as intended.
     pub failed: u64,
-    /// Its ok visits over its started ones.
+    /// Within the limit.
+    pub shed: u64,
+    /// Its ok visits over its started ones, without those that were shed as intended.
     pub availability: Option<Share>,
     /// A journey's own time: its steps without think time.
     pub percentiles: Vec<Percentile>,
@@ -271,6 +277,8 @@ pub struct Measured {
     pub cpu: Option<Share>,
     /// The load ended before the window did.
     pub cut_short: bool,
+    /// Workers' seconds that the figure lacks, as far as they could change which side of the bound it is on.
+    pub lacks: Vec<Missing>,
 }
 
 /// Why there is no figure.
@@ -291,6 +299,10 @@ pub enum Gap {
     },
     /// No probe of the platform turned.
     NotDetected,
+    /// No window missed, but here a miss would not have been seen.
+    Unseen {
+        window: Stretch,
+    },
 }
 
 /// What stands beside a figure.
@@ -395,7 +407,7 @@ pub struct GeneratorPoint {
     pub connected: u64,
 }
 
-/// A worker's window that never came.
+/// A worker's window that never came, or came late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Missing {
     pub second: u64,

@@ -54,6 +54,8 @@ pub(super) fn finish(mut fold: Fold) -> Analysis {
         vitals: &fold.vitals,
         health: &fold.health,
         down: &down_of,
+        missing: &fold.missing,
+        late: &fold.late,
     }
     .measured();
     let tables = fold.phases.tables(&fold.plan, load);
@@ -93,6 +95,7 @@ pub(super) fn finish(mut fold: Fold) -> Analysis {
         failures: fold.failures,
         events: fold.events,
         missing: fold.missing.into_iter().collect(),
+        late: fold.late.into_iter().collect(),
         residue: fold.residue,
         outages,
         curves: fold.curves.finish(),

@@ -15,11 +15,12 @@ use super::recovery::Track;
 use super::scopes::{scopes, series_in};
 use super::seconds::{Second, Seconds, begin_of, earlier};
 use super::steady::Steady;
+use super::tally::excess_shed;
 use super::vitals::Vitals;
 use super::{Analysis, Missing, Opened, ProbeTurn, Residue, Standing, Stretch};
 use crate::base::units::At;
 use crate::plan::{AbortId, FaultId, Moment, Plan, Scope, SteadyId, WatchId};
-use crate::record::{Against, EndReason, Entry, Event, Failure, Item, RecordError, Vital, Window};
+use crate::record::{Against, Counts, EndReason, Entry, Event, Failure, Item, RecordError, Vital, Window};
 
 /// Curves are finished so many seconds after they closed: until then a worker that is late may still add to them.
 const LATE: u64 = 10;
@@ -46,6 +47,7 @@ pub struct Fold {
     pub(super) failures: Vec<Failure>,
     pub(super) events: Vec<Entry>,
     pub(super) missing: BTreeSet<Missing>,
+    pub(super) late: BTreeSet<Missing>,
     pub(super) residue: Vec<Residue>,
     pub(super) opened: Option<Opened>,
     pub(super) ended: Option<EndReason>,
@@ -102,6 +104,7 @@ impl Fold {
             failures: Vec::new(),
             events: Vec::new(),
             missing: BTreeSet::new(),
+            late: BTreeSet::new(),
             residue: Vec::new(),
             opened: None,
             ended: None,
@@ -128,23 +131,21 @@ impl Fold {
         self.vitals.add(vital);
     }
 
-    /// One worker's second. It may come after the second was closed: then it is in every figure, and no decision that
-    /// was taken changes.
+    /// One worker's second. It may come after the second was closed: then it is in every figure of the book of phases, no
+    /// decision that was taken changes, and what was decided without it stays in doubt.
     pub fn window(&mut self, window: &Window) {
         if self.seconds.is_absurd(window.second) {
             return;
         }
         self.phases.add(window);
         let missing = Missing { second: window.second, crew: window.crew };
-        match self.seconds.at(window.second, &self.plan) {
-            Some(second) => {
-                second.merge(window, &self.keep, self.keep_visits);
-                self.missing.remove(&missing);
-            }
-            // Too late for the curves: the second stays one with a hole.
-            None => {
-                self.missing.insert(missing);
-            }
+        self.missing.remove(&missing);
+        if window.second < self.seconds.next() {
+            self.late.insert(missing);
+        }
+        // Where it is too late for the curves, they keep the hole.
+        if let Some(second) = self.seconds.at(window.second, &self.plan) {
+            second.merge(window, &self.keep, self.keep_visits);
         }
     }
 
@@ -163,6 +164,9 @@ impl Fold {
             Event::SecondClosed { second, missing } => {
                 let number = *second;
                 self.missing.extend(missing.iter().map(|&crew| Missing { second: number, crew }));
+                if let Some(second) = self.seconds.at(number, &self.plan) {
+                    second.lacks.extend(missing);
+                }
                 self.close(number);
             }
             Event::Fault { fault, what } => self.fault(*fault, entry.at, what),
@@ -194,7 +198,7 @@ impl Fold {
         if first && fault.ordered.is_some() {
             let held = self.steady.iter().map(|steady| steady.held_before(at)).collect();
             self.before_fault.get_or_insert(held);
-            self.tracks.extend(self.steady.iter().map(|steady| Track::new(id, steady.id(), at)));
+            self.tracks.extend(self.steady.iter().map(|steady| Track::new(id, steady, at)));
         }
         if let Some(healed) = fault.healed {
             let tracks = self.tracks.iter_mut().filter(|track| track.fault == id);
@@ -249,9 +253,12 @@ impl Fold {
         if down.down
             && let Some(second) = self.seconds.get(number)
         {
+            let mut counts = Counts::default();
+            second.cells.iter().for_each(|cell| counts.add(&cell.counts));
+            let beyond = excess_shed(&counts, self.plan.limits.shed) > 0;
             for cell in &second.cells {
                 down_against.merge(&cell.against);
-                if cell.counts.shed > 0 {
+                if beyond {
                     down_against.merge(&cell.shedding);
                 }
             }

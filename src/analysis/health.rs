@@ -142,7 +142,13 @@ mod tests {
     fn of(seconds: Vec<Vec<GeneratorHealth>>) -> Health {
         let mut all = Health::default();
         for (number, health) in seconds.into_iter().enumerate() {
-            all.add(&Second { number: number as u64, cells: Vec::new(), visits: Vec::new(), health });
+            all.add(&Second {
+                number: number as u64,
+                cells: Vec::new(),
+                visits: Vec::new(),
+                health,
+                lacks: Default::default(),
+            });
         }
         all
     }

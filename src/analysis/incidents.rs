@@ -38,10 +38,12 @@ pub struct Recovery {
     pub recovered: Option<At>,
     /// How often it held and was broken again.
     pub reopened: u32,
-    /// Recovered − breach: a `Span`; 0 without a breach, "more than" where watching ended before.
+    /// Recovered − breach: a `Span`; 0 without a breach, "more than" where watching ended before. None: see `unseen`.
     pub time: Option<Figure>,
     /// Recovered − ordered.
     pub since_ordered: Option<Figure>,
+    /// No window missed, but here a miss would not have been seen: no breach cannot be said.
+    pub unseen: Option<Stretch>,
     /// Windows from breach to recovered that were not down.
     pub degraded: Span,
     /// Windows from breach to recovered that were down.

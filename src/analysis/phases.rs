@@ -1,8 +1,10 @@
 //! The book of phases: every request by the phase that it was planned in, with its final outcome.
 
+use std::collections::BTreeMap;
+
 use super::percentile::{percentiles, rank};
 use super::seconds::begin_of;
-use super::tally::{Tally, apdex, availability, charge_excess};
+use super::tally::{Tally, apdex, availability, charge_excess, excess_of};
 use super::{Quantile, Row, Stretch, Table, VisitRow};
 use crate::base::units::{At, Rate, Share, Span};
 use crate::plan::{JourneyId, Measure, PhaseId, Plan, Scope};
@@ -11,6 +13,8 @@ use crate::record::{Book, Latency, Window};
 /// One place for each phase and one, the last, for what was planned outside all of them.
 #[derive(Debug)]
 pub(super) struct Phases {
+    /// Of each series.
+    journeys: Vec<JourneyId>,
     tallies: Vec<Vec<Tally>>,
     visits: Vec<Vec<VisitTally>>,
     /// Ok requests done while each phase lasted, by series; the last place is the whole time under load.
@@ -22,7 +26,8 @@ pub(super) struct Phases {
 pub(super) struct VisitTally {
     pub(super) started: u64,
     pub(super) ok: u64,
-    pub(super) failed: u64,
+    /// Within the limit, once the excess is charged.
+    pub(super) shed: u64,
     pub(super) own_time: Latency,
 }
 
@@ -30,13 +35,13 @@ impl VisitTally {
     fn add(&mut self, other: &VisitTally) {
         self.started += other.started;
         self.ok += other.ok;
-        self.failed += other.failed;
+        self.shed += other.shed;
         self.own_time.add(&other.own_time);
     }
 
-    /// Those that were started and did not come out well, whatever became of them.
+    /// Those that were started and did not come out well, whatever became of them; intended shedding stands apart.
     pub(super) const fn not_ok(&self) -> u64 {
-        self.started.saturating_sub(self.ok)
+        self.started.saturating_sub(self.ok + self.shed)
     }
 }
 
@@ -46,6 +51,7 @@ impl Phases {
         let places = plan.phases.len() + 1;
         let windows = plan.phases.iter().map(|phase| Stretch { from: phase.from, to: phase.to.min(end) });
         Phases {
+            journeys: plan.series.iter().map(|series| series.journey).collect(),
             tallies: vec![vec![Tally::default(); plan.series.len()]; places],
             visits: vec![vec![VisitTally::default(); plan.journeys.len()]; places],
             done: vec![vec![0.0; plan.series.len()]; places],
@@ -80,7 +86,7 @@ impl Phases {
             let Some(ours) = visits.and_then(|visits| visits.get_mut(visit.journey.index())) else { continue };
             ours.started += visit.started;
             ours.ok += visit.ok;
-            ours.failed += visit.failed;
+            ours.shed += visit.shed;
             ours.own_time.add(&visit.own_time);
         }
     }
@@ -100,13 +106,40 @@ impl Phases {
             series.iter().filter_map(|&index| tallies.get(index)).for_each(|tally| sum.add(tally));
         }
         charge_excess(&mut sum.counts, limit);
+        sum.counts.not_reached += self.not_reached(series, phase, limit);
         let place = phase.map_or(self.done.len() - 1, PhaseId::index);
         let done = self.done.get(place).map_or(&[][..], Vec::as_slice);
         sum.done = series.iter().filter_map(|&index| done.get(index)).sum();
         sum
     }
 
-    pub(super) fn visits(&self, journey: JourneyId, phase: Option<PhaseId>) -> VisitTally {
+    /// The steps that visits never came to which were shed beyond the limit: of each journey, the same part as of its
+    /// shed visits, rounded up.
+    fn not_reached(&self, series: &[usize], phase: Option<PhaseId>, limit: Option<Share>) -> u64 {
+        let mut before: BTreeMap<JourneyId, u64> = BTreeMap::new();
+        for tallies in self.tallies.get(self.places(phase)).unwrap_or_default() {
+            for &index in series {
+                let Some((tally, journey)) = tallies.get(index).zip(self.journeys.get(index)) else { continue };
+                *before.entry(*journey).or_default() += tally.counts.shed_before;
+            }
+        }
+        let of = |(journey, before): (JourneyId, u64)| {
+            let visits = self.all_visits(journey, phase);
+            let excess = excess_of(visits.shed, visits.started, limit);
+            (before as f64 * excess as f64 / visits.shed.max(1) as f64).ceil() as u64
+        };
+        before.into_iter().filter(|(_, before)| *before > 0).map(of).sum()
+    }
+
+    /// The visits of a journey that were planned in `phase`, with those that were shed beyond the limit made bad.
+    pub(super) fn visits(&self, journey: JourneyId, phase: Option<PhaseId>, limit: Option<Share>) -> VisitTally {
+        let mut sum = self.all_visits(journey, phase);
+        let excess = excess_of(sum.shed, sum.started, limit);
+        sum.shed -= excess;
+        sum
+    }
+
+    fn all_visits(&self, journey: JourneyId, phase: Option<PhaseId>) -> VisitTally {
         let mut sum = VisitTally::default();
         for visits in self.visits.get(self.places(phase)).unwrap_or_default() {
             visits.get(journey.index()).into_iter().for_each(|visit| sum.add(visit));
@@ -137,7 +170,7 @@ impl Phases {
                 };
                 let visits = (0..plan.journeys.len()).map(|index| {
                     let journey = JourneyId::at(index);
-                    visit_row(journey, &self.visits(journey, phase), &quantiles)
+                    visit_row(journey, &self.visits(journey, phase, plan.limits.shed), &quantiles)
                 });
                 Table { phase, window, rows: scopes.iter().map(row).collect(), visits: visits.collect() }
             })
@@ -224,7 +257,8 @@ fn visit_row(journey: JourneyId, visits: &VisitTally, quantiles: &[f64]) -> Visi
         journey,
         started: visits.started,
         ok: visits.ok,
-        failed: visits.failed,
+        failed: visits.not_ok(),
+        shed: visits.shed,
         availability: availability(visits.ok, visits.not_ok()),
         percentiles: percentiles(quantiles, &visits.own_time, visits.not_ok()),
     }

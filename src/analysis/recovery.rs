@@ -3,7 +3,7 @@
 use super::condition::earliest_since;
 use super::seconds::{begin_of, earlier};
 use super::steady::{Held, Steady, SteadySecond};
-use super::{Figure, Recovery, Standing};
+use super::{Figure, Recovery, Standing, Stretch};
 use crate::base::units::{At, Span};
 use crate::plan::{FaultId, Quantity, SteadyId};
 
@@ -21,15 +21,16 @@ pub(super) struct Track {
     open: bool,
     held: Held,
     last_miss: u64,
-    /// Windows since *ordered* that were not unknown.
-    known: u64,
+    hold: Span,
+    /// From *ordered* to here every instant lies in a window that was not unknown.
+    seen_to: At,
 }
 
 impl Track {
-    pub(super) fn new(fault: FaultId, steady: SteadyId, ordered: At) -> Track {
+    pub(super) fn new(fault: FaultId, steady: &Steady, ordered: At) -> Track {
         Track {
             fault,
-            steady,
+            steady: steady.id(),
             ordered,
             healed: None,
             breach: None,
@@ -38,7 +39,8 @@ impl Track {
             open: false,
             held: Held::default(),
             last_miss: 0,
-            known: 0,
+            hold: steady.hold(),
+            seen_to: ordered,
         }
     }
 
@@ -48,7 +50,10 @@ impl Track {
         if end <= self.ordered {
             return false;
         }
-        self.known += u64::from(window.standing != Standing::Unknown);
+        let vouched_from = begin_of((window.number + 1).saturating_sub(steady.vouches()));
+        if window.standing != Standing::Unknown && vouched_from <= self.seen_to {
+            self.seen_to = end;
+        }
         let misses = window.standing == Standing::Misses;
         if misses && !self.open {
             // A miss that begins before healed + hold opens or reopens it; a later one belongs to no fault.
@@ -93,13 +98,17 @@ impl Track {
         if self.breach.is_some() { self.recovered } else { self.healed }
     }
 
-    /// Whether anything is known of the time after it was ordered.
-    pub(super) const fn is_known(&self) -> bool {
-        self.known > 0
+    /// Where a breach would not have been seen: none after a breach, or when the windows from *ordered* to *healed* + hold
+    /// were known, but for gaps that the sliding of the windows bridges. Their resolution is one window.
+    fn unseen(&self, watched_to: At) -> Option<Stretch> {
+        let to = self.healed.map_or(watched_to, |healed| healed + self.hold);
+        let seen = self.healed.is_some() && self.seen_to + Span::SECOND >= to;
+        (self.breach.is_none() && !seen).then_some(Stretch { from: self.seen_to, to: to.max(self.seen_to) })
     }
 
     pub(super) fn recovery(&self, watched_to: At, between: impl Fn(At, At) -> Between) -> Recovery {
         let times = times(self.ordered, self.breach, self.end(), watched_to);
+        let unseen = self.unseen(watched_to);
         let between = match self.breach {
             Some(breach) => between(breach, self.recovered.unwrap_or(watched_to)),
             None => Between::default(),
@@ -109,8 +118,9 @@ impl Track {
             breach: self.breach,
             recovered: self.end(),
             reopened: self.reopened,
-            time: times.0.filter(|_| self.is_known()),
-            since_ordered: times.1.filter(|_| self.is_known()),
+            time: times.0.filter(|_| unseen.is_none()),
+            since_ordered: times.1.filter(|_| unseen.is_none()),
+            unseen,
             degraded: between.degraded,
             down: between.down,
             kept: between.kept,

@@ -1,6 +1,6 @@
 //! The book of seconds while it is open: each second of the recent past, merged over workers.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::base::units::{At, Share, Span};
 use crate::plan::{JourneyId, Plan};
@@ -28,7 +28,9 @@ pub(super) struct SecondCell {
 #[derive(Debug, Clone, Default)]
 pub(super) struct SecondVisits {
     pub(super) ok: u64,
+    /// Started, and neither ok nor shed.
     pub(super) failed: u64,
+    pub(super) shed: u64,
     pub(super) own_time: Latency,
 }
 
@@ -40,6 +42,8 @@ pub(super) struct Second {
     pub(super) visits: Vec<SecondVisits>,
     /// By worker, in the order of their handing over.
     pub(super) health: Vec<GeneratorHealth>,
+    /// The workers without whom it was closed and who have not handed it over since.
+    pub(super) lacks: BTreeSet<u16>,
 }
 
 impl Second {
@@ -49,6 +53,7 @@ impl Second {
             cells: vec![SecondCell::default(); plan.series.len()],
             visits: vec![SecondVisits::default(); plan.journeys.len()],
             health: Vec::new(),
+            lacks: BTreeSet::new(),
         }
     }
 
@@ -79,12 +84,14 @@ impl Second {
         for visit in &window.visits {
             let Some(ours) = self.visits.get_mut(visit.journey.index()) else { continue };
             ours.ok += visit.ok;
-            ours.failed += visit.failed;
+            ours.failed += visit.started.saturating_sub(visit.ok + visit.shed);
+            ours.shed += visit.shed;
             if keep_visits {
                 ours.own_time.add(&visit.own_time);
             }
         }
         self.health.push(window.health.clone());
+        self.lacks.remove(&window.crew);
     }
 
     /// Lets go of the distributions of all series that nobody will ask about again.
@@ -189,6 +196,11 @@ impl Seconds {
         (from..to).filter_map(|number| self.get(number))
     }
 
+    /// Whether a worker's part of [from, to) is lacking.
+    pub(super) fn lack(&self, (from, to): (u64, u64)) -> bool {
+        self.range(from, to).any(|second| !second.lacks.is_empty())
+    }
+
     pub(super) fn is_absurd(&self, number: u64) -> bool {
         number > self.next.saturating_add(FAR)
     }
@@ -201,6 +213,7 @@ pub(super) struct Sum {
     /// With the shedding beyond its limit.
     pub(super) failed: u64,
     pub(super) against: Against,
+    pub(super) shedding: Against,
     pub(super) slower: Against,
     pub(super) response: Latency,
     pub(super) done: Counts,
@@ -222,13 +235,12 @@ impl Sum {
         limit: Option<Share>,
     ) -> Sum {
         let mut sum = Sum { seconds: to.saturating_sub(from), ..Sum::default() };
-        let mut shedding = Against::default();
         for second in seconds.range(from, to) {
             for (&index, place) in series.iter().zip(bounds.iter().chain(std::iter::repeat(&None))) {
                 let Some(cell) = second.cells.get(index) else { continue };
                 sum.counts.add(&cell.counts);
                 sum.against.merge(&cell.against);
-                shedding.merge(&cell.shedding);
+                sum.shedding.merge(&cell.shedding);
                 sum.done.add(&cell.done);
                 if times {
                     sum.response.add(&cell.response);
@@ -252,7 +264,7 @@ impl Sum {
         sum.failed = sum.counts.bad() + sum.counts.unsent_by_platform() + excess;
         sum.done_failed = sum.done.bad() + sum.done.unsent_by_platform() + super::tally::excess_shed(&sum.done, limit);
         if excess > 0 {
-            sum.against.merge(&shedding);
+            sum.against.merge(&sum.shedding);
             sum.against.count = sum.failed;
         }
         sum
@@ -266,6 +278,7 @@ pub(super) fn visits(seconds: &Seconds, (from, to): (u64, u64), journey: Journey
         if let Some(visits) = second.visits.get(journey.index()) {
             sum.ok += visits.ok;
             sum.failed += visits.failed;
+            sum.shed += visits.shed;
             sum.own_time.add(&visits.own_time);
         }
     }

@@ -414,11 +414,14 @@ fn window(plan: &Plan, requests: &[Request], crew: u16, second: u64) -> Window {
                     visit.ok += 1;
                     visit.own_time.record(response);
                 }
-                Outcome::Shed => cell.counts.shed += 1,
+                Outcome::Shed => {
+                    cell.counts.shed += 1;
+                    visit.shed += 1;
+                }
                 Outcome::Bad(kind) => cell.counts.add_bad(kind, 1),
                 Outcome::Unsent(kind) => cell.counts.add_unsent(kind, 1),
             }
-            visit.failed = visit.started - visit.ok;
+            visit.failed = visit.started - visit.ok - visit.shed;
         }
     }
     let (mut cells, mut visits) = (vec![seconds], Vec::new());
@@ -453,6 +456,7 @@ fn visit(phase: Option<PhaseId>) -> VisitCell {
         started: 0,
         ok: 0,
         failed: 0,
+        shed: 0,
         own_time: Default::default(),
     }
 }

@@ -123,6 +123,11 @@ impl Steady {
         self.over
     }
 
+    /// What a window that is not unknown vouches for: the shortest of its sliding windows.
+    pub(super) fn vouches(&self) -> u64 {
+        self.must.iter().map(Watched::over).min().unwrap_or(self.over)
+    }
+
     pub(super) const fn standing(&self) -> Standing {
         self.standing
     }

@@ -37,11 +37,13 @@ impl Tally {
 
 /// How many of the shed exceed the share that the scenario intends; without a limit, none was intended.
 pub(super) fn excess_shed(counts: &Counts, limit: Option<Share>) -> u64 {
-    if counts.shed == 0 {
-        return 0;
-    }
-    let allowed = limit.map_or(0.0, Share::as_f64) * (counts.base() + counts.shed) as f64;
-    counts.shed - counts.shed.min((allowed + 1e-9).floor().max(0.0) as u64)
+    if counts.shed == 0 { 0 } else { excess_of(counts.shed, counts.base() + counts.shed, limit) }
+}
+
+/// The same of `shed` among `all`: requests, or visits.
+pub(super) fn excess_of(shed: u64, all: u64, limit: Option<Share>) -> u64 {
+    let allowed = limit.map_or(0.0, Share::as_f64) * all as f64;
+    shed - shed.min((allowed + 1e-9).floor().max(0.0) as u64)
 }
 
 /// Makes the shedding beyond the limit bad.

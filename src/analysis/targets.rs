@@ -1,14 +1,17 @@
 //! What each target is judged by.
 
+use std::collections::BTreeSet;
+
 use super::condition::is_of_visits;
 use super::down::{Down, overlap};
 use super::health::Health;
 use super::percentile::percentile;
 use super::phases::{Phases, throughput, window};
 use super::scopes::series_in;
+use super::seconds::begin_of;
 use super::tally::{Budget, Tally, apdex, availability, share};
 use super::vitals::Vitals;
-use super::{Detail, FaultFigures, Figure, Gap, Interval, Measured, Outage, Stretch};
+use super::{Detail, FaultFigures, Figure, Gap, Interval, Measured, Missing, Outage, Stretch};
 use crate::base::units::{Share, Span};
 use crate::plan::{Basis, Condition, FaultId, Measure, Plan, Quantity, Scope, SteadyId, TargetId, Timing};
 use crate::record::{BadKind, Counts, Latency, UnsentKind};
@@ -29,6 +32,8 @@ pub(super) struct Evidence<'a> {
     pub(super) health: &'a Health,
     /// The down windows of a scope.
     pub(super) down: &'a dyn Fn(Scope) -> Option<&'a Down>,
+    pub(super) missing: &'a BTreeSet<Missing>,
+    pub(super) late: &'a BTreeSet<Missing>,
 }
 
 /// A figure in the making.
@@ -92,6 +97,7 @@ impl Evidence<'_> {
             },
             cpu: window.filter(|_| touched != Touch::None).and_then(|window| self.health.cpu(window)),
             cut_short: self.is_cut_short(condition),
+            lacks: self.lacks(condition, &tally, window, taken.figure),
         }
     }
 
@@ -145,8 +151,10 @@ impl Evidence<'_> {
                 Taken::of((requests + count > 0).then_some(Quantity::Count(count)), requests + count)
             }
             Measure::Throughput => Taken::of(throughput(tally, window).map(Quantity::Rate), requests),
-            Measure::Downtime => self.downtime(condition, tally, window),
-            Measure::FaultRate { basis, per_month } => self.fault_rate(condition, tally, window, basis, per_month),
+            Measure::Downtime | Measure::FaultRate { .. } => match (self.down)(condition.scope) {
+                Some(down) => self.of_down(condition.measure, down, tally, window),
+                None => Taken::gap(Gap::NoData),
+            },
             Measure::DetectionTime => self.detection(condition.scope),
             Measure::RecoveryTime { to } => self.recovery(condition.scope, to, |outage| outage.time),
             Measure::DegradedTime { to } => {
@@ -160,7 +168,7 @@ impl Evidence<'_> {
             Measure::Cpu | Measure::Memory => self.vital(condition, window),
             _ => match condition.scope {
                 Scope::Journey(journey) => {
-                    let visits = self.phases.visits(journey, condition.phase);
+                    let visits = self.phases.visits(journey, condition.phase, self.plan.limits.shed);
                     let sample = Sample { ok: visits.ok, failed: visits.not_ok(), times: &visits.own_time };
                     of_sample(condition.measure, &sample)
                 }
@@ -194,26 +202,15 @@ impl Evidence<'_> {
         of_sample(condition.measure, &Sample { failed, ..sample }).figure
     }
 
-    fn downtime(&self, condition: &Condition, tally: &Tally, window: Option<Stretch>) -> Taken {
-        let (Some(down), Some(window)) = ((self.down)(condition.scope), window) else { return Taken::gap(Gap::NoData) };
-        if tally.requests() == 0 {
-            return Taken::gap(Gap::NoData);
+    fn of_down(&self, measure: Measure, down: &Down, tally: &Tally, window: Option<Stretch>) -> Taken {
+        let Some(window) = window.filter(|_| tally.requests() > 0) else { return Taken::gap(Gap::NoData) };
+        match measure {
+            Measure::FaultRate { basis, per_month } => self.fault_rate(down, window, basis, per_month),
+            _ => Taken::of(Some(Quantity::Span(down.downtime(window))), seconds_of(window)),
         }
-        Taken::of(Some(Quantity::Span(down.downtime(window))), seconds_of(window))
     }
 
-    fn fault_rate(
-        &self,
-        condition: &Condition,
-        tally: &Tally,
-        window: Option<Stretch>,
-        basis: Basis,
-        per_month: f64,
-    ) -> Taken {
-        let (Some(down), Some(window)) = ((self.down)(condition.scope), window) else { return Taken::gap(Gap::NoData) };
-        if tally.requests() == 0 {
-            return Taken::gap(Gap::NoData);
-        }
+    fn fault_rate(&self, down: &Down, window: Stretch, basis: Basis, per_month: f64) -> Taken {
         if basis == Basis::Outages {
             // An outage that was meant and never happened says nothing about what one costs.
             for fault in self.faults {
@@ -275,8 +272,14 @@ impl Evidence<'_> {
             return Taken { figure, gap, samples: 1, ..Taken::default() }
                 .with(Detail::Recovery { outage: Some(index) });
         }
-        let known = fault.recoveries.iter().any(|recovery| recovery.to == to && recovery.time.is_some());
-        Taken::of(known.then_some(Quantity::Span(Span::ZERO)), 1).with(Detail::Recovery { outage: None })
+        let recovery = fault.recoveries.iter().find(|recovery| recovery.to == to);
+        let taken = match recovery.map(|recovery| recovery.unseen) {
+            Some(Some(window)) if Some(window.from) != fault.ordered => Taken::gap(Gap::Unseen { window }),
+            // Nothing at all was seen since.
+            None | Some(Some(_)) => Taken::gap(Gap::NoData),
+            Some(None) => Taken::of(Some(Quantity::Span(Span::ZERO)), 1),
+        };
+        taken.with(Detail::Recovery { outage: None })
     }
 
     fn outage(&self, fault: FaultId, to: SteadyId) -> Option<(usize, &Outage)> {
@@ -292,6 +295,57 @@ impl Evidence<'_> {
             (None, _) => Err(Gap::NotOrdered),
             (Some(_), None) => Err(Gap::NotEffective { why: fault.not_effective.clone().unwrap_or_default() }),
             (Some(_), Some(_)) => Ok(fault),
+        }
+    }
+
+    /// The workers' seconds that could change on which side of its bound the figure is. The book of phases has what came
+    /// late; what was decided second by second has not.
+    fn lacks(
+        &self,
+        condition: &Condition,
+        tally: &Tally,
+        window: Option<Stretch>,
+        figure: Option<Figure>,
+    ) -> Vec<Missing> {
+        let (Some(window), Some(figure)) = (window, figure) else { return Vec::new() };
+        let second = |missing: &Missing| Stretch { from: begin_of(missing.second), to: begin_of(missing.second + 1) };
+        let both = || self.missing.union(self.late).copied();
+        match condition.measure {
+            Measure::DetectionTime | Measure::Cpu | Measure::Memory => Vec::new(),
+            Measure::Downtime | Measure::FaultRate { .. } => {
+                let Some(down) = (self.down)(condition.scope).filter(|down| down.is_doubtful()) else {
+                    return Vec::new();
+                };
+                let meets = figure.meets(condition.bound);
+                let other = |taken: bool| {
+                    let other = self.of_down(condition.measure, &down.taking(taken), tally, Some(window)).figure;
+                    other.and_then(|figure| figure.meets(condition.bound)) != meets
+                };
+                if !other(false) && !other(true) {
+                    return Vec::new();
+                }
+                both().filter(|missing| begin_of(missing.second) < window.to).collect()
+            }
+            Measure::RecoveryTime { to } | Measure::DegradedTime { to } => {
+                // Without a breach, what was not seen is a gap already.
+                let Scope::Fault(fault) = condition.scope else { return Vec::new() };
+                let Some((_, outage)) = self.outage(fault, to) else { return Vec::new() };
+                let hold = self.plan.steady_states.get(to.index()).map_or(Span::ZERO, |state| state.hold);
+                let breach = outage.breach.unwrap_or(outage.ordered);
+                let begins = Stretch { from: outage.ordered, to: breach + Span::SECOND };
+                let ends = outage.recovered.map(|recovered| Stretch {
+                    from: recovered.saturating_sub(Span::SECOND),
+                    to: recovered + hold + Span::SECOND,
+                });
+                // Between its two ends it goes on whatever one second was; how much of it was down does not.
+                let all = matches!(condition.measure, Measure::DegradedTime { .. }).then_some(window);
+                let touched = |missing: &Missing| {
+                    let stretches = [Some(begins), ends, all].into_iter().flatten();
+                    stretches.into_iter().any(|stretch| stretch.overlaps(second(missing)))
+                };
+                both().filter(touched).collect()
+            }
+            _ => self.missing.iter().filter(|missing| window.overlaps(second(missing))).copied().collect(),
         }
     }
 

@@ -181,7 +181,7 @@ impl Books {
         let found = phases.iter().position(|cell| cell.phase == phase);
         let index = found.unwrap_or_else(|| {
             let own_time = Latency::new();
-            phases.push(VisitCell { load, journey, phase, started: 0, ok: 0, failed: 0, own_time });
+            phases.push(VisitCell { load, journey, phase, started: 0, ok: 0, failed: 0, shed: 0, own_time });
             phases.len() - 1
         });
         let cell = &mut phases[index];
@@ -224,7 +224,7 @@ impl Books {
         for cell in self.visits.iter_mut().flat_map(|pages| &mut pages.phases) {
             if cell.started > 0 {
                 let own_time = Latency::new();
-                let next = VisitCell { started: 0, ok: 0, failed: 0, own_time, ..*cell };
+                let next = VisitCell { started: 0, ok: 0, failed: 0, shed: 0, own_time, ..*cell };
                 window.visits.push(std::mem::replace(cell, next));
             }
         }

@@ -105,6 +105,7 @@ fn window(second: u64, crew: u16, micros: &[u64]) -> Window {
             started: 3,
             ok: 2,
             failed: 1,
+            shed: 0,
             own_time: times(&[1, 3_600_000_000]),
         }],
         health: GeneratorHealth { planned: 9, lag: times(&[12]), ..GeneratorHealth::default() },

@@ -68,6 +68,9 @@ pub struct Counts {
     pub unsent: Vec<(UnsentKind, u64)>,
     /// Steps that a failed visit never came to.
     pub not_reached: u64,
+    /// Steps that a visit which was shed never came to: not reached as far as the shedding exceeds its limit.
+    #[serde(default)]
+    pub shed_before: u64,
 }
 
 impl Counts {
@@ -92,6 +95,7 @@ impl Counts {
         self.ok += other.ok;
         self.shed += other.shed;
         self.not_reached += other.not_reached;
+        self.shed_before += other.shed_before;
         merge(&mut self.bad, &other.bad);
         merge(&mut self.unsent, &other.unsent);
     }
@@ -207,7 +211,8 @@ impl Against {
     }
 }
 
-/// Whole visits of one journey, by the phase that they were planned in: what was added in this second.
+/// Whole visits of one journey, by the phase that they were planned in: what was added in this second. What was started
+/// is `ok + failed + shed`, and those that the generator's own fault stopped.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VisitCell {
     pub load: LoadId,
@@ -215,7 +220,11 @@ pub struct VisitCell {
     pub phase: Option<PhaseId>,
     pub started: u64,
     pub ok: u64,
+    /// Those that a bad request ended, and those that were cut off before their end, be it between two steps.
     pub failed: u64,
+    /// Those that a status of intended shedding ended: bad in analysis as far as they exceed the limit.
+    #[serde(default)]
+    pub shed: u64,
     /// A journey's own time, of the ok ones: its steps without think time.
     #[serde(skip)]
     pub own_time: Latency,

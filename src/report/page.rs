@@ -220,7 +220,7 @@ fn journeys(model: &Model<'_>, words: Words, table: &Table) -> Vec<Value> {
             found.and_then(|found| found.figure).map_or_else(|| "–".to_owned(), |figure| words.figure(figure, None))
         };
         let mut cells: Vec<String> =
-            [visits.started, visits.ok, visits.failed].iter().map(|count| words.count(*count)).collect();
+            [visits.started, visits.ok, visits.failed, visits.shed].iter().map(|count| words.count(*count)).collect();
         cells.push(visits.availability.map_or_else(|| "–".to_owned(), |share| words.share(share)));
         cells.extend([0.5, 0.95, 0.99].map(percentile));
         json!({ "name": words.scope(model.plan, Scope::Journey(visits.journey)), "cells": cells })

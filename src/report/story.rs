@@ -196,6 +196,9 @@ impl<'a> Model<'a> {
 
     fn recovery(&self, words: Words, fault: FaultId, recovery: &Recovery) -> String {
         let steady = words.steady(self.plan, recovery.to);
+        if recovery.unseen.is_some() {
+            return words.colon(words.measure_recovery(&steady), words.fault_unseen(&steady));
+        }
         let Some(time) = recovery.time.filter(|_| recovery.breach.is_some()) else {
             return words.colon(words.measure_recovery(&steady), words.fault_no_breach(&steady));
         };
@@ -321,6 +324,9 @@ impl<'a> Model<'a> {
         if !self.analysis.missing.is_empty() {
             said.push(words.generator_missing(words.n_windows(self.analysis.missing.len() as u64)));
         }
+        if !self.analysis.late.is_empty() {
+            said.push(words.generator_handed_late(words.n_windows(self.analysis.late.len() as u64)));
+        }
         (doubts.is_empty(), said)
     }
 
@@ -434,6 +440,6 @@ pub(super) fn fault_deed(words: Words, plan: &Plan, kind: &FaultKind) -> String 
 }
 
 /// CPU is a share of one core in the language; people read cores.
-fn in_cores(words: Words, text: String, quantity: Option<Quantity>) -> String {
+pub(super) fn in_cores(words: Words, text: String, quantity: Option<Quantity>) -> String {
     quantity.map_or(text, |quantity| words.cores(words.number(quantity.as_f64())))
 }

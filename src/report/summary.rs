@@ -5,10 +5,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::story::in_cores;
 use super::{Model, ReportError, Words};
 use crate::analysis::{self, Percentile, Row, Stretch};
 use crate::base::units::{At, Lang, Span};
-use crate::plan::{Bound, Plan, Quantity, Scope, Timing};
+use crate::plan::{Bound, Measure, Plan, Quantity, Scope, Timing};
 use crate::verdict::{Judgement, Verdict};
 
 /// Raised when a reader of an older version would misread a newer one.
@@ -99,6 +100,8 @@ pub enum UnitName {
     Share,
     PerSecond,
     Bytes,
+    /// Of CPU time, cores in use: 1.5 is one and a half.
+    Cores,
     Count,
     Number,
 }
@@ -200,6 +203,8 @@ pub struct RecoverySummary {
     /// RTO: recovered − breach.
     pub time: Option<FigureSummary>,
     pub since_ordered: Option<FigureSummary>,
+    /// No window missed, but here a miss would not have been seen; then there is no time.
+    pub unseen: Option<Window>,
     pub down: f64,
     pub degraded: f64,
     /// Share of the steady throughput that was kept.
@@ -214,7 +219,10 @@ pub struct GeneratorSummary {
     pub lag_max: Option<f64>,
     pub cpu: Option<f64>,
     pub unsent: u64,
+    /// What workers never handed over.
     pub missing_windows: u64,
+    /// What they handed over after its second was closed.
+    pub late_windows: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -270,6 +278,7 @@ pub fn summary(model: &Model<'_>) -> Summary {
             cpu: generator.cpu.map(|share| share.as_f64()),
             unsent: generator.unsent.iter().filter(|(kind, _)| !kind.is_platform()).map(|(_, count)| count).sum(),
             missing_windows: analysis.missing.len() as u64,
+            late_windows: analysis.late.len() as u64,
         },
         residue: analysis
             .residue
@@ -331,6 +340,20 @@ fn figure(figure: analysis::Figure) -> FigureSummary {
         value: quantity.map(Quantity::as_f64),
         unit: quantity.map(unit),
         text: WORDS.figure(figure, None),
+    }
+}
+
+/// CPU is kept as a share of one core, and told in cores.
+fn unit_of(measure: Measure, quantity: Quantity) -> UnitName {
+    if measure == Measure::Cpu { UnitName::Cores } else { unit(quantity) }
+}
+
+fn target_figure(measure: Measure, of: analysis::Figure) -> FigureSummary {
+    let told = figure(of);
+    FigureSummary {
+        unit: told.unit.map(|unit| if measure == Measure::Cpu { UnitName::Cores } else { unit }),
+        text: if measure == Measure::Cpu { in_cores(WORDS, told.text, of.exactly()) } else { told.text },
+        ..told
     }
 }
 
@@ -410,10 +433,10 @@ fn target(plan: &Plan, judgement: &Judgement) -> Option<TargetSummary> {
         }
         .to_owned(),
         severity: target.severity.clone(),
-        figure: judgement.figure.map(figure),
+        figure: judgement.figure.map(|figure| target_figure(condition.measure, figure)),
         at_most: at_most.map(Quantity::as_f64),
         at_least: at_least.map(Quantity::as_f64),
-        unit: unit(at_most.or(at_least)?),
+        unit: unit_of(condition.measure, at_most.or(at_least)?),
         margin: judgement.margin.filter(|margin| margin.is_finite()),
         samples: judgement.samples,
         window: judgement.window.map(window),
@@ -447,6 +470,7 @@ fn faults(model: &Model<'_>) -> Vec<FaultSummary> {
                         recovered: seconds(recovery.recovered),
                         time: recovery.time.map(figure),
                         since_ordered: recovery.since_ordered.map(figure),
+                        unseen: recovery.unseen.map(window),
                         down: recovery.down.as_seconds_f64(),
                         degraded: recovery.degraded.as_seconds_f64(),
                         kept: recovery.kept.map(|share| share.as_f64()),
@@ -475,6 +499,17 @@ mod tests {
             wrong["verdict"] = "maybe".into();
             assert!(!schema.is_valid(&wrong));
         }
+    }
+
+    #[test]
+    fn cpu_is_told_in_cores() {
+        let sample = Sample::mixed();
+        let cpu = |summary: Summary| summary.targets.into_iter().find(|target| target.measure == "cpu").unwrap();
+        let mut target = cpu(summary(&sample.model()));
+        assert_eq!(target.unit, UnitName::Cores);
+        let figure = target.figure.take().unwrap();
+        assert_eq!(figure.unit, Some(UnitName::Cores));
+        assert!(figure.text.ends_with("cores"), "{figure:?}");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! One target.
 
 use super::{Doubt, Judgement, Reason, Verdict};
-use crate::analysis::{Analysis, Detail, Figure, Gap, Measured, Missing, needed};
-use crate::base::units::{At, Share, Span};
+use crate::analysis::{Analysis, Detail, Figure, Gap, Measured, needed};
+use crate::base::units::Share;
 use crate::plan::{Basis, Bound, FaultId, Measure, Target};
 
 /// At most so many of the worst stretch's arrivals may be released late.
@@ -41,9 +41,8 @@ fn verdict_of(analysis: &Analysis, target: &Target, measured: &Measured) -> (Ver
     if !doubts.is_empty() {
         return inconclusive(Reason::Generator { doubts });
     }
-    let missing = missing_of(analysis, measured);
-    if !missing.is_empty() {
-        return inconclusive(Reason::DataMissing { missing });
+    if !measured.lacks.is_empty() {
+        return inconclusive(Reason::DataMissing { missing: measured.lacks.clone() });
     }
     match figure.meets(bound) {
         Some(false) if figure == Figure::Failed => (Verdict::Fail, Reason::Failed),
@@ -71,6 +70,7 @@ fn reason_of(gap: Option<&Gap>) -> Reason {
         Some(Gap::NotOrdered) => Reason::FaultNotOrdered,
         Some(Gap::NotEffective { why }) => Reason::FaultNotEffective { because: why.clone() },
         Some(Gap::NotDetected) => Reason::NotDetected,
+        Some(Gap::Unseen { window }) => Reason::Unseen { window: *window },
     }
 }
 
@@ -110,14 +110,6 @@ pub(super) fn busy(share: Share) -> Option<Doubt> {
 
 pub(super) fn unsent(share: Share) -> Option<Doubt> {
     (share.as_f64() > UNSENT).then_some(Doubt::Unsent { share })
-}
-
-/// The workers' seconds that the target's window lacks; only where it is made of requests.
-fn missing_of(analysis: &Analysis, measured: &Measured) -> Vec<Missing> {
-    let (Some(window), Some(_)) = (measured.window, measured.unsent_by_generator) else { return Vec::new() };
-    let begin = |second: u64| At(Span::seconds(second).as_nanos());
-    let within = |missing: &&Missing| begin(missing.second) < window.to && window.from < begin(missing.second + 1);
-    analysis.missing.iter().filter(within).copied().collect()
 }
 
 fn not_reached(analysis: &Analysis, target: &Target) -> u64 {

@@ -59,13 +59,17 @@ pub enum Reason {
     },
     /// The platform gave no signal.
     NotDetected,
+    /// No window missed, but here a miss would not have been seen.
+    Unseen {
+        window: Stretch,
+    },
     /// It would not pass with the step's *not reached* counted as bad.
     NotReached {
         count: u64,
     },
     /// Only a lower end of the figure is known, and it is still on the good side.
     NotOver,
-    /// Workers' windows are missing.
+    /// Workers' windows are missing, or came after their second was closed, and could change the verdict.
     DataMissing {
         missing: Vec<Missing>,
     },

@@ -3,7 +3,7 @@ use crate::analysis::sim::{Hurt, Run, Sim, entry, seconds, share, target};
 use crate::analysis::{Analysis, Figure, Missing};
 use crate::base::units::{Share, Span};
 use crate::plan::{AbortId, Basis, Bound, FaultId, Measure, PhaseId, Quantity, Scope, SteadyId, StepId, Target};
-use crate::record::{EndReason, Event, Item};
+use crate::record::{Book, EndReason, Event, Item};
 
 fn millis(count: u64) -> Quantity {
     Quantity::Span(Span::millis(count))
@@ -262,6 +262,23 @@ fn missing_windows_are_inconclusive_where_they_lie() {
     let (outcome, _) = judged(&run);
     assert_eq!(outcome.targets[0].verdict, Verdict::Pass);
     assert_eq!(outcome.targets[1].reason, Reason::DataMissing { missing: vec![Missing { second: 33, crew: 1 }] });
+}
+
+/// A drill whose fault met nobody says nothing about the way back from it.
+#[test]
+fn a_fault_in_whose_time_nothing_was_seen_is_inconclusive() {
+    let mut run = Sim { hurts: Vec::new(), ..drill(vec![rto(seconds(15))]) }.run();
+    assert_eq!(judged(&run).0.targets[0].verdict, Verdict::Pass);
+    for item in &mut run.items {
+        if let Item::Window(window) = item
+            && window.second >= 31
+        {
+            window.cells.retain(|cell| cell.book != Book::Seconds);
+        }
+    }
+    let (outcome, _) = judged(&run);
+    assert_eq!(outcome.targets[0].verdict, Verdict::Inconclusive);
+    assert!(matches!(outcome.targets[0].reason, Reason::Unseen { .. }), "{:?}", outcome.targets[0]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
-use crate::analysis::sim::{Hurt, Run, Sim, condition, share, target};
-use crate::analysis::{Fold, Snapshot, Standing};
+use crate::analysis::sim::{Hurt, Run, Sim, condition, seconds, share, target};
+use crate::analysis::{Fold, Missing, Snapshot, Standing};
 use crate::base::units::{At, Span};
-use crate::plan::{Abort, AbortId, Bound, Condition, FaultId, Measure, Moment, Quantity, Scope, SteadyId};
+use crate::plan::{Abort, AbortId, Basis, Bound, Condition, FaultId, Measure, Moment, Quantity, Scope, SteadyId};
 use crate::record::{Event, Item};
 
 #[derive(Debug, PartialEq)]
@@ -125,30 +125,80 @@ fn the_steady_state_must_have_held_in_the_last_thirty_seconds() {
     assert!(fold.held_before(SteadyId(0), at(50)) && !fold.held_before(SteadyId(0), at(51)));
 }
 
-/// A window that comes after its second was closed changes no decision, and is in the figures.
+/// Has worker 0 hand `second` over after its closing; `never`: not at all.
+fn lag_behind(run: &mut Run, second: u64, never: bool) {
+    let place = |items: &[Item], of: &dyn Fn(&Item) -> bool| items.iter().position(of).unwrap();
+    let theirs = |item: &Item| matches!(item, Item::Window(window) if window.second == second && window.crew == 0);
+    let window = run.items.remove(place(&run.items, &theirs));
+    let closing = |item: &Item| matches!(item, Item::Entry(entry) if matches!(&entry.event, Event::SecondClosed { second: s, .. } if *s == second));
+    let closed = place(&run.items, &closing);
+    let Item::Entry(entry) = &mut run.items[closed] else { unreachable!() };
+    entry.event = Event::SecondClosed { second, missing: vec![0] };
+    if !never {
+        run.items.insert(closed + 1, window);
+    }
+}
+
+/// A window that comes after its second was closed changes no decision, is in the figures, and its lateness is said.
 #[test]
 fn a_late_window_is_counted_and_decides_nothing() {
-    let run = sim().run();
-    let place = run.items.iter().position(|item| matches!(item, Item::Window(window) if window.second == 25)).unwrap();
-    let mut items = run.items.clone();
-    let late = items.remove(place);
-    let closed = items
-        .iter()
-        .position(
-            |item| matches!(item, Item::Entry(entry) if matches!(entry.event, Event::SecondClosed { second: 25, .. })),
-        )
-        .unwrap();
-    let Item::Entry(entry) = &mut items[closed] else { unreachable!() };
-    entry.event = Event::SecondClosed { second: 25, missing: vec![0] };
-    items.insert(closed + 1, late);
-    let (live, fold) = decisions(&run, &items);
+    let sound = sim().run();
+    let mut run = sim().run();
+    lag_behind(&mut run, 25, false);
+    let (live, fold) = decisions(&run, &run.items);
     assert!((28..=31).contains(&live[25].snapshot.clone().unwrap().ok));
+    // With a worker missing nothing is met; with its window here, the next one is whole.
+    assert_eq!([24, 25, 26].map(|second| live[second].standing), [Standing::Meets, Standing::Unknown, Standing::Meets]);
     let analysis = fold.finish();
     assert!(analysis.missing.is_empty());
-    assert_eq!(analysis.curves[0].points, run.analysis().curves[0].points);
+    assert_eq!(analysis.late, [Missing { second: 25, crew: 0 }]);
+    assert_eq!(analysis.curves[0].points, sound.analysis().curves[0].points);
     assert_eq!(analysis.tables[0].rows[0].requests, 80 * 60);
     // Never handed over: seen, not averaged away.
-    items.remove(closed + 1);
-    let (_, fold) = decisions(&run, &items);
-    assert_eq!(fold.finish().missing, [crate::analysis::Missing { second: 25, crew: 0 }]);
+    let mut run = sim().run();
+    lag_behind(&mut run, 25, true);
+    let (live, fold) = decisions(&run, &run.items);
+    assert!((25..30).all(|second| live[second].standing == Standing::Unknown), "until it has left the window");
+    assert_eq!(live[30].standing, Standing::Meets);
+    let analysis = fold.finish();
+    assert_eq!((analysis.missing, analysis.late), (vec![Missing { second: 25, crew: 0 }], vec![]));
+}
+
+/// What was decided on a second that somebody had not handed over could have come out otherwise: said of the targets that
+/// it could change, and of no others.
+#[test]
+fn a_late_window_is_a_doubt_where_it_could_change_the_answer() {
+    let bound = |most| Bound::AtMost(seconds(most));
+    let recovery = |most| target(Measure::RecoveryTime { to: SteadyId(0) }, Scope::Fault(FaultId(0)), bound(most));
+    let time = Measure::FaultRate { basis: Basis::Time, per_month: 1.0 };
+    let sim = Sim {
+        hurts: vec![(Hurt::Refused, 30.0, 40.0)],
+        fault: Some((29.98, 40.0)),
+        targets: vec![
+            target(Measure::Downtime, Scope::All, bound(10)),
+            target(Measure::Downtime, Scope::All, bound(20)),
+            target(time, Scope::All, Bound::AtMost(share(10.0 / 90.0))),
+            recovery(30),
+            target(Measure::Availability, Scope::All, Bound::AtLeast(share(0.5))),
+            target(Measure::Shed, Scope::All, Bound::AtMost(share(0.5))),
+        ],
+        ..Sim::default()
+    };
+    let doubts = |second: u64, never: bool| {
+        let mut run = sim.run();
+        lag_behind(&mut run, second, never);
+        let doubts = run.analysis().targets.into_iter().map(|measured| {
+            assert!(measured.figure.is_some(), "{measured:?}");
+            assert!(measured.lacks.iter().all(|lack| *lack == Missing { second, crew: 0 }));
+            !measured.lacks.is_empty()
+        });
+        doubts.collect::<Vec<bool>>()
+    };
+    // In sound time, far from the outage: one more second of downtime than the closest bounds allow.
+    assert_eq!(doubts(60, false), [true, false, true, false, false, false]);
+    assert_eq!(doubts(60, true), [true, false, true, false, true, true]);
+    // Where the outage began and ended; not in its middle.
+    assert_eq!(doubts(30, false), [false, false, false, true, false, false]);
+    assert_eq!(doubts(35, false), [false, false, false, false, false, false]);
+    assert_eq!(doubts(41, false), [true, false, true, true, false, false]);
 }

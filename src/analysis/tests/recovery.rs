@@ -1,7 +1,8 @@
-use crate::analysis::sim::{Hurt, Sim};
+use crate::analysis::sim::{Hurt, Run, Sim, at};
 use crate::analysis::{Figure, Recovery};
-use crate::base::units::Span;
+use crate::base::units::{Share, Span};
 use crate::plan::{Quantity, Spacing};
+use crate::record::{Book, Event, FaultEvent, Item};
 
 fn recovery(sim: &Sim) -> (Recovery, f64) {
     let run = sim.run();
@@ -189,4 +190,88 @@ fn a_bound_that_sound_time_comes_near_is_said_to_be_tight() {
     let some = tight(0.005);
     assert_eq!((some.len(), some[0].must), (1, 0));
     assert!((some[0].share.as_f64() - 0.005).abs() < 0.002 && (some[0].allowed.as_f64() - 0.01).abs() < 1e-9);
+}
+
+/// Those who were shed as intended count against no window: a breach does not begin with them.
+#[test]
+fn a_breach_does_not_begin_with_intended_shedding() {
+    let sim = Sim {
+        shed: Some(Share(1.0)),
+        hurts: vec![(Hurt::Shedding, 20.0, 29.5), (Hurt::Refused, 29.5, 40.0)],
+        fault: Some((29.05, 40.0)),
+        ..Sim::default()
+    };
+    let breach = recovery(&sim).0.breach.unwrap().as_seconds_f64();
+    assert!((29.5..29.6).contains(&breach), "{breach}");
+}
+
+/// Takes away all that was counted in the seconds [from, to), as though nobody had come.
+fn silence(run: &mut Run, from: u64, to: u64) {
+    for item in &mut run.items {
+        if let Item::Window(window) = item
+            && (from..to).contains(&window.second)
+        {
+            window.cells.retain(|cell| cell.book != Book::Seconds);
+        }
+    }
+}
+
+/// "No breach" is said of a fault whose whole time was seen, from *ordered* to *healed* + hold; elsewhere a breach could
+/// have hidden.
+#[test]
+fn no_breach_is_said_only_of_what_was_seen() {
+    let of = |change: &dyn Fn(&mut Run)| {
+        let sim = Sim { seconds: 55, fault: Some((25.5, 35.5)), ..Sim::default() };
+        let mut run = sim.run();
+        change(&mut run);
+        let recovery = run.analysis().faults[0].recoveries[0].clone();
+        assert_eq!(recovery.breach, None);
+        assert_eq!(recovery.time.is_none(), recovery.unseen.is_some(), "{recovery:?}");
+        assert_eq!(recovery.since_ordered.is_none(), recovery.unseen.is_some(), "{recovery:?}");
+        recovery.unseen
+    };
+    assert_eq!(of(&|_| ()), None);
+    // The sliding window bridges what is shorter than it.
+    assert_eq!(of(&|run| silence(run, 28, 32)), None);
+    // Nothing but a window that reaches back before the fault.
+    let unseen = of(&|run| silence(run, 26, 60)).expect("nothing was seen");
+    assert!((26..=30).contains(&unseen.from.second()) && unseen.to == at(45.5), "{unseen:?}");
+    // A hole in the middle: what was known before and after it does not help.
+    let unseen = of(&|run| silence(run, 27, 37)).expect("a hole");
+    assert!(unseen.from.second() <= 31, "{unseen:?}");
+    // The load ended before healed + hold.
+    let ended = |run: &mut Run| {
+        run.plan.loads[0].stages[0].kind =
+            crate::plan::StageKind::Hold { rate: crate::base::units::Rate::per_second(60.0), span: Span::seconds(40) };
+    };
+    assert_eq!(of(&ended).expect("not watched").from, at(40.0));
+    // Never seen to be healed.
+    let unhealed = |run: &mut Run| {
+        let is_heal = |item: &Item| matches!(item, Item::Entry(entry) if matches!(entry.event, Event::Fault { what: FaultEvent::Healed { .. }, .. }));
+        run.items.retain(|item| !is_heal(item));
+    };
+    assert!(of(&unhealed).is_some());
+}
+
+/// Wherever a stretch of silence falls that is longer than the sliding windows bridge: an outage within it is never called
+/// "no breach".
+#[test]
+fn an_outage_that_hides_in_silence_is_never_no_breach() {
+    for seed in 0..24u64 {
+        let from = 26 + seed % 12;
+        let length = 9 + seed % 7;
+        let sim = Sim {
+            seed,
+            seconds: 60,
+            rate: 60.0,
+            hurts: vec![(Hurt::Refused, from as f64, (from + length) as f64)],
+            fault: Some((25.5, 36.5)),
+            ..Sim::default()
+        };
+        let mut run = sim.run();
+        silence(&mut run, from, from + length);
+        let recovery = run.analysis().faults[0].recoveries[0].clone();
+        let zero = recovery.time == Some(Figure::Exactly(Quantity::Span(Span::ZERO)));
+        assert!(!zero, "{seed}: {recovery:?}");
+    }
 }

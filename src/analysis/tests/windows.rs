@@ -1,8 +1,8 @@
 use crate::analysis::sim::{Hurt, Sim, seconds, share, target};
 use crate::analysis::{Detail, Figure, Gap};
 use crate::base::units::{Share, Span};
-use crate::plan::{Basis, Bound, FaultId, Measure, Quantity, Scope, Spacing, SteadyId, StepId};
-use crate::record::BadKind;
+use crate::plan::{Basis, Bound, FaultId, JourneyId, Measure, Quantity, Scope, Spacing, SteadyId, StepId};
+use crate::record::{BadKind, Book, Item};
 
 /// On a 10 s outage, refused or frozen with 5 s timeouts: 9 to 10 s (an edge more or less), at 5/s and more.
 #[test]
@@ -130,6 +130,80 @@ fn shedding_is_bad_beyond_its_limit_only() {
     assert_eq!((row.shed, row.bad), (480, vec![(BadKind::ExcessShed, 120)]));
     sim.shed = Some(Share(1.0));
     assert!(sim.run().analysis().down.is_empty());
+}
+
+/// Visits that were shed stand apart up to the limit, in every figure of their journey; beyond it they are bad.
+#[test]
+fn a_journey_accounts_for_every_visit_that_was_started() {
+    let journey = Scope::Journey(JourneyId(0));
+    let apdex = Measure::Apdex { satisfied: Span::SECOND };
+    let mut sim = Sim {
+        rate: 10.0,
+        seconds: 60,
+        hurts: vec![(Hurt::Shedding, 20.0, 30.0), (Hurt::Refused, 40.0, 41.0)],
+        fault: None,
+        shed: Some(Share(0.2)),
+        targets: vec![
+            target(Measure::Availability, journey, Bound::AtLeast(share(0.95))),
+            target(Measure::Percentile(0.9), journey, Bound::AtMost(seconds(1))),
+            target(apdex, journey, Bound::AtLeast(share(0.9))),
+            target(Measure::NotReached, Scope::Step(StepId(0)), Bound::AtMost(Quantity::Count(0))),
+        ],
+        ..Sim::default()
+    };
+    let of = |sim: &Sim| {
+        let mut run = sim.run();
+        for item in &mut run.items {
+            if let Item::Window(window) = item {
+                let cells = window.cells.iter_mut().filter(|cell| matches!(cell.book, Book::Phase(_)));
+                cells.for_each(|cell| cell.counts.shed_before = 2 * cell.counts.shed);
+            }
+        }
+        let analysis = run.analysis();
+        let figures: Vec<Figure> = analysis.targets.iter().map(|measured| measured.figure.unwrap()).collect();
+        (analysis.tables[0].visits[0].clone(), figures)
+    };
+    // 600 visits, 100 of them shed, 10 refused; 120 may be.
+    let (visits, figures) = of(&sim);
+    assert_eq!((visits.started, visits.ok, visits.failed, visits.shed), (600, 490, 10, 100));
+    assert_eq!(visits.availability, Some(Share(490.0 / 500.0)));
+    assert_eq!(figures[0], Figure::Exactly(share(490.0 / 500.0)));
+    assert!(matches!(figures[1], Figure::Exactly(_)), "{figures:?}");
+    assert_eq!(figures[2], Figure::Exactly(Quantity::Number(490.0 / 500.0)));
+    assert_eq!(figures[3], Figure::Exactly(Quantity::Count(0)));
+    // 30 may be: 70 are bad, and 140 steps were not reached.
+    sim.shed = Some(Share(0.05));
+    let (visits, figures) = of(&sim);
+    assert_eq!((visits.started, visits.ok, visits.failed, visits.shed), (600, 490, 80, 30));
+    assert_eq!(visits.availability, Some(Share(490.0 / 570.0)));
+    assert_eq!(figures[0], Figure::Exactly(share(490.0 / 570.0)));
+    assert_eq!(figures[1], Figure::Failed);
+    assert_eq!(figures[2], Figure::Exactly(Quantity::Number(490.0 / 570.0)));
+    assert_eq!(figures[3], Figure::Exactly(Quantity::Count(140)));
+}
+
+/// The same in a steady state, window by window.
+#[test]
+fn visits_shed_beyond_the_limit_break_a_steady_state() {
+    let standings = |limit: f64| {
+        let sim = Sim {
+            seconds: 60,
+            hurts: vec![(Hurt::Shedding, 20.0, 25.0)],
+            fault: Some((19.98, 25.0)),
+            shed: Some(Share(limit)),
+            ..Sim::default()
+        };
+        let mut run = sim.run();
+        let must = &mut run.plan.steady_states[0].must;
+        must.truncate(1);
+        must[0].scope = Scope::Journey(JourneyId(0));
+        // Down windows are another matter.
+        run.plan.limits.down_below = Share(0.0);
+        run.analysis().faults[0].recoveries[0].breach
+    };
+    assert_eq!(standings(1.0), None);
+    let breach = standings(0.3).expect("a breach").as_seconds_f64();
+    assert!((20.0..20.1).contains(&breach), "{breach}");
 }
 
 #[test]

@@ -116,12 +116,16 @@ messages! {
     reason_fault_not_ordered() "the fault was never ordered" "故障未曾下达";
     reason_fault_not_effective(because) "the fault did not take effect: {because}" "故障未生效：{because}";
     reason_not_detected() "the platform gave no signal" "平台没有给出任何告警或健康信号";
+    reason_unseen(from, to)
+        "no miss was seen, but from {from} to {to} one could have gone unseen"
+        "没有观察到未达标的窗口，但从{from}到{to}之间即使未达标也无从得知";
     reason_not_reached(count)
         "would not pass with {count} never reached counted as bad" "若把未到达的{count}计为失败则不达标";
     reason_not_over()
         "not over when watching ended: only a lower end is known" "观测结束时仍未恢复：只知下限";
     reason_data_missing(windows, seconds)
-        "{windows} of the load's workers never arrived (seconds {seconds})" "缺少发压线程的{windows}（第{seconds}秒）";
+        "{windows} of the load's workers never arrived, or too late (seconds {seconds})"
+        "发压线程的{windows}缺失或迟到（第{seconds}秒）";
     reason_cut_short() "the load did not come to the end of the window" "负载未执行到该窗口结束";
     reason_generator(doubts) "the load generator is in doubt: {doubts}" "压测端不可信：{doubts}";
     doubt_lag(figure)
@@ -254,6 +258,7 @@ messages! {
     fault_not_detected() "not measured: no signal of the platform turned" "未测得：平台信号没有变化";
     fault_after_effective(span, by) "{span} after it took effect, by {by}" "生效后{span}，来自{by}";
     fault_recovered_not() "not while it was watched" "观测期内未恢复";
+    fault_unseen(steady) "whether {steady} was breached could not be seen" "无法判断{steady}是否被破坏";
     fault_no_breach(steady) "no breach of {steady}" "{steady}未被破坏";
     fault_rto(rto, ordered) "{rto} from breach to recovered, {ordered} from the order" "从破坏到恢复{rto}，自下达起{ordered}";
     fault_down(down, degraded) "{down} down, {degraded} degraded" "停机{down}，降级{degraded}";
@@ -280,6 +285,7 @@ messages! {
     generator_connections(count) "{count} open at most" "最多同时打开{count}";
     generator_clock(at, by) "the wall clock was stepped by {by} at {at}" "系统时钟在{at}被调整{by}";
     generator_missing(windows) "{windows} of workers never arrived" "缺少发压线程的{windows}";
+    generator_handed_late(windows) "{windows} of workers came after their second was closed" "发压线程的{windows}在该秒关闭后才到达";
 
     // Kinds
     bad_connect() "no connection" "连接失败";

@@ -75,6 +75,9 @@ impl Words {
             Reason::FaultNotOrdered => self.reason_fault_not_ordered(),
             Reason::FaultNotEffective { because } => self.reason_fault_not_effective(because),
             Reason::NotDetected => self.reason_not_detected(),
+            Reason::Unseen { window } => {
+                self.reason_unseen(self.second(window.from.second()), self.second(window.to.second()))
+            }
             Reason::NotReached { count } => self.reason_not_reached(self.n_requests(*count)),
             Reason::NotOver => self.reason_not_over(),
             Reason::DataMissing { missing } => {
