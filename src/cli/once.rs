@@ -7,7 +7,7 @@ use super::scenarios;
 use super::speech::Speech;
 use crate::analysis::Snapshot;
 use crate::base::diagnostic::nearest;
-use crate::drill::{self, Audience};
+use crate::drill::{self, Audience, Signals};
 use crate::load::{Ended, Transcript};
 use crate::plan::{JourneyId, LoadId, Plan};
 use crate::record::{EndReason, Entry, Event};
@@ -25,6 +25,13 @@ pub(super) fn once(args: &TryArgs, speech: Speech) -> Exit {
         Err(why) => {
             speech.complain(&why);
             return Exit::Wrong;
+        }
+    };
+    let mut signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => {
+            speech.complain(&error);
+            return Exit::Inconclusive;
         }
     };
     // Its record is nobody's report: kept only as long as it takes to undo what was started.
@@ -49,7 +56,7 @@ pub(super) fn once(args: &TryArgs, speech: Speech) -> Exit {
         speech.print(&page(&plan, journey, transcript));
     };
     let mut audience = Troubles { plan: plan.clone(), speech };
-    let ended = drill::rehearse(&setting, &journeys, args.arrival, &mut audience, &mut tell);
+    let ended = drill::rehearse(&setting, &journeys, args.arrival, &mut signals, &mut audience, &mut tell);
     match ended {
         Ok(ended) if !ended.left.is_empty() => {
             ended.left.iter().for_each(|left| speech.complain(&format!("could not be undone: {left}")));

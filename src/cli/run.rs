@@ -8,12 +8,19 @@ use super::{render, scenarios};
 use crate::analysis::Snapshot;
 use crate::base::clock::{Clock, Wall};
 use crate::compile::Compiled;
-use crate::drill::{self, Audience, Ended};
+use crate::drill::{self, Audience, Ended, Signals};
 use crate::live::Live;
 use crate::load;
 use crate::record::{self, Entry};
 
 pub(super) fn run(args: &RunArgs, speech: Speech) -> Exit {
+    let mut signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => {
+            speech.complain(&error);
+            return Exit::Inconclusive;
+        }
+    };
     // Every file is read before the first drill begins: a mistake in the last one is said now, not in an hour.
     let choice = &args.choice;
     let mut plans = Vec::new();
@@ -29,17 +36,21 @@ pub(super) fn run(args: &RunArgs, speech: Speech) -> Exit {
     }
     let mut worst = Exit::Passed;
     for (file, compiled) in plans {
-        let exit = one(args, speech, file, compiled);
+        if signals.came() {
+            break;
+        }
+        let exit = one(args, speech, file, compiled, &mut signals);
         worst = worst.max(exit);
         if matches!(exit, Exit::Aborted | Exit::Residue) {
             // A person or a condition said stop, or something is still broken: no further drill is laid on top of it.
             break;
         }
     }
-    worst
+    // One that came while no drill was going on stops the command, too.
+    if signals.came() { worst.max(Exit::Aborted) } else { worst }
 }
 
-fn one(args: &RunArgs, speech: Speech, file: &Path, compiled: Compiled) -> Exit {
+fn one(args: &RunArgs, speech: Speech, file: &Path, compiled: Compiled, signals: &mut Signals) -> Exit {
     let options = load::Options { workers: args.workers, spin: None };
     let setting = match setting(file, compiled, &args.reports, options) {
         Ok(setting) => setting,
@@ -51,7 +62,7 @@ fn one(args: &RunArgs, speech: Speech, file: &Path, compiled: Compiled) -> Exit 
     let plan = setting.plan.clone();
     let mut view =
         View { live: (!args.quiet).then(|| Live::new(&plan, speech.words, speech.screen(), std::io::stderr())) };
-    let ended = drill::run(&setting, &mut view);
+    let ended = drill::run(&setting, signals, &mut view);
     view.finish();
     match ended {
         Ok(ended) => told(&ended, speech),

@@ -3,13 +3,10 @@ use std::sync::{Arc, RwLock};
 use serde_json::{Map, Value};
 
 use super::Setting;
-use super::book::Book;
-use crate::base::clock::Clock;
 use crate::base::template::Masker;
 use crate::load::{self, Feeds};
 use crate::plan::{Chore, ChoreWork};
 use crate::platform::Platform;
-use crate::record::Event;
 use crate::wire::Door;
 
 /// `prepare` and `cleanup`: one after another, outside all figures, each with its deadline.
@@ -23,49 +20,18 @@ pub(super) struct Chores<'c> {
 }
 
 impl Chores<'_> {
-    /// Does `chores` until one fails; then the others are left undone, except in `cleanup`, where each is tried.
-    /// True when all were done.
-    pub(super) async fn carry_out(
-        &mut self,
-        book: &mut Book<'_>,
-        chores: &[Chore],
-        cleanup: bool,
-        clock: &Clock,
-    ) -> bool {
-        let mut all = true;
-        for (index, chore) in chores.iter().enumerate() {
-            let begun = clock.now();
-            let done = self.one(index, chore, cleanup).await;
-            let place = u32::try_from(index).unwrap_or(u32::MAX);
-            match done {
-                Ok(()) => {
-                    book.note(Event::ChoreDone { cleanup, index: place, took: clock.now().since(begun) });
-                }
-                Err(why) => {
-                    book.note(Event::ChoreFailed { cleanup, index: place, why });
-                    all = false;
-                    if !cleanup {
-                        return false;
-                    }
-                }
-            }
-        }
-        all
-    }
-
-    async fn one(&mut self, index: usize, chore: &Chore, cleanup: bool) -> Result<(), String> {
+    /// Does one; `Err` says why it is not done.
+    pub(super) async fn one(&mut self, index: usize, chore: &Chore, cleanup: bool) -> Result<(), String> {
         let actions = match &chore.work {
             work @ ChoreWork::Run { .. } => {
                 let ran = self.platform.run_program(index, cleanup, work, chore.within).await;
                 return ran.map_err(|error| error.to_string());
             }
-            ChoreWork::Steps(actions) => actions.clone(),
+            ChoreWork::Steps(actions) => actions,
         };
         let setting = self.load_setting(Feeds::default());
         let name = format!("{}-{}", if cleanup { "cleanup" } else { "prepare" }, index + 1);
-        let within = chore.within;
-        let work = move || load::carry_out(&setting, &name, &actions, within);
-        let carried = tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())?;
+        let carried = load::carry_out(&setting, &name, actions, chore.within).await;
         let carried = carried.map_err(|error| error.to_string())?;
         if !carried.transcript.ok {
             let last = carried.transcript.exchanges.iter().rev().find_map(|exchange| exchange.result.as_ref().err());

@@ -1,54 +1,55 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinSet};
 
 use super::book::Book;
+use super::cast::{Crew, Surgeon, Watchman};
 use super::seconds::Seconds;
 use super::signals::Signals;
 use super::timeline::{Due, Timeline};
 use crate::base::clock::{Clock, StepWatch};
 use crate::base::host;
 use crate::base::units::{At, Span};
-use crate::fault::{Faults, Wound};
-use crate::load::{Crews, News};
+use crate::load::News;
 use crate::plan::arrivals::Schedule;
 use crate::plan::{FaultId, LoadId, Moment, Plan, SteadyId};
 use crate::platform::Happening;
 use crate::record::{EndReason, Event, FaultEvent};
-use crate::undo::Guardian;
 
 /// How long the crews may take to hand over their last window.
 const FINISH: Span = Span::seconds(5);
 
 /// What became of an order or a heal.
-struct Outcome {
+struct Outcome<W> {
     fault: FaultId,
     at: At,
     event: FaultEvent,
     /// What is to be healed later.
-    wound: Option<Wound>,
+    wound: Option<W>,
 }
 
 /// The one who decides while the load is on: takes in what happens, writes it down, folds it, and acts on it.
-pub(super) struct Conductor<'c, 'b> {
+pub(super) struct Conductor<'c, 'b, C, S, G> {
     pub(super) plan: &'c Arc<Plan>,
     pub(super) clock: Clock,
     pub(super) book: &'c mut Book<'b>,
-    pub(super) faults: Faults,
+    pub(super) surgeon: S,
     pub(super) happenings: &'c mut UnboundedReceiver<Happening>,
     pub(super) signals: &'c mut Signals,
-    pub(super) guardian: &'c mut Guardian,
-    pub(super) crews: Crews,
+    pub(super) guardian: &'c mut G,
+    pub(super) crews: C,
 }
 
 /// What changes while it goes on.
-struct Course {
+struct Course<W> {
     timeline: Timeline,
     seconds: Seconds,
-    tasks: JoinSet<Outcome>,
+    tasks: JoinSet<Outcome<W>>,
+    /// Whose order or heal each task is.
+    owners: Vec<(Id, FaultId)>,
     /// By fault: what its heal needs.
-    wounds: Vec<Option<Wound>>,
+    wounds: Vec<Option<W>>,
     /// Set with the first second: before the start instant the drill's clock stands still.
     steps: Option<StepWatch>,
     going: Vec<bool>,
@@ -56,8 +57,6 @@ struct Course {
     load_end: At,
     load_over: bool,
     stop: Option<EndReason>,
-    /// Faults are no longer waited for.
-    given_up: bool,
     broken: bool,
 }
 
@@ -68,7 +67,7 @@ pub(super) struct Conducted {
     pub(super) broken: bool,
 }
 
-impl Conductor<'_, '_> {
+impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
     /// From the start instant to the plan's end, or to an earlier one. Every fault that was in force is healed then, or
     /// has been said not to be.
     pub(super) async fn conduct(mut self) -> Conducted {
@@ -79,6 +78,7 @@ impl Conductor<'_, '_> {
             timeline: Timeline::new(&self.plan.faults),
             seconds: Seconds::new(workers),
             tasks: JoinSet::new(),
+            owners: Vec::new(),
             wounds: self.plan.faults.iter().map(|_| None).collect(),
             steps: None,
             going: vec![true; usize::from(workers)],
@@ -86,7 +86,6 @@ impl Conductor<'_, '_> {
             load_end: ends.max().unwrap_or(At::START),
             load_over: false,
             stop: None,
-            given_up: false,
             broken: false,
         };
         while !self.is_over(&course) {
@@ -98,7 +97,7 @@ impl Conductor<'_, '_> {
         Conducted { reason, broken: course.broken }
     }
 
-    fn is_over(&self, course: &Course) -> bool {
+    fn is_over(&self, course: &Course<S::Wound>) -> bool {
         let idle = !course.going.contains(&true);
         let quiet = !course.timeline.busy() && course.tasks.is_empty();
         let ended = course.stop.is_some() || self.clock.now() >= At(self.plan.end.as_nanos());
@@ -107,7 +106,7 @@ impl Conductor<'_, '_> {
     }
 
     /// Waits for the next thing that happens, and takes note of it.
-    async fn turn(&mut self, course: &mut Course) {
+    async fn turn(&mut self, course: &mut Course<S::Wound>) {
         let next = self.next_instant(course);
         tokio::select! {
             // In this order: what happened comes before what is due, so that decisions see all there is.
@@ -120,7 +119,7 @@ impl Conductor<'_, '_> {
         }
     }
 
-    fn next_instant(&self, course: &Course) -> At {
+    fn next_instant(&self, course: &Course<S::Wound>) -> At {
         let due = course.timeline.next().map(|(at, _)| at);
         let load_end = (!course.load_over).then_some(course.load_end);
         let end = At(self.plan.end.as_nanos());
@@ -129,7 +128,7 @@ impl Conductor<'_, '_> {
     }
 
     /// Does all that is due by now.
-    fn catch_up(&mut self, course: &mut Course) {
+    fn catch_up(&mut self, course: &mut Course<S::Wound>) {
         let now = self.clock.now();
         while let Some(closing) = course.seconds.close(now) {
             self.book.note(Event::SecondClosed { second: closing.second, missing: closing.missing });
@@ -154,7 +153,7 @@ impl Conductor<'_, '_> {
     }
 
     /// What is looked at once a second.
-    fn second_closed(&mut self, course: &mut Course) {
+    fn second_closed(&mut self, course: &mut Course<S::Wound>) {
         let steps = course.steps.get_or_insert_with(|| self.clock.step_watch());
         if let Some(step) = steps.look() {
             self.book.note(Event::ClockStepped { by: step.by_nanos });
@@ -177,6 +176,11 @@ impl Conductor<'_, '_> {
             }
         }
         self.book.tell_second();
+        if course.stop.is_none() && course.timeline.busy() && !self.guardian.is_alive() {
+            let text = "the guardian process is gone while a fault is in force, so it is healed now".to_owned();
+            self.book.note(Event::Noted { text });
+            self.stop(course, EndReason::HarnessFailed);
+        }
         if course.stop.is_none()
             && let Some(abort) = self.book.fold().aborting()
         {
@@ -186,21 +190,21 @@ impl Conductor<'_, '_> {
     }
 
     /// The load lasts to the end of its last stage, also when nothing more is due in the rest of it.
-    fn load_ended(&mut self, course: &mut Course) {
+    fn load_ended(&mut self, course: &mut Course<S::Wound>) {
         course.load_over = true;
         self.book.note(Event::LoadEnded);
         self.drained(course);
     }
 
     /// Says so when the load is over and no worker has anything in flight.
-    fn drained(&mut self, course: &Course) {
+    fn drained(&mut self, course: &Course<S::Wound>) {
         if course.load_over && !course.going.contains(&true) {
             self.book.note(Event::Drained { abandoned: course.abandoned });
         }
     }
 
     /// An orderly end: no more arrivals, every fault healed now, what was not ordered yet given up.
-    fn stop(&mut self, course: &mut Course, reason: EndReason) {
+    fn stop(&mut self, course: &mut Course<S::Wound>, reason: EndReason) {
         if course.stop.is_some() {
             return;
         }
@@ -215,7 +219,7 @@ impl Conductor<'_, '_> {
         }
     }
 
-    fn signalled(&mut self, course: &mut Course, signal: &str, count: u32) {
+    fn signalled(&mut self, course: &mut Course<S::Wound>, signal: &str, count: u32) {
         self.book.note(Event::Signalled { signal: signal.to_owned(), count });
         self.stop(course, EndReason::Interrupted);
         if count > 1 {
@@ -225,7 +229,7 @@ impl Conductor<'_, '_> {
         }
     }
 
-    fn heard(&mut self, course: &mut Course, news: News) {
+    fn heard(&mut self, course: &mut Course<S::Wound>, news: News) {
         match news {
             News::Window { window, failures } => {
                 course.seconds.handed(window.second, window.crew);
@@ -254,7 +258,7 @@ impl Conductor<'_, '_> {
     }
 
     /// Orders a fault; before the first one, the steady states must have held.
-    fn order(&mut self, course: &mut Course, fault: FaultId, due: At) {
+    fn order(&mut self, course: &mut Course<S::Wound>, fault: FaultId, due: At) {
         if course.timeline.untouched() {
             let states = (0..self.plan.steady_states.len()).map(SteadyId::at);
             let (held, missed): (Vec<_>, Vec<_>) = states.partition(|id| self.book.fold().held_before(*id, due));
@@ -279,10 +283,10 @@ impl Conductor<'_, '_> {
             return self.stop(course, EndReason::HarnessFailed);
         }
         self.note_fault(course, fault, self.clock.now(), FaultEvent::Ordered);
-        let (faults, clock) = (self.faults.clone(), self.clock.clone());
+        let (surgeon, clock) = (self.surgeon.clone(), self.clock.clone());
         let kind = self.plan.faults[fault.index()].kind.clone();
-        course.tasks.spawn_local(async move {
-            match faults.inject(&kind).await {
+        let task = course.tasks.spawn_local(async move {
+            match surgeon.inject(&kind).await {
                 Ok((wound, seen)) => Outcome {
                     fault,
                     at: seen.at,
@@ -292,15 +296,16 @@ impl Conductor<'_, '_> {
                 Err(why) => Outcome { fault, at: clock.now(), event: FaultEvent::NotEffective { why }, wound: None },
             }
         });
+        course.owners.push((task.id(), fault));
     }
 
-    fn heal(&mut self, course: &mut Course, fault: FaultId) {
+    fn heal(&mut self, course: &mut Course<S::Wound>, fault: FaultId) {
         let wound = course.wounds.get_mut(fault.index()).and_then(Option::take);
         self.note_fault(course, fault, self.clock.now(), FaultEvent::HealOrdered);
-        let (faults, clock) = (self.faults.clone(), self.clock.clone());
-        course.tasks.spawn_local(async move {
+        let (surgeon, clock) = (self.surgeon.clone(), self.clock.clone());
+        let task = course.tasks.spawn_local(async move {
             let healed = match wound {
-                Some(wound) => faults.heal(wound).await,
+                Some(wound) => surgeon.heal(wound).await,
                 None => Err("nothing is known of how it was done".to_owned()),
             };
             match healed {
@@ -310,12 +315,13 @@ impl Conductor<'_, '_> {
                 Err(why) => Outcome { fault, at: clock.now(), event: FaultEvent::NotHealed { why }, wound: None },
             }
         });
+        course.owners.push((task.id(), fault));
     }
 
-    fn came_of(&mut self, course: &mut Course, outcome: Result<Outcome, tokio::task::JoinError>) {
+    fn came_of(&mut self, course: &mut Course<S::Wound>, outcome: Result<Outcome<S::Wound>, tokio::task::JoinError>) {
         match outcome {
-            // It had ended already, but too late.
-            Ok(_) if course.given_up => {}
+            // Given up meanwhile. Should it bite all the same, the journal holds what undoes it.
+            Ok(late) if !course.timeline.is_under_way(late.fault) => {}
             Ok(Outcome { fault, at, event, wound }) => {
                 let bites = wound.is_some();
                 if let (Some(place), Some(wound)) = (course.wounds.get_mut(fault.index()), wound) {
@@ -332,28 +338,32 @@ impl Conductor<'_, '_> {
                 course.broken = true;
                 self.book
                     .note(Event::Noted { text: format!("a fault's task ended by a defect of the harness: {error}") });
-                self.give_up(course, "the harness failed");
+                // That one alone is lost: the others are healed as in every orderly end.
+                let owner = course.owners.iter().find(|(task, _)| *task == error.id()).map(|(_, fault)| *fault);
+                if let Some(fault) = owner.filter(|fault| course.timeline.is_under_way(*fault)) {
+                    let why = "the harness failed".to_owned();
+                    self.note_fault(course, fault, self.clock.now(), FaultEvent::NotHealed { why });
+                }
                 self.stop(course, EndReason::HarnessFailed);
             }
         }
     }
 
     /// Waits no longer for what is being ordered or healed.
-    fn give_up(&mut self, course: &mut Course, why: &str) {
-        course.given_up = true;
+    fn give_up(&mut self, course: &mut Course<S::Wound>, why: &str) {
         course.tasks.abort_all();
         for fault in course.timeline.under_way() {
             self.note_fault(course, fault, self.clock.now(), FaultEvent::NotHealed { why: why.to_owned() });
         }
     }
 
-    fn note_fault(&mut self, course: &mut Course, fault: FaultId, at: At, what: FaultEvent) {
+    fn note_fault(&mut self, course: &mut Course<S::Wound>, fault: FaultId, at: At, what: FaultEvent) {
         self.book.note_at(at, Event::Fault { fault, what: what.clone() });
         course.timeline.note(at, fault, &what);
     }
 
     /// Has the crews hand over what they have, and closes their last seconds.
-    async fn finish(&mut self, course: &mut Course) {
+    async fn finish(&mut self, course: &mut Course<S::Wound>) {
         self.crews.finish();
         let deadline = self.clock.now() + FINISH;
         while let Ok(Some(news)) = self.clock.timeout_at(deadline, self.crews.news()).await {

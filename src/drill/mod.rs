@@ -6,11 +6,14 @@
 //! to the platform (`platform`, `fault`) or sent to it (`load`).
 
 mod book;
+mod cast;
 mod chores;
 mod conductor;
 mod run;
 mod seconds;
 mod signals;
+#[cfg(test)]
+mod tests;
 mod timeline;
 
 use std::io;
@@ -21,6 +24,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 pub use run::{rehearse, run};
+pub use signals::Signals;
 
 use crate::analysis::Snapshot;
 use crate::load;

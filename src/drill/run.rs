@@ -19,10 +19,10 @@ use crate::base::template::Masker;
 use crate::base::units::Span;
 use crate::fault::Faults;
 use crate::load::{self, Crews, Feeds, Transcript};
-use crate::plan::{JourneyId, LoadId};
-use crate::platform::{self, Happening, PREPARE, Platform};
+use crate::plan::{Chore, JourneyId, LoadId};
+use crate::platform::{self, Happening, Platform};
 use crate::record::{self, EndReason, Event, HostFacts, Writer};
-use crate::undo::{Action, Guardian, Journal};
+use crate::undo::{Guardian, Journal};
 use crate::wire::Door;
 
 /// Between the last word of preparation and the start instant: the crews are told, and wake in time for arrival 0.
@@ -30,8 +30,8 @@ const LEAD: Span = Span::millis(100);
 
 /// Carries the plan out, from an empty folder to a closed record. Returns when everything that it started is stopped and
 /// every fault undone, or what is left has been said.
-pub fn run(setting: &Setting, audience: &mut dyn Audience) -> Result<Ended, DrillError> {
-    perform(setting, audience, Act::Drill)
+pub fn run(setting: &Setting, signals: &mut Signals, audience: &mut dyn Audience) -> Result<Ended, DrillError> {
+    perform(setting, signals, audience, Act::Drill)
 }
 
 /// Starts and prepares the platform as a drill does, and then, without load and faults, plays arrival `arrival` of each
@@ -40,10 +40,11 @@ pub fn rehearse(
     setting: &Setting,
     journeys: &[(LoadId, JourneyId)],
     arrival: u64,
+    signals: &mut Signals,
     audience: &mut dyn Audience,
     tell: &mut dyn FnMut(JourneyId, &Transcript),
 ) -> Result<Ended, DrillError> {
-    perform(setting, audience, Act::Rehearsal { journeys, arrival, tell })
+    perform(setting, signals, audience, Act::Rehearsal { journeys, arrival, tell })
 }
 
 /// What is done once the platform stands.
@@ -52,16 +53,25 @@ enum Act<'a> {
     Rehearsal { journeys: &'a [(LoadId, JourneyId)], arrival: u64, tell: &'a mut dyn FnMut(JourneyId, &Transcript) },
 }
 
-fn perform(setting: &Setting, audience: &mut dyn Audience, act: Act<'_>) -> Result<Ended, DrillError> {
+fn perform(
+    setting: &Setting,
+    signals: &mut Signals,
+    audience: &mut dyn Audience,
+    act: Act<'_>,
+) -> Result<Ended, DrillError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let done = LocalSet::new().block_on(&runtime, whole(setting, audience, act));
-    // Steps of a chore that was cut short may still wait for an answer on a thread of their own.
+    let done = LocalSet::new().block_on(&runtime, whole(setting, signals, audience, act));
+    // A look at the kernel that nobody waits for any more may still be under way on a thread of its own.
     runtime.shutdown_timeout(Span::SECOND.to_std());
     done
 }
 
-async fn whole(setting: &Setting, audience: &mut dyn Audience, act: Act<'_>) -> Result<Ended, DrillError> {
-    let mut signals = Signals::listen()?;
+async fn whole(
+    setting: &Setting,
+    signals: &mut Signals,
+    audience: &mut dyn Audience,
+    act: Act<'_>,
+) -> Result<Ended, DrillError> {
     // Beyond the soft limit there may be a harder one that this machine permits.
     let _ = host::raise_open_files();
     let clock = Clock::start();
@@ -101,10 +111,13 @@ async fn whole(setting: &Setting, audience: &mut dyn Audience, act: Act<'_>) -> 
                 door,
                 masker,
                 happenings: &mut happenings,
-                signals: &mut signals,
+                signals,
                 guardian: &mut guardian,
             };
-            stage.play(act).await
+            let conducted = stage.play(act).await;
+            // What was given up half-way must not be done after it was undone.
+            platform.at_rest().await;
+            conducted
         }
         Err(error) => {
             book.note(Event::Noted { text: error.to_string() });
@@ -172,71 +185,83 @@ impl Stage<'_, '_> {
             }
             (Err(conducted), _) => conducted,
         };
-        let clock = self.clock.clone();
-        let cleanup = chores.carry_out(self.book, &self.setting.plan.cleanup, true, &clock);
-        let (heard, _) = unless_twice(self.signals, cleanup).await;
-        self.interrupted(&mut conducted, heard);
-        let (heard, failed) = unless_twice(self.signals, platform.stop()).await;
-        self.interrupted(&mut conducted, heard);
-        self.take_note();
-        for error in failed.unwrap_or_default() {
+        let before = self.signals.count();
+        let _ = self.carry_out(&mut chores, &self.setting.plan.cleanup, true).await;
+        for error in self.attend(2, platform.stop()).await.unwrap_or_default() {
             self.book.note(Event::Noted { text: error.to_string() });
+        }
+        // Signals that came while the drill was being wound up.
+        if self.signals.count() > before && conducted.reason == EndReason::Finished {
+            conducted.reason = EndReason::Interrupted;
         }
         conducted
     }
 
-    /// Signals that came while the drill was being wound up.
-    fn interrupted(&mut self, conducted: &mut Conducted, heard: Vec<(&'static str, u32)>) {
-        for (signal, count) in heard {
-            self.book.note(Event::Signalled { signal: signal.to_owned(), count });
-            if conducted.reason == EndReason::Finished {
-                conducted.reason = EndReason::Interrupted;
+    /// Does `work` while what happens and what signals come are written down, each at its instant. Drops it, or does not
+    /// begin it, once as many signals as `most` have come.
+    async fn attend<T>(&mut self, most: u32, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = pin!(work);
+        let mut done = None;
+        while done.is_none() && self.signals.count() < most {
+            tokio::select! {
+                biased;
+                (signal, count) = self.signals.next() => {
+                    self.book.note(Event::Signalled { signal: signal.to_owned(), count });
+                }
+                Some(happening) = self.happenings.recv() => note(self.book, happening),
+                result = &mut work => done = Some(result),
             }
         }
+        while let Ok(happening) = self.happenings.try_recv() {
+            note(self.book, happening);
+        }
+        done
+    }
+
+    /// Does chores until one fails; then the others are left undone, except in `cleanup`, where each is tried. `Err` when
+    /// signals put an end to it, else whether all were done.
+    async fn carry_out(&mut self, chores: &mut Chores<'_>, list: &[Chore], cleanup: bool) -> Result<bool, Interrupted> {
+        let mut all = true;
+        for (index, chore) in list.iter().enumerate() {
+            let begun = self.clock.now();
+            let done = self.attend(if cleanup { 2 } else { 1 }, chores.one(index, chore, cleanup)).await;
+            let index = u32::try_from(index).unwrap_or(u32::MAX);
+            match done.ok_or(Interrupted)? {
+                Ok(()) => {
+                    self.book.note(Event::ChoreDone { cleanup, index, took: self.clock.now().since(begun) });
+                }
+                Err(why) => {
+                    self.book.note(Event::ChoreFailed { cleanup, index, why });
+                    all = false;
+                    if !cleanup {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(all)
     }
 
     /// Starts and prepares the platform.
     async fn prepare(&mut self, chores: &mut Chores<'_>) -> Result<load::Setting, Conducted> {
-        let feeds = Feeds::read(&self.setting.plan, &self.setting.files);
-        let clock = self.clock.clone();
-        let work = async {
-            let feeds = feeds.map_err(|error| error.to_string())?;
-            chores.platform.start().await.map_err(|error| error.to_string())?;
-            if !chores.carry_out(self.book, &self.setting.plan.prepare, false, &clock).await {
-                return Err(String::new());
+        let feeds = match Feeds::read(&self.setting.plan, &self.setting.files) {
+            Ok(feeds) => feeds,
+            Err(error) => return Err(self.not_prepared(error.to_string())),
+        };
+        let platform = self.platform.clone();
+        let ready = match self.attend(1, platform.start()).await {
+            Some(Ok(())) => self.carry_out(chores, &self.setting.plan.prepare, false).await,
+            Some(Err(error)) => return Err(self.not_prepared(error.to_string())),
+            None => Err(Interrupted),
+        };
+        match ready {
+            Ok(true) => Ok(chores.load_setting(feeds)),
+            Ok(false) => Err(self.not_prepared(String::new())),
+            Err(Interrupted) => {
+                self.platform.end_programs().await;
+                Err(Conducted { reason: EndReason::Interrupted, broken: false })
             }
-            Ok(chores.load_setting(feeds))
-        };
-        let ended = tokio::select! {
-            biased;
-            (signal, count) = self.signals.next() => Err((signal, count)),
-            done = work => Ok(done),
-        };
-        self.take_note();
-        let why = match ended {
-            Ok(Ok(load)) => return Ok(load),
-            Ok(Err(why)) => why,
-            Err((signal, count)) => {
-                self.book.note(Event::Signalled { signal: signal.to_owned(), count });
-                self.end_chores().await;
-                return Err(Conducted { reason: EndReason::Interrupted, broken: false });
-            }
-        };
-        Err(self.not_prepared(why))
-    }
-
-    /// Ends programs of `prepare` that were cut short, before anything is cleaned up behind them.
-    async fn end_chores(&mut self) {
-        let journal = self.journal.clone();
-        let work = move || {
-            for (id, action) in journal.pending() {
-                if matches!(&action, Action::StopTree { name, .. } if name.starts_with(PREPARE)) {
-                    // What could not be undone is tried again, and said, at the end.
-                    let _ = journal.undo(id);
-                }
-            }
-        };
-        let _ = tokio::task::spawn_blocking(work).await;
+        }
     }
 
     /// `why` is empty where an entry has said it already.
@@ -255,20 +280,10 @@ impl Stage<'_, '_> {
         tell: &mut dyn FnMut(JourneyId, &Transcript),
     ) -> Conducted {
         for &(id, journey) in journeys {
-            let setting = load.clone();
-            let work = tokio::task::spawn_blocking(move || load::once(&setting, id, journey, arrival));
-            let played = tokio::select! {
-                biased;
-                (signal, count) = self.signals.next() => {
-                    self.book.note(Event::Signalled { signal: signal.to_owned(), count });
-                    return Conducted { reason: EndReason::Interrupted, broken: false };
-                }
-                played = work => played,
-            };
-            match played {
-                Ok(Ok(transcript)) => tell(journey, &transcript),
-                Ok(Err(error)) => return self.not_prepared(error.to_string()),
-                Err(error) => return self.not_prepared(error.to_string()),
+            match self.attend(1, load::once(&load, id, journey, arrival)).await {
+                Some(Ok(transcript)) => tell(journey, &transcript),
+                Some(Err(error)) => return self.not_prepared(error.to_string()),
+                None => return Conducted { reason: EndReason::Interrupted, broken: false },
             }
         }
         Conducted { reason: EndReason::Finished, broken: false }
@@ -295,7 +310,7 @@ impl Stage<'_, '_> {
             plan: &self.setting.plan,
             clock,
             book: self.book,
-            faults,
+            surgeon: faults,
             happenings: self.happenings,
             signals: self.signals,
             guardian: self.guardian,
@@ -305,29 +320,10 @@ impl Stage<'_, '_> {
         drop(watching);
         conducted
     }
-
-    fn take_note(&mut self) {
-        while let Ok(happening) = self.happenings.try_recv() {
-            note(self.book, happening);
-        }
-    }
 }
 
-/// Does `work` unless a signal comes for the second time, or has come; and what signals came meanwhile.
-async fn unless_twice<T>(
-    signals: &mut Signals,
-    work: impl Future<Output = T>,
-) -> (Vec<(&'static str, u32)>, Option<T>) {
-    let (mut work, mut heard) = (pin!(work), Vec::new());
-    while signals.count() < 2 {
-        tokio::select! {
-            biased;
-            signal = signals.next() => heard.push(signal),
-            done = &mut work => return (heard, Some(done)),
-        }
-    }
-    (heard, None)
-}
+/// Signals put an end to it.
+struct Interrupted;
 
 fn mask_with(masker: &Arc<RwLock<Masker>>) -> record::Masker {
     let masker = masker.clone();

@@ -125,6 +125,11 @@ impl Timeline {
         self.tracks.iter().enumerate().filter_map(busy).collect()
     }
 
+    /// Whether its order or heal is under way.
+    pub(super) fn is_under_way(&self, fault: FaultId) -> bool {
+        self.under_way().contains(&fault)
+    }
+
     /// Faults that bite now and whose heal has not been ordered.
     pub(super) fn in_force(&self) -> Vec<FaultId> {
         let bites = |(index, track): (usize, &Track)| (track.state == State::InForce).then(|| FaultId::at(index));

@@ -1,14 +1,15 @@
 //! One visit for people to read, and the steps that prepare and clean up: the same visit machinery, outside all figures.
 
 use std::collections::BTreeMap;
+use std::thread::JoinHandle;
 
 use serde_json::{Map, Value};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 
 use super::LoadError;
 use super::books::Books;
-use super::crew::{Compiled, Setting, runtime};
+use super::crew::{Compiled, Order, Setting, runtime};
 use super::dispatch::{Dispatcher, Source, State};
 use super::pool::Pool;
 use super::transcript::Exchange;
@@ -37,19 +38,20 @@ pub struct Carried {
     pub secret: Vec<String>,
 }
 
-/// Plays arrival `k` of `load`, with think times, in one pass through `journey`. Blocks the thread until it is done.
-pub fn once(setting: &Setting, load: LoadId, journey: JourneyId, k: u64) -> Result<Transcript, LoadError> {
+/// Plays arrival `k` of `load`, with think times, in one pass through `journey`, on a
+/// thread of its own. Dropped, it cuts off whatever is in flight, and that thread has ended.
+pub async fn once(setting: &Setting, load: LoadId, journey: JourneyId, k: u64) -> Result<Transcript, LoadError> {
     let compiled = Compiled::new(setting)?;
     let lane = Lane { load: Some(load), journey, program: journey.index(), series: Vec::new() };
     if journey.index() >= compiled.programs.len() {
         return Err(LoadError::Journey(journey.to_string()));
     }
-    Ok(play(setting, compiled, lane, k, None)?.0)
+    Ok(play(setting, compiled, lane, k, None).await?.0)
 }
 
-/// Carries out steps that belong to no journey (`prepare`, `cleanup`), all of which must be ok. Cut off after `within`.
-/// Blocks the thread until it is done.
-pub fn carry_out(setting: &Setting, name: &str, actions: &[Action], within: Span) -> Result<Carried, LoadError> {
+/// Carries out steps that belong to no journey (`prepare`, `cleanup`), all of which must be ok. Cut off after `within`,
+/// and when it is dropped, as [`once`].
+pub async fn carry_out(setting: &Setting, name: &str, actions: &[Action], within: Span) -> Result<Carried, LoadError> {
     let mut compiled = Compiled::new(setting)?;
     let program = compiled.add(name, actions)?;
     let mut names = BTreeMap::new();
@@ -57,7 +59,7 @@ pub fn carry_out(setting: &Setting, name: &str, actions: &[Action], within: Span
         names.insert(name.to_owned(), compiled.slot(name));
     });
     let lane = Lane { load: None, journey: JourneyId(u32::MAX), program, series: Vec::new() };
-    let (transcript, values) = play(setting, compiled, lane, 0, Some(within))?;
+    let (transcript, values) = play(setting, compiled, lane, 0, Some(within)).await?;
     let mut carried = Carried { transcript, captures: Map::new(), secret: Vec::new() };
     for (name, slot) in names {
         if let Some((Some(value), secret)) = values.get(slot as usize) {
@@ -87,22 +89,46 @@ fn made(actions: &[Action], note: &mut impl FnMut(&str)) {
     }
 }
 
-fn play(
+/// The thread that a visit is played on; it has ended when this is gone.
+struct Stage {
+    order: mpsc::UnboundedSender<Order>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        let _ = self.order.send(Order::Finish);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn play(
     setting: &Setting,
     compiled: Compiled,
     lane: Lane,
     k: u64,
     within: Option<Span>,
 ) -> Result<(Transcript, Slots), LoadError> {
-    // On a thread of its own, since the caller may stand in a runtime already.
-    let played = std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            let runtime = runtime()?;
-            LocalSet::new().block_on(&runtime, play_here(setting, compiled, lane, k, within))
-        });
-        thread.join()
-    });
-    played.map_err(|_| LoadError::Gone)?
+    // On a thread of its own, since the caller stands in a runtime already.
+    let (order, orders) = mpsc::unbounded_channel();
+    let (tell, played) = oneshot::channel();
+    let (setting, finish) = (setting.clone(), order.clone());
+    let work = move || {
+        let runtime = match runtime() {
+            Ok(runtime) => runtime,
+            Err(error) => return drop(tell.send(Err(error))),
+        };
+        let play = play_here(&setting, compiled, lane, k, within, (finish, orders));
+        let played = LocalSet::new().block_on(&runtime, play);
+        // A name that is still being looked up is not waited for.
+        runtime.shutdown_background();
+        let _ = tell.send(played);
+    };
+    let thread = std::thread::Builder::new().name("visit".to_owned()).spawn(work)?;
+    let _stage = Stage { order, thread: Some(thread) };
+    played.await.map_err(|_| LoadError::Gone)?
 }
 
 async fn play_here(
@@ -111,6 +137,7 @@ async fn play_here(
     lane: Lane,
     k: u64,
     within: Option<Span>,
+    (order, orders): (mpsc::UnboundedSender<Order>, mpsc::UnboundedReceiver<Order>),
 ) -> Result<(Transcript, Slots), LoadError> {
     let plan: &Plan = &setting.plan;
     // As many connections as a visit could ever use.
@@ -123,7 +150,6 @@ async fn play_here(
     let me = worker.runner().ok_or(LoadError::Gone)?;
     let now = worker.now();
     worker.send_off(me, Arrival { lane: 0, k, planned: now, released: now, reserved: None });
-    let (order, orders) = mpsc::unbounded_channel();
     let (tell, mut news) = mpsc::unbounded_channel();
     let dispatcher = Dispatcher {
         worker: worker.clone(),
@@ -139,7 +165,7 @@ async fn play_here(
     tokio::task::spawn_local(async move {
         while let Some(told) = news.recv().await {
             if matches!(told, super::News::Idle { .. }) {
-                let _ = order.send(super::crew::Order::Finish);
+                let _ = order.send(Order::Finish);
             }
         }
     });

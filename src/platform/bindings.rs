@@ -1,5 +1,7 @@
-use std::fs;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::net::Ipv4Addr;
+use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
@@ -88,9 +90,39 @@ fn named(platform: &plan::Platform, addresses: &[Option<(String, u16)>]) -> Map<
     names
 }
 
-/// The first lines of a program's output that its error messages show: its last 2 KiB.
-pub(super) fn tail(path: &std::path::Path) -> String {
-    let bytes = fs::read(path).unwrap_or_default();
-    let from = bytes.len().saturating_sub(2048);
-    String::from_utf8_lossy(bytes.get(from..).unwrap_or_default()).trim().to_owned()
+/// The end of a program's output that its error messages show: the whole lines of its last 2 KiB. A line that was cut is
+/// left out, since half a secret would not be known for one.
+pub(super) fn tail(path: &Path) -> String {
+    const MOST: u64 = 2048;
+    let read = || {
+        let mut file = File::open(path)?;
+        let from = file.metadata()?.len().saturating_sub(MOST);
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(from))?;
+        file.take(MOST).read_to_end(&mut bytes)?;
+        std::io::Result::Ok((from, bytes))
+    };
+    let (from, bytes) = read().unwrap_or_default();
+    let whole = match bytes.iter().position(|byte| *byte == b'\n').filter(|_| from > 0) {
+        Some(end) => bytes.get(end + 1..).unwrap_or_default(),
+        None if from > 0 => &[],
+        None => bytes.as_slice(),
+    };
+    String::from_utf8_lossy(whole).trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_an_output_has_no_half_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("output");
+        std::fs::write(&path, "first\nlast\n").unwrap();
+        assert_eq!(tail(&path), "first\nlast");
+        std::fs::write(&path, format!("{}hunter2\nlast\n", "x".repeat(9000))).unwrap();
+        assert_eq!(tail(&path), "last");
+        assert_eq!(tail(&folder.path().join("none")), "");
+    }
 }

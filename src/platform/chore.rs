@@ -1,30 +1,26 @@
 use std::ffi::OsString;
 use std::fs::File;
-use std::sync::Arc;
 
 use super::bindings::tail;
-use super::{Bindings, PlatformError, Setting, keeper, process};
+use super::{Platform, PlatformError, keeper, process};
 use crate::base::host::{CgroupHome, Launch, Tree};
 use crate::base::units::Span;
 use crate::plan::ChoreWork;
 use crate::undo::Action;
 
-/// How the names of what `prepare` runs begin.
-pub const PREPARE: &str = "prepare";
-
 const DEADLINE: Span = Span::seconds(10);
 
 /// Runs the program of a chore to its end; it and all it started are gone afterwards.
 pub(super) async fn run(
-    setting: &Arc<Setting>,
-    bindings: &Bindings,
+    platform: &Platform,
     index: usize,
     cleanup: bool,
     work: &ChoreWork,
     within: Span,
 ) -> Result<(), PlatformError> {
     let ChoreWork::Run { argv, env, dir } = work else { return Ok(()) };
-    let name = format!("{}-{}", if cleanup { "cleanup" } else { PREPARE }, index + 1);
+    let (setting, bindings) = (&platform.setting, &platform.bindings);
+    let name = format!("{}-{}", if cleanup { "cleanup" } else { "prepare" }, index + 1);
     let mut words = Vec::new();
     for template in argv {
         words.push(bindings.settle(&format!("`run` of {name}"), &template.0, &[])?);
@@ -43,6 +39,7 @@ pub(super) async fn run(
     let cgroup = CgroupHome::find().map(|home| home.folder(&marker));
     let mut tree = Tree { cgroup: cgroup.clone(), marker: Some(marker.to_string()), root: None };
     let undo = setting.journal.plan(Action::StopTree { name: name.clone(), tree: tree.clone() })?;
+    platform.programs().push(undo);
     let output = setting.folder.output(&name);
     let launch = Launch {
         program,
@@ -68,6 +65,7 @@ pub(super) async fn run(
         return Err(PlatformError::NotGone { process: name, within: DEADLINE });
     }
     setting.journal.done(undo);
+    platform.programs().retain(|other| *other != undo);
     match status.as_deref() {
         Some("exit 0") => Ok(()),
         Some(status) => Err(PlatformError::Chore { command, status: status.to_owned(), output: tail(&output) }),

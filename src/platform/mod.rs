@@ -15,13 +15,12 @@ pub(crate) mod tests;
 mod vitals;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::{Map, Value};
 use tokio::sync::mpsc::UnboundedSender;
 
 pub use bindings::Bindings;
-pub use chore::PREPARE;
 pub use error::PlatformError;
 pub use process::Process;
 
@@ -82,6 +81,8 @@ pub struct Platform {
     processes: Vec<Arc<Process>>,
     /// The run's private folder, which goes with the platform.
     private: Option<UndoId>,
+    /// What ends the programs of `prepare` and `cleanup` that have been started and not ended.
+    programs: Mutex<Vec<UndoId>>,
 }
 
 impl Platform {
@@ -102,7 +103,7 @@ impl Platform {
         let ids = (0..setting.plan.platform.processes.len()).map(ProcessId::at);
         let made = ids.map(|id| Process::new(&setting, id, &bindings, folder.as_deref()).map(Arc::new));
         let processes = made.collect::<Result<_, _>>()?;
-        Ok(Platform { setting, bindings, processes, private })
+        Ok(Platform { setting, bindings, processes, private, programs: Mutex::default() })
     }
 
     pub fn bindings(&self) -> &Bindings {
@@ -145,7 +146,27 @@ impl Platform {
         work: &ChoreWork,
         within: Span,
     ) -> Result<(), PlatformError> {
-        chore::run(&self.setting, &self.bindings, index, cleanup, work, within).await
+        chore::run(self, index, cleanup, work, within).await
+    }
+
+    /// Ends programs of `prepare` that were dropped half-way, before anything is cleaned up behind them.
+    pub async fn end_programs(&self) {
+        let programs = std::mem::take(&mut *self.programs());
+        let journal = self.setting.journal.clone();
+        // What could not be undone is tried again, and said, at the end.
+        let end = move || programs.into_iter().for_each(|undo| drop(journal.undo(undo)));
+        let _ = tokio::task::spawn_blocking(end).await;
+    }
+
+    /// Waits until nothing is being done to a process any more on behalf of somebody who has given up waiting for it.
+    pub async fn at_rest(&self) {
+        for process in &self.processes {
+            process.at_rest().await;
+        }
+    }
+
+    fn programs(&self) -> MutexGuard<'_, Vec<UndoId>> {
+        self.programs.lock().expect("nothing panics while it holds this lock")
     }
 
     /// Begins to watch on the drill's clock: probes and, once a second, vitals. Ends when the returned guard is dropped.

@@ -28,6 +28,8 @@ pub struct Process {
     address: Option<(String, u16)>,
     recipe: Option<Recipe>,
     state: Mutex<State>,
+    /// Everything blocking that is being done to it listens here.
+    at_work: watch::Sender<()>,
 }
 
 /// What is started, and how.
@@ -86,6 +88,7 @@ impl Process {
             address: bindings.address(id).cloned(),
             recipe: None,
             state: Mutex::default(),
+            at_work: watch::Sender::new(()),
         };
         if let ProcessSource::Run { argv, env, dir } = &process.plan().source {
             process.recipe = Some(process.recipe(bindings, argv, env, dir.as_deref(), private)?);
@@ -344,12 +347,25 @@ impl Process {
         Ok(tree)
     }
 
-    async fn blocking<T: Send + 'static>(
+    /// Goes on to its end when the one who waits for it gives up: see [`Process::at_rest`].
+    pub(super) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
     ) -> Result<T, PlatformError> {
+        let busy = self.at_work.subscribe();
+        let work = move || {
+            let done = work();
+            drop(busy);
+            done
+        };
         let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
         done.map_err(|why| PlatformError::Signal { process: self.name().to_owned(), why })
+    }
+
+    /// Waits until nothing is being done to it any more: a tree that is still being stopped must not be stopped after it
+    /// was let go on.
+    pub(super) async fn at_rest(&self) {
+        self.at_work.closed().await;
     }
 
     /// TERM, then KILL after its grace period; what the drill attached to is left alone.

@@ -265,3 +265,18 @@ fn a_chore_must_exit_0_in_its_time() {
         assert!(scene.journal.pending().is_empty());
     });
 }
+
+#[test]
+fn what_was_given_up_half_way_is_waited_for() {
+    in_runtime(async {
+        let Scene { platform, clock, _folder, .. } = scene(vec![server("node_1")]);
+        let process = platform.process(ProcessId(0)).unwrap();
+        platform.at_rest().await;
+        let (go_on, held) = std::sync::mpsc::channel::<()>();
+        let work = process.blocking(move || held.recv().map_err(std::io::Error::other));
+        assert!(clock.timeout(Span::millis(5), work).await.is_err(), "given up");
+        assert!(clock.timeout(Span::millis(20), platform.at_rest()).await.is_err(), "it is still being done");
+        go_on.send(()).unwrap();
+        assert!(clock.timeout(Span::seconds(30), platform.at_rest()).await.is_ok());
+    });
+}

@@ -7,7 +7,8 @@ use crate::plan::{AbortId, FaultId, ProcessId, SeriesId, SteadyId, WatchId};
 /// One line of `events.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// After the drill's start; while `preparing`, after the run was opened.
+    /// After the drill's start; while `preparing`, after the run was opened. It is when the thing happened, so what lies
+    /// between a process's start and its readiness, or before a chore was done, is how long that took.
     pub at: At,
     /// Before the drill's start instant: the platform is being started and prepared.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -26,7 +27,7 @@ pub enum Event {
         version: u32,
         run: String,
         program: String,
-        /// Nanoseconds since the epoch at the drill's start instant.
+        /// Nanoseconds since the epoch when the run was opened: what entries of preparation count from.
         wall: i64,
         host: HostFacts,
     },

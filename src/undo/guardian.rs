@@ -1,4 +1,6 @@
+use std::fs::File;
 use std::io::{self, PipeWriter, Write};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Child, Command, ExitCode};
 
@@ -41,7 +43,7 @@ impl Guardian {
     /// Lets it go: all is undone, or what is not has been said. It leaves without a trace.
     pub fn goodbye(mut self) {
         // It can only be gone already; then there is nobody to say goodbye to.
-        let _ = self.pipe.write_all(b".");
+        let _ = self.pipe.write_all(b".\n");
         drop(self.pipe);
         let _ = self.child.wait();
     }
@@ -66,7 +68,9 @@ fn guard(path: &Path) -> Result<bool, UndoError> {
     let mut journal = Inherited::open(path)?;
     let not_opened = |source| UndoError::NotOpened { path: path.to_owned(), source };
     let handle = journal.harness.open().map_err(not_opened)?;
-    if host::watch_end(io::stdin(), handle.as_ref()).map_err(not_opened)? == Watched::SaidGoodbye {
+    // Unbuffered, since it is asked by its descriptor whether there is more.
+    let pipe = io::stdin().as_fd().try_clone_to_owned().map(File::from).map_err(not_opened)?;
+    if host::watch_end(pipe, handle.as_ref(), |_| {}).map_err(not_opened)? == Watched::SaidGoodbye {
         return Ok(true);
     }
     if !take_lock(&journal)? {

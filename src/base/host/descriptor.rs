@@ -48,25 +48,41 @@ fn poll(set: &mut [libc::pollfd], within: Span) -> io::Result<usize> {
 /// How the one who was watched left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Watched {
-    /// It sent a byte before it went.
+    /// It sent a dot before it went.
     SaidGoodbye,
     /// It ended without a word.
     Died,
 }
 
-/// Blocks, at no cost, until a byte comes through `pipe` or the process behind `handle` ends; of a pipe that is closed
-/// without a byte, the process's end is waited for. Without a handle (it had gone before we could look) the pipe alone
-/// decides.
-pub fn watch_end(mut pipe: impl Read + AsRawFd, handle: Option<&PidFd>) -> io::Result<Watched> {
+/// Blocks, at no cost, until a line that is a dot alone comes through `pipe` or the process behind `handle` ends; every
+/// other line is handed to `hear`. Of a pipe that is closed without a dot, the process's end is waited for. Without a
+/// handle (it had gone before we could look) the pipe alone decides.
+pub fn watch_end(
+    mut pipe: impl Read + AsRawFd,
+    handle: Option<&PidFd>,
+    mut hear: impl FnMut(&[u8]),
+) -> io::Result<Watched> {
     let mut set = vec![libc::pollfd { fd: pipe.as_raw_fd(), events: libc::POLLIN, revents: 0 }];
     if let Some(handle) = handle {
         set.push(libc::pollfd { fd: handle.descriptor().as_raw_fd(), events: libc::POLLIN, revents: 0 });
     }
-    poll(&mut set, Span::MAX)?;
-    // A goodbye that was sent before the death is still in the pipe, whichever of the two woke us.
-    let mut look = [libc::pollfd { fd: pipe.as_raw_fd(), events: libc::POLLIN, revents: 0 }];
-    if poll(&mut look, Span::ZERO)? > 0 && pipe.read(&mut [0u8])? == 1 {
-        return Ok(Watched::SaidGoodbye);
+    let (mut said, mut chunk) = (Vec::new(), [0; 4096]);
+    loop {
+        poll(&mut set, Span::MAX)?;
+        // What was sent before the death is still in the pipe, whichever of the two woke us.
+        let mut look = [libc::pollfd { fd: pipe.as_raw_fd(), events: libc::POLLIN, revents: 0 }];
+        let read = if poll(&mut look, Span::ZERO)? > 0 { pipe.read(&mut chunk)? } else { 0 };
+        if read == 0 {
+            break;
+        }
+        said.extend_from_slice(chunk.get(..read).unwrap_or_default());
+        while let Some(end) = said.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = said.drain(..=end).collect();
+            match line.as_slice() {
+                b".\n" => return Ok(Watched::SaidGoodbye),
+                line => hear(line),
+            }
+        }
     }
     if let Some(handle) = handle {
         handle.wait(Span::MAX)?;
@@ -81,4 +97,13 @@ pub fn ignore_terminal_signals() {
         // SAFETY: SIG_IGN is a valid disposition for each of these, and no handler of ours is replaced.
         unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
+}
+
+/// Whether a hangup was to be ignored when this program was started, as `nohup` has it.
+pub fn ignores_hangup() -> bool {
+    // SAFETY: all zeros is a valid `sigaction`.
+    let mut now: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: nothing is set, and `now` is a valid place for what is set.
+    let asked = unsafe { libc::sigaction(libc::SIGHUP, std::ptr::null(), &mut now) };
+    asked == 0 && now.sa_sigaction == libc::SIG_IGN
 }

@@ -24,7 +24,7 @@ mod vitals;
 mod walk;
 
 pub use cgroup::{Cgroup, CgroupHome, mounts_below};
-pub use descriptor::{Watched, ignore_terminal_signals, watch_end};
+pub use descriptor::{Watched, ignore_terminal_signals, ignores_hangup, watch_end};
 pub use identity::{Identity, PidFd, Signal};
 pub use launch::{Launch, Launched, describe_exit, detach, find_program, leave_session};
 pub use machine::{

@@ -14,6 +14,10 @@ use crate::wire::scripted::{Do, Scripted, Seen, answer, ok};
 
 const ONE: Options = Options { workers: Some(1), spin: None };
 
+fn wait<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
 fn capture(name: &str, path: &str) -> Capture {
     Capture { name: name.to_owned(), from: CaptureFrom::Json(path.to_owned()), secret: false }
 }
@@ -260,7 +264,7 @@ fn secrets_are_masked_wherever_people_read() {
         request.query = vec![("key".to_owned(), text("{{ key }}"))];
     });
     let plan = maker.only(vec![first, fail], 5.0, Span::SECOND);
-    let transcript = once(&setting(plan.clone()), LoadId(0), JourneyId(0), 0).unwrap();
+    let transcript = wait(once(&setting(plan.clone()), LoadId(0), JourneyId(0), 0)).unwrap();
     let text = format!("{transcript:?}");
     assert!(!text.contains("hunter2") && !text.contains("k-123456"), "{text}");
     assert!(text.contains("Bearer •••"), "{text}");
@@ -279,20 +283,20 @@ fn one_visit_can_be_played_alone_and_is_that_of_the_run() {
     let setting: Setting = setting(plan);
     for k in [0, 1, 57] {
         let before = server.log().len();
-        let transcript = once(&setting, LoadId(0), JourneyId(0), k).unwrap();
+        let transcript = wait(once(&setting, LoadId(0), JourneyId(0), k)).unwrap();
         assert!(transcript.ok);
         let requests = server.log().split_off(before);
         assert_eq!(requests.len(), 3);
         let order = &requests[1];
         // Whichever journey the mix gave arrival k, its data are its own; those that bought appear in the run.
         let body: Value = serde_json::from_str(&order.body).unwrap();
-        let again = once(&setting, LoadId(0), JourneyId(0), k).unwrap();
+        let again = wait(once(&setting, LoadId(0), JourneyId(0), k)).unwrap();
         assert_eq!(again.exchanges[1].captured, transcript.exchanges[1].captured);
         let placed = all.contains_key(&("POST".to_owned(), "/orders".to_owned(), order.body.clone()));
         let browsed = all.contains_key(&("GET".to_owned(), format!("/feed?row={}", body["sku"]), String::new()));
         assert!(placed || browsed, "{}", order.body);
     }
-    let transcript = once(&setting, LoadId(0), JourneyId(0), 3).unwrap();
+    let transcript = wait(once(&setting, LoadId(0), JourneyId(0), 3)).unwrap();
     let names: Vec<&str> = transcript.exchanges[1].captured.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["order", "amount", "again"]);
     assert_eq!(transcript.exchanges[1].captured[1].1, Some(json!(17)));
@@ -308,7 +312,7 @@ fn steps_outside_all_figures_bring_their_captures() {
     maker.plan.feeds = vec![range("sku", 50, Pick::Random), range("buyer", 9, Pick::InOrder)];
     let steps = buying(&mut maker);
     let setting = setting(maker.plan);
-    let carried = carry_out(&setting, "prepare", &steps, Span::seconds(20)).unwrap();
+    let carried = wait(carry_out(&setting, "prepare", &steps, Span::seconds(20))).unwrap();
     assert!(carried.transcript.ok, "{:?}", carried.transcript);
     assert_eq!(carried.captures["amount"], json!(17));
     assert_eq!(carried.captures["order"], carried.captures["ref"]);
@@ -317,9 +321,33 @@ fn steps_outside_all_figures_bring_their_captures() {
     let mut maker = Maker::new(&server.url());
     let steps = vec![maker.get("/")];
     let setting = super::support::setting(maker.plan);
-    let carried = carry_out(&setting, "prepare", &steps, Span::millis(50)).unwrap();
+    let carried = wait(carry_out(&setting, "prepare", &steps, Span::millis(50))).unwrap();
     assert!(!carried.transcript.ok);
     let fault = carried.transcript.exchanges[0].result.as_ref().unwrap_err();
     assert_eq!(fault.kind, FaultKind::Bad(BadKind::Abandoned));
     assert_ne!(fault.kind, FaultKind::Unsent(UnsentKind::Late));
+}
+
+#[test]
+fn steps_that_are_dropped_let_go_of_their_request_and_end_their_thread() {
+    let server = Scripted::start(|_| vec![Do::Hang]);
+    let mut maker = Maker::new(&server.url());
+    let mut steps = vec![maker.get("/")];
+    let Action::Request(request) = &mut steps[0] else { unreachable!() };
+    request.timeout = Span::seconds(60);
+    let setting = setting(maker.plan);
+    let clock = setting.door.clock().clone();
+    wait(async {
+        let asked = async {
+            while server.log().is_empty() {
+                clock.sleep(Span::millis(1)).await;
+            }
+        };
+        tokio::select! {
+            _ = carry_out(&setting, "prepare", &steps, Span::seconds(60)) => panic!("nobody answers"),
+            asked = clock.timeout(Span::seconds(30), asked) => asked.unwrap(),
+        }
+    });
+    // Dropped, it has waited for its thread, and not for the answer.
+    assert!(clock.now() < At(Span::seconds(50).0));
 }

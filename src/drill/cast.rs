@@ -1,0 +1,74 @@
+//! Whom the conductor leads, as it sees them: it can be tried on a simulated clock with others in their places.
+
+use crate::fault::{Faults, Seen, Wound};
+use crate::load::{Crews, News};
+use crate::plan::FaultKind;
+use crate::undo::Guardian;
+
+/// Workers that send the load; each hands over a window a second.
+pub(super) trait Crew {
+    fn count(&self) -> u16;
+    /// No more arrivals; what is in flight may end.
+    fn drain(&self);
+    /// Cuts off everything at once.
+    fn drop_load(&self);
+    /// To close the open second, and end.
+    fn finish(&self);
+    /// What they tell, in order; none once all have finished.
+    async fn news(&mut self) -> Option<News>;
+}
+
+/// Injects faults and heals them; `Err` says why not.
+pub(super) trait Surgeon: Clone + 'static {
+    /// What healing a fault needs.
+    type Wound: 'static;
+    /// Ends when the fault was observed to bite.
+    async fn inject(&self, fault: &FaultKind) -> Result<(Self::Wound, Seen), String>;
+    /// Ends when it was observed to be gone.
+    async fn heal(&self, wound: Self::Wound) -> Result<Seen, String>;
+}
+
+/// Who undoes everything should the harness die.
+pub(super) trait Watchman {
+    fn is_alive(&mut self) -> bool;
+}
+
+impl Crew for Crews {
+    fn count(&self) -> u16 {
+        Crews::count(self)
+    }
+
+    fn drain(&self) {
+        Crews::drain(self);
+    }
+
+    fn drop_load(&self) {
+        Crews::drop_load(self);
+    }
+
+    fn finish(&self) {
+        Crews::finish(self);
+    }
+
+    async fn news(&mut self) -> Option<News> {
+        Crews::news(self).await
+    }
+}
+
+impl Surgeon for Faults {
+    type Wound = Wound;
+
+    async fn inject(&self, fault: &FaultKind) -> Result<(Wound, Seen), String> {
+        Faults::inject(self, fault).await
+    }
+
+    async fn heal(&self, wound: Wound) -> Result<Seen, String> {
+        Faults::heal(self, wound).await
+    }
+}
+
+impl Watchman for Guardian {
+    fn is_alive(&mut self) -> bool {
+        Guardian::is_alive(self)
+    }
+}
