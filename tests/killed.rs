@@ -5,7 +5,7 @@ mod common;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use common::{Yard, events};
+use common::{Running, Yard, events, eventually};
 
 const SEED: u64 = 20_080_512;
 const KILLS: u64 = 20;
@@ -133,4 +133,86 @@ fn nothing_is_left_and_every_record_is_readable() {
     assert_eq!(results.len() as u64, KILLS);
     let with_record = results.iter().filter(|result| matches!(result, Ok(true))).count();
     assert!(with_record >= 12, "only {with_record} of {KILLS} kills came after the record was begun");
+}
+
+#[test]
+fn a_killed_try_leaves_no_folder() {
+    let yard = Yard::new();
+    // It takes connections and never answers.
+    let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = server.local_addr().expect("its address");
+    yard.file(
+        "try.yaml",
+        &format!(
+            r#"peakdrill: 1
+name: fragile-try
+platform:
+  allow: [127.0.0.0/8]
+  endpoints: {{ silent: "http://{address}" }}
+journeys:
+  look: [ {{ get: /, name: home }} ]
+load:
+  shoppers: {{ mix: {{ look: 1 }}, arrivals: [ {{ hold: {{ rate: 1/s, for: 1s }} }} ] }}
+"#
+        ),
+    );
+    let foreign = yard.file("tmp/peakdrill-try-foreign", "keep me");
+    std::fs::create_dir(yard.path().join("tmp/peakdrill-try-1.2")).expect("a folder of somebody");
+    std::fs::write(yard.path().join("tmp/peakdrill-try-1.2/precious"), "keep me").expect("a file of somebody");
+    let left = || {
+        let tmp = std::fs::read_dir(yard.path().join("tmp")).expect("the yard's place for temporary things");
+        let names = tmp.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+        names.filter(|name| !name.ends_with("foreign") && name != "peakdrill-try-1.2").collect::<Vec<_>>()
+    };
+    // A relative place for temporary things: the guardian works elsewhere.
+    let mut command = yard.command(["try", "try.yaml"]);
+    command.env("TMPDIR", "tmp");
+    let mut tried = Running::new(command);
+    server.set_nonblocking(true).expect("a listener that does not wait");
+    let mut asked = None;
+    let came = tried.until(|| {
+        asked = asked.take().or_else(|| server.accept().ok());
+        asked.is_some()
+    });
+    assert!(came, "{}{}", tried.text("out"), tried.text("err"));
+    assert!(!left().is_empty(), "it works in a folder of its own");
+    tried.signal("KILL");
+    assert_eq!(tried.wait().signal, Some(9));
+    eventually("the guardian's work", || left().is_empty());
+    assert_eq!(std::fs::read_to_string(foreign).expect("it stays"), "keep me");
+    yard.run(&["recover"]).expect(0);
+    assert!(yard.path().join("tmp/peakdrill-try-1.2/precious").exists());
+}
+
+#[test]
+fn ctrl_c_drops_what_a_try_waits_for() {
+    let yard = Yard::new();
+    let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = server.local_addr().expect("its address");
+    yard.file(
+        "try.yaml",
+        &format!(
+            r#"peakdrill: 1
+name: dropped-try
+platform:
+  allow: [127.0.0.0/8]
+  endpoints: {{ silent: "http://{address}" }}
+journeys:
+  look: [ {{ get: /, name: home, timeout: 10m }} ]
+load:
+  shoppers: {{ mix: {{ look: 1 }}, arrivals: [ {{ hold: {{ rate: 1/s, for: 1s }} }} ] }}
+"#
+        ),
+    );
+    let mut tried = yard.start(&["try", "try.yaml"]);
+    server.set_nonblocking(true).expect("a listener that does not wait");
+    let mut asked = None;
+    let came = tried.until(|| {
+        asked = asked.take().or_else(|| server.accept().ok());
+        asked.is_some()
+    });
+    assert!(came, "{}{}", tried.text("out"), tried.text("err"));
+    tried.signal("INT");
+    tried.wait().expect(4);
+    assert_eq!(std::fs::read_dir(yard.path().join("tmp")).expect("a folder").count(), 0);
 }

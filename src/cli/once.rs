@@ -12,6 +12,7 @@ use crate::load::{Ended, Transcript};
 use crate::plan::{JourneyId, LoadId, Plan};
 use crate::record::{EndReason, Entry, Event};
 use crate::report::event_line;
+use crate::undo::Scratch;
 
 /// Plays journeys once, and prints every request and answer.
 pub(super) fn once(args: &TryArgs, speech: Speech) -> Exit {
@@ -35,20 +36,21 @@ pub(super) fn once(args: &TryArgs, speech: Speech) -> Exit {
         }
     };
     // Its record is nobody's report: kept only as long as it takes to undo what was started.
-    let place = match tempfile::Builder::new().prefix("peakdrill-try-").tempdir() {
+    let place = match Scratch::make("try") {
         Ok(place) => place,
         Err(error) => {
             speech.complain(&error);
             return Exit::Inconclusive;
         }
     };
-    let setting = match run::setting(&args.file, compiled, place.path(), Default::default()) {
+    let mut setting = match run::setting(&args.file, compiled, place.path(), Default::default()) {
         Ok(setting) => setting,
         Err(why) => {
             speech.complain(&why);
             return Exit::Wrong;
         }
     };
+    setting.scratch = Some(place);
     let plan = setting.plan.clone();
     let mut ok = true;
     let mut tell = |journey: JourneyId, transcript: &Transcript| {

@@ -90,6 +90,7 @@ pub(super) fn setting(
         origins,
         run,
         reports: reports.to_owned(),
+        scratch: None,
         program: std::env::current_exe().map_err(|error| io("the program's own path is not known", error))?,
         here: std::env::current_dir().map_err(|error| io("the working folder is not known", error))?,
         files: file.parent().map(PathBuf::from).unwrap_or_default(),

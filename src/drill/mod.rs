@@ -30,7 +30,7 @@ use crate::analysis::Snapshot;
 use crate::load;
 use crate::plan::Plan;
 use crate::record::{EndReason, Entry, Folder, RecordError};
-use crate::undo::{Left, UndoError};
+use crate::undo::{Left, Scratch, UndoError};
 
 /// What a run is made with.
 pub struct Setting {
@@ -41,6 +41,8 @@ pub struct Setting {
     pub run: String,
     /// Where runs are kept, one folder each.
     pub reports: PathBuf,
+    /// That folder, where it goes with the run.
+    pub scratch: Option<Scratch>,
     /// The program that is running: what `peakdrill` in `run:` means, and what guards.
     pub program: PathBuf,
     /// Where the drill was started: programs and pid files are looked up from here.

@@ -81,6 +81,10 @@ async fn whole(
         Writer::create(&setting.reports, &setting.run, &setting.plan, Some(&setting.origins), mask_with(&masker))?;
     let (folder, masker_at_end) = (writer.folder().clone(), masker.clone());
     let journal = Journal::create(folder.path(), &setting.run)?;
+    if let Some(scratch) = &setting.scratch {
+        // Undone last: the journal itself lies in it.
+        journal.plan(scratch.undo())?;
+    }
     let mut guard = Command::new(&setting.program);
     guard.args(["guardian", "--"]);
     let mut guardian = Guardian::start(&journal, guard)?;

@@ -20,6 +20,7 @@ mod tests;
 pub use action::{Action, Left};
 pub use guardian::{Guardian, guardian_main};
 pub use journal::{JOURNAL, Journal, UndoId};
+pub use private::Scratch;
 pub use recover::{Recovery, Sweep, has_pending, journals, recover, recover_all, residue};
 
 use std::io;
