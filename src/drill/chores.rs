@@ -7,6 +7,8 @@ use crate::base::template::Masker;
 use crate::load::{self, Feeds};
 use crate::plan::{Chore, ChoreWork};
 use crate::platform::Platform;
+use crate::record::Folder;
+use crate::undo::Journal;
 use crate::wire::Door;
 
 /// `prepare` and `cleanup`: one after another, outside all figures, each with its deadline.
@@ -14,6 +16,8 @@ pub(super) struct Chores<'c> {
     pub(super) setting: &'c Setting,
     pub(super) door: Door,
     pub(super) platform: &'c Platform,
+    pub(super) journal: Journal,
+    pub(super) output: Folder,
     pub(super) masker: Arc<RwLock<Masker>>,
     /// What templates of the load see; `prepare.*` is added here.
     pub(super) constants: Map<String, Value>,
@@ -39,7 +43,7 @@ impl Chores<'_> {
         }
         for (name, value) in carried.captures {
             if carried.secret.contains(&name) {
-                self.learn(&name, &value);
+                self.learn(&name, &value)?;
             }
             let prepared = self.constants.entry("prepare").or_insert_with(|| Value::Object(Map::new()));
             if let Value::Object(prepared) = prepared {
@@ -50,13 +54,15 @@ impl Chores<'_> {
     }
 
     /// A secret that came to be known: masked from now on, here and by the load, which goes by what is under `secret`.
-    fn learn(&mut self, name: &str, value: &Value) {
+    fn learn(&mut self, name: &str, value: &Value) -> Result<(), String> {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         self.masker.write().expect("nothing panics while it holds this lock").add(&text);
+        self.journal.conceal(&self.output.outputs(), &text).map_err(|error| error.to_string())?;
         let secrets = self.constants.entry("secret").or_insert_with(|| Value::Object(Map::new()));
         if let Value::Object(secrets) = secrets {
             secrets.insert(format!("prepare.{name}"), value.clone());
         }
+        Ok(())
     }
 
     pub(super) fn load_setting(&self, feeds: Feeds) -> load::Setting {

@@ -79,7 +79,7 @@ async fn whole(
     let masker = Arc::new(RwLock::new(Masker::new(secrets.values().filter_map(Value::as_str))));
     let writer =
         Writer::create(&setting.reports, &setting.run, &setting.plan, Some(&setting.origins), mask_with(&masker))?;
-    let (folder, masker_at_end) = (writer.folder().clone(), masker.clone());
+    let folder = writer.folder().clone();
     let journal = Journal::create(folder.path(), &setting.run)?;
     if let Some(scratch) = &setting.scratch {
         // Undone last: the journal itself lies in it.
@@ -88,6 +88,9 @@ async fn whole(
     let mut guard = Command::new(&setting.program);
     guard.args(["guardian", "--"]);
     let mut guardian = Guardian::start(&journal, guard)?;
+    for secret in secrets.values().filter_map(Value::as_str) {
+        journal.conceal(&folder.outputs(), secret)?;
+    }
     let mut book = Book::new(writer, Fold::new(&setting.plan), &clock, audience);
     book.note(opened(setting, &clock));
 
@@ -112,6 +115,7 @@ async fn whole(
                 book: &mut book,
                 platform: platform.clone(),
                 journal: journal.clone(),
+                folder: folder.clone(),
                 door,
                 masker,
                 happenings: &mut happenings,
@@ -128,12 +132,6 @@ async fn whole(
             Conducted { reason: EndReason::NotPrepared, broken: false }
         }
     };
-    if !secrets.is_empty() {
-        // What processes print goes straight to their files; what is secret in it is masked once they are gone.
-        if let Err(error) = folder.mask_output(&mask_with(&masker_at_end)) {
-            book.note(Event::Noted { text: error.to_string() });
-        }
-    }
     Ok(close(book, conducted, &journal, guardian, folder).await)
 }
 
@@ -163,6 +161,7 @@ struct Stage<'s, 'b> {
     book: &'s mut Book<'b>,
     platform: Arc<Platform>,
     journal: Journal,
+    folder: record::Folder,
     door: Door,
     masker: Arc<RwLock<Masker>>,
     happenings: &'s mut UnboundedReceiver<Happening>,
@@ -178,6 +177,8 @@ impl Stage<'_, '_> {
             setting: self.setting,
             door: self.door.clone(),
             platform: &platform,
+            journal: self.journal.clone(),
+            output: self.folder.clone(),
             masker: self.masker.clone(),
             constants: platform.bindings().constants().clone(),
         };

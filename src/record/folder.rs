@@ -1,11 +1,10 @@
 //! One run's folder: which file lies where.
 
-use std::borrow::Cow;
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{Masker, RecordError};
+use super::RecordError;
 
 /// The folder of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,23 +53,14 @@ impl Folder {
         self.0.join("summary.json")
     }
 
-    /// Where a process's own output goes; the folder is made with the run's.
-    pub fn output(&self, process: &str) -> PathBuf {
-        self.0.join("output").join(format!("{process}.log"))
+    /// Where what processes print goes; made with the run's folder.
+    pub fn outputs(&self) -> PathBuf {
+        self.0.join("output")
     }
 
-    /// Masks what processes have printed; to be called once they are gone.
-    pub fn mask_output(&self, masker: &Masker) -> Result<(), RecordError> {
-        let folder = self.0.join("output");
-        for entry in fs::read_dir(&folder).map_err(|why| RecordError::read(&folder, why))?.flatten() {
-            let path = entry.path();
-            let bytes = fs::read(&path).map_err(|why| RecordError::read(&path, why))?;
-            let text = String::from_utf8_lossy(&bytes);
-            if let Cow::Owned(masked) = masker(&text) {
-                fs::write(&path, masked).map_err(|why| RecordError::write(&path, why))?;
-            }
-        }
-        Ok(())
+    /// Where a process's own output goes.
+    pub fn output(&self, process: &str) -> PathBuf {
+        self.outputs().join(format!("{process}.log"))
     }
 
     /// Writes a file of the folder whole or not at all: under another name, then renamed.

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::private;
+use super::{output, private};
 use crate::base::host::{Identity, Marker, Tree};
+use crate::base::template::Masker;
 use crate::base::units::Span;
 
 /// How long one kind of undo may take. A kill is over in milliseconds unless the kernel itself hangs.
@@ -27,6 +28,9 @@ pub enum Action {
     Thaw { name: String, tree: Tree },
     /// A private folder was made: remove it with all that is in it. It holds a file with the token, or nothing.
     RemoveFolder { folder: PathBuf, token: String },
+    /// Processes that may print secrets write into this folder: take the secrets out of its files. What is secret stands
+    /// in no file, so only who was told can do that; others remove the files.
+    MaskOutput { folder: PathBuf },
 }
 
 /// Something that is left over, why, and the shell command that removes it by hand.
@@ -46,7 +50,8 @@ impl fmt::Display for Left {
 impl Action {
     /// Does it, within its own deadline. `rebooted`: the machine was started again since it was written down, so the
     /// processes are gone and their numbers belong to others.
-    pub(super) fn perform(&self, rebooted: bool) -> Result<(), Left> {
+    /// `secrets`: all of the run's, where they are known.
+    pub(super) fn perform(&self, rebooted: bool, secrets: Option<&Masker>) -> Result<(), Left> {
         match self {
             Action::StopTree { .. } | Action::Thaw { .. } if rebooted => Ok(()),
             Action::StopTree { tree, .. } => {
@@ -74,6 +79,10 @@ impl Action {
             Action::RemoveFolder { folder, token } => {
                 private::remove(folder, token).map_err(|error| self.left(error.to_string()))
             }
+            Action::MaskOutput { folder } => {
+                let done = secrets.map_or_else(|| output::remove(folder), |secrets| output::mask(folder, secrets));
+                done.map_err(|error| self.left(error.to_string()))
+            }
         }
     }
 
@@ -86,6 +95,7 @@ impl Action {
             }
             Action::Thaw { tree, .. } => tree.is_frozen(),
             Action::RemoveFolder { folder, .. } => folder.symlink_metadata().is_ok(),
+            Action::MaskOutput { folder } => output::files(folder).is_ok_and(|files| !files.is_empty()),
         }
     }
 
@@ -100,6 +110,7 @@ impl Action {
             Action::StopTree { name, .. } => format!("stopped process {name}"),
             Action::Thaw { name, .. } => format!("let process {name} go on"),
             Action::RemoveFolder { folder, .. } => format!("removed folder {}", folder.display()),
+            Action::MaskOutput { folder } => format!("left no secret in {}", folder.display()),
         }
     }
 
@@ -111,6 +122,7 @@ impl Action {
             },
             Action::Thaw { name, tree } => format!("process {name}, paused: {}", pids(&tree.members())),
             Action::RemoveFolder { folder, .. } => format!("folder {}", folder.display()),
+            Action::MaskOutput { folder } => format!("output that may hold secrets in {}", folder.display()),
         }
     }
 
@@ -128,7 +140,13 @@ impl Action {
                 None => format!("kill -CONT {}", pids_only(&tree.members())),
             },
             Action::RemoveFolder { folder, .. } => private::remove_by_hand(folder),
+            Action::MaskOutput { folder } => format!("find {} -type f -delete", quoted(folder)),
         }
+    }
+
+    /// Undone after everything else: until the processes are gone, they print.
+    pub(super) fn is_last(&self) -> bool {
+        matches!(self, Action::MaskOutput { .. })
     }
 
     /// Of two that name the same thing one is enough; `Thaw` is another than `StopTree`.

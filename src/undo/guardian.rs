@@ -8,6 +8,7 @@ use super::UndoError;
 use super::journal::{Inherited, Journal};
 use crate::base::clock::Clock;
 use crate::base::host::{self, CgroupHome, Watched};
+use crate::base::template::Masker;
 use crate::base::units::Span;
 
 /// What a dead harness still held may be let go of a moment after its death.
@@ -32,6 +33,7 @@ impl Guardian {
         command.arg(path);
         let (reader, pipe) = io::pipe().map_err(no_guardian)?;
         let child = host::detach(command, reader).map_err(no_guardian)?;
+        journal.confide_in(pipe.try_clone().map_err(no_guardian)?);
         Ok(Guardian { child, pipe })
     }
 
@@ -70,7 +72,9 @@ fn guard(path: &Path) -> Result<bool, UndoError> {
     let handle = journal.harness.open().map_err(not_opened)?;
     // Unbuffered, since it is asked by its descriptor whether there is more.
     let pipe = io::stdin().as_fd().try_clone_to_owned().map(File::from).map_err(not_opened)?;
-    if host::watch_end(pipe, handle.as_ref(), |_| {}).map_err(not_opened)? == Watched::SaidGoodbye {
+    let mut secrets = Masker::default();
+    let hear = |line: &[u8]| serde_json::from_slice(line).into_iter().for_each(|secret: String| secrets.add(&secret));
+    if host::watch_end(pipe, handle.as_ref(), hear).map_err(not_opened)? == Watched::SaidGoodbye {
         return Ok(true);
     }
     if !take_lock(&journal)? {
@@ -78,7 +82,7 @@ fn guard(path: &Path) -> Result<bool, UndoError> {
         return Ok(true);
     }
     journal.read()?;
-    let (_, left) = journal.undo_all("guardian");
+    let (_, left) = journal.undo_all("guardian", Some(&secrets));
     Ok(left.is_empty())
 }
 

@@ -1,6 +1,7 @@
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, PipeWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::action::{Action, Left};
 use super::{UndoError, frame, private};
 use crate::base::host::{self, Identity, Marker};
+use crate::base::template::Masker;
 
 /// The journal's name in a run's folder.
 pub const JOURNAL: &str = "undo.journal";
@@ -61,6 +63,16 @@ struct Shared {
     run: String,
     harness: Identity,
     state: Mutex<State>,
+    secrets: Mutex<Secrets>,
+}
+
+/// What must stay in no file; itself kept in memory alone.
+#[derive(Debug, Default)]
+struct Secrets {
+    masker: Masker,
+    planned: bool,
+    /// The guardian's ear.
+    guardian: Option<PipeWriter>,
 }
 
 #[derive(Debug)]
@@ -90,7 +102,7 @@ impl Journal {
         // So that the file itself is there after a crash of the machine.
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(not_written)?;
         let run = run.to_owned();
-        Ok(Journal(Arc::new(Shared { path, run, harness, state: Mutex::new(state) })))
+        Ok(Journal(Arc::new(Shared { path, run, harness, state: Mutex::new(state), secrets: Mutex::default() })))
     }
 
     pub fn path(&self) -> &Path {
@@ -120,6 +132,30 @@ impl Journal {
         self.write(&mut state, &Entry::Planned { id, action })
     }
 
+    /// From now on `secret` is to stay in no file of `output`, where processes print to. The guardian is told, too: it is
+    /// the only one left to know should the harness die.
+    pub fn conceal(&self, output: &Path, secret: &str) -> Result<(), UndoError> {
+        let mut secrets = self.secrets();
+        if !secrets.planned {
+            let folder =
+                output.canonicalize().map_err(|source| UndoError::NotOpened { path: output.to_owned(), source })?;
+            self.plan(Action::MaskOutput { folder })?;
+            secrets.planned = true;
+        }
+        secrets.masker.add(secret);
+        let line = serde_json::to_string(secret).expect("a text can be written as JSON");
+        if let Some(guardian) = &mut secrets.guardian {
+            // One that is gone is noticed elsewhere.
+            let _ = guardian.write_all(format!("{line}\n").as_bytes());
+        }
+        Ok(())
+    }
+
+    /// Who is told of secrets from now on.
+    pub(super) fn confide_in(&self, guardian: PipeWriter) {
+        self.secrets().guardian = Some(guardian);
+    }
+
     /// Strikes one off: there is nothing to undo any more. If that cannot be written, the undo is done once more by a
     /// successor, which changes nothing.
     pub fn done(&self, id: UndoId) {
@@ -136,7 +172,8 @@ impl Journal {
     /// Undoes one, blocking, within its own deadline, and strikes it off. Fine when it is struck off already.
     pub fn undo(&self, id: UndoId) -> Result<(), UndoError> {
         let Some(action) = self.lock().pending.get(&id).cloned() else { return Ok(()) };
-        match action.perform(false) {
+        let secrets = self.secrets().masker.clone();
+        match action.perform(false, Some(&secrets)) {
             Ok(()) => {
                 self.done(id);
                 Ok(())
@@ -151,7 +188,7 @@ impl Journal {
     /// Undoes all that is pending, the last first; says what could not be undone.
     pub fn undo_all(&self) -> Vec<Left> {
         let mut left = Vec::new();
-        for (id, _) in self.pending().into_iter().rev() {
+        for (id, _) in last_first(self.pending()) {
             if let Err(UndoError::Left(one)) = self.undo(id) {
                 left.push(one);
             }
@@ -182,9 +219,20 @@ impl Journal {
             .map_err(|source| UndoError::NotWritten { path: self.0.path.clone(), source })
     }
 
+    fn secrets(&self) -> MutexGuard<'_, Secrets> {
+        self.0.secrets.lock().expect("nothing panics while it holds this lock")
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().expect("nothing panics while it holds this lock")
     }
+}
+
+/// In the order in which they are undone.
+fn last_first(pending: impl IntoIterator<Item = (UndoId, Action)>) -> Vec<(UndoId, Action)> {
+    let mut order: Vec<_> = pending.into_iter().collect();
+    order.sort_by_key(|(id, action)| (action.is_last(), Reverse(*id)));
+    order
 }
 
 impl State {
@@ -280,11 +328,12 @@ impl Inherited {
     }
 
     /// Undoes all that is pending, the last first. What cannot be written down (a full disk) is undone all the same.
-    pub(super) fn undo_all(&mut self, by: &str) -> (Vec<Action>, Vec<Left>) {
+    /// Without `secrets`, output that may hold some is removed.
+    pub(super) fn undo_all(&mut self, by: &str, secrets: Option<&Masker>) -> (Vec<Action>, Vec<Left>) {
         let (mut undone, mut left) = (Vec::new(), Vec::new());
-        for (id, action) in std::mem::take(&mut self.pending).into_iter().rev() {
+        for (id, action) in last_first(std::mem::take(&mut self.pending)) {
             let did_remain = action.remains(self.rebooted);
-            let entry = match action.perform(self.rebooted) {
+            let entry = match action.perform(self.rebooted, secrets) {
                 Ok(()) => {
                     if did_remain {
                         undone.push(action);
@@ -334,7 +383,7 @@ mod tests {
         assert!(!inherited.try_lock().unwrap(), "a living harness holds it");
         drop(journal);
         assert!(inherited.try_lock().unwrap());
-        let (undone, left) = inherited.undo_all("test");
+        let (undone, left) = inherited.undo_all("test", None);
         assert!(undone.is_empty() && left.is_empty(), "nothing was paused, so nothing was there to undo");
         assert!(Inherited::open(&inherited.path).unwrap().pending.is_empty());
     }
@@ -401,7 +450,7 @@ mod tests {
             let expected = &states.iter().rev().find(|(end, _)| *end - 1 <= length).unwrap().1;
             let mut inherited = Inherited::open(&path).unwrap();
             prop_assert_eq!(&inherited.pending.clone().into_iter().collect::<Vec<_>>(), expected);
-            inherited.undo_all("test");
+            inherited.undo_all("test", None);
             prop_assert!(Inherited::open(&path).unwrap().pending.is_empty());
         }
     }

@@ -12,6 +12,7 @@ mod action;
 mod frame;
 mod guardian;
 mod journal;
+mod output;
 mod private;
 mod recover;
 #[cfg(test)]

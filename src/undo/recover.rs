@@ -52,7 +52,7 @@ pub fn recover(journal: &Path) -> Result<Recovery, UndoError> {
     if journal.pending.is_empty() {
         return Ok(Recovery::Done { run: journal.run, undone: Vec::new(), left: Vec::new() });
     }
-    let (undone, left) = journal.undo_all("recover");
+    let (undone, left) = journal.undo_all("recover", None);
     Ok(Recovery::Done { run: journal.run, undone: undone.iter().map(Action::told).collect(), left })
 }
 
@@ -63,7 +63,7 @@ pub fn recover_all(reports: &Path) -> Sweep {
     let (mut undone, mut left) = (Vec::new(), Vec::new());
     for stray in strays() {
         let told = stray.told();
-        match stray.perform(false) {
+        match stray.perform(false, None) {
             Ok(()) => undone.push(told),
             Err(one) => left.push(one),
         }

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::io::{self, Read, Write};
 
 use super::text::{self, Escape};
 
@@ -64,6 +65,44 @@ impl Masker {
         }
         masked
     }
+
+    /// Copies bytes without secrets, in bounded memory and wherever the reads happen to cut them; true when there were
+    /// any.
+    pub fn copy(&self, mut from: impl Read, mut to: impl Write) -> io::Result<bool> {
+        let longest = self.forms.first().map_or(1, String::len);
+        let begins: Vec<u8> = self.forms.iter().filter_map(|form| form.bytes().next()).collect();
+        let (mut held, mut out, mut chunk) = (Vec::new(), Vec::new(), vec![0; 1 << 16]);
+        let mut found = false;
+        loop {
+            let read = match from.read(&mut chunk) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                read => read?,
+            };
+            held.extend_from_slice(chunk.get(..read).unwrap_or_default());
+            // What begins later could go on in the next read.
+            let safe = if read == 0 { held.len() } else { (held.len() + 1).saturating_sub(longest) };
+            let mut at = 0;
+            while at < safe {
+                let rest = &held[at..];
+                let form =
+                    begins.contains(&rest[0]).then(|| self.forms.iter().find(|form| rest.starts_with(form.as_bytes())));
+                if let Some(form) = form.flatten() {
+                    out.extend_from_slice(MASK.as_bytes());
+                    at += form.len();
+                    found = true;
+                } else {
+                    out.push(rest[0]);
+                    at += 1;
+                }
+            }
+            to.write_all(&out)?;
+            out.clear();
+            held.drain(..at);
+            if read == 0 {
+                return Ok(found);
+            }
+        }
+    }
 }
 
 /// `%2F` as `%2f`.
@@ -91,6 +130,35 @@ mod tests {
         assert_eq!(Masker::new(["admin"]).mask("Basic YWRtaW4="), "Basic •••=");
         assert_eq!(masker.mask("nothing here"), "nothing here");
         assert!(Masker::new([""]).is_empty());
+    }
+
+    /// Gives out a few bytes at a time.
+    struct Drops<'t>(&'t [u8], usize);
+
+    impl Read for Drops<'_> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let few = self.1.min(self.0.len()).min(into.len());
+            into[..few].copy_from_slice(&self.0[..few]);
+            self.0 = &self.0[few..];
+            Ok(few)
+        }
+    }
+
+    #[test]
+    fn secrets_go_wherever_the_reads_cut_them_and_other_bytes_stay() {
+        let masker = Masker::new(["hunter2", "two\nlines"]);
+        let text = b"\xff a hunter2 b two\nlines c hunter hunter2";
+        for few in 1..text.len() {
+            let mut copied = Vec::new();
+            assert!(masker.copy(Drops(text, few), &mut copied).unwrap());
+            let expected =
+                [b"\xff a ".as_slice(), MASK.as_bytes(), b" b ", MASK.as_bytes(), b" c hunter ", MASK.as_bytes()];
+            assert_eq!(copied, expected.concat(), "{few} at a time");
+        }
+        let mut copied = Vec::new();
+        assert!(!masker.copy(Drops(b"hunter", 1), &mut copied).unwrap());
+        assert_eq!(copied, b"hunter");
+        assert!(!Masker::default().copy(Drops(b"hunter2", 3), io::sink()).unwrap());
     }
 
     proptest! {
