@@ -216,3 +216,61 @@ load:
     tried.wait().expect(4);
     assert_eq!(std::fs::read_dir(yard.path().join("tmp")).expect("a folder").count(), 0);
 }
+
+#[test]
+fn secrets_that_a_process_printed_stay_in_no_file_after_a_kill() {
+    for guarded in [true, false] {
+        let yard = Yard::new();
+        yard.file(
+            "print.yaml",
+            r#"peakdrill: 1
+name: printing
+platform:
+  allow: [127.0.0.0/8]
+  processes:
+    shop:
+      run: [sh, print.sh, "{{ address }}", "{{ folder }}"]
+      env: { KEY: "{{ secret.YARD_KEY }}" }
+      ready: { get: /healthz }
+  endpoints: { shop: "http://{{ process.shop.address }}" }
+journeys:
+  look: [ { get: /products, name: list products } ]
+load:
+  shoppers: { mix: { look: 1 }, arrivals: [ { hold: { rate: 1/s, for: 60s } } ] }
+targets:
+  up: { measure: availability, at-least: 1% }
+"#,
+        );
+        yard.file("print.sh", "echo \"the key is $KEY\"; exec bin/peakdrill shop all --listen \"$1\" --data \"$2\"\n");
+        let mut command = yard.command(["run", "print.yaml"]);
+        command.env("YARD_KEY", "hunter2hunter2");
+        let mut drill = Running::new(command);
+        let output = || yard.runs().last().map(|run| run.join("output/shop.log"));
+        let printed = || output().map(|path| std::fs::read_to_string(path).unwrap_or_default()).unwrap_or_default();
+        let came = drill.until(|| {
+            yard.runs().last().is_some_and(|run| events(run).iter().any(|entry| entry["event"] == "load-began"))
+        });
+        assert!(came && printed().contains("the key is"), "{}", drill.text("err"));
+        if guarded {
+            drill.signal("KILL");
+        } else {
+            let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", drill.pid())).expect("/proc");
+            let guardian = children.split(' ').find(|pid| {
+                let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+                words.split(|byte| *byte == 0).any(|word| word == b"guardian")
+            });
+            let guardian = guardian.expect("the guardian is the harness's child");
+            let both = [guardian.to_owned(), drill.pid().to_string()];
+            let killed = std::process::Command::new("kill").arg("-KILL").args(both).status();
+            assert!(killed.expect("kill runs").success());
+        }
+        assert_eq!(drill.wait().signal, Some(9));
+        if guarded {
+            eventually("the guardian's masking", || printed() == "the key is •••\n" || printed().is_empty());
+        }
+        yard.run(&["recover"]).expect(0);
+        let left = printed();
+        assert!(!left.contains("hunter2"), "{left}");
+        assert_eq!(guarded, left.starts_with("the key is •••"), "who knows the secret keeps the rest: {left}");
+    }
+}
