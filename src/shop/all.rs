@@ -49,10 +49,10 @@ async fn run_in(folder: &Path, args: AllArgs, stop: Stop) -> Result<(), ShopErro
     let mut backs = JoinSet::new();
 
     let (listener, store_address) = serve::listen("127.0.0.1:0").await?;
-    let delays = Delays::from(&store_args);
+    let pace = (Delays::from(&store_args), store_args.terms);
     let (data, bounds) = (store_args.data, store_args.bounds);
     let shelf = folder.join("store");
-    let store = store::open(&shelf, &data, &args.catalogue, delays, &bounds, behind.clone()).await?;
+    let store = store::open(&shelf, &data, &args.catalogue, pace, &bounds, behind.clone()).await?;
     backs.spawn(async move { store.serve(listener, &bounds).await });
 
     let (listener, payment_address) = serve::listen("127.0.0.1:0").await?;

@@ -73,7 +73,38 @@ pub struct StoreArgs {
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
     pub deliver: Duration,
     #[command(flatten)]
+    pub terms: Terms,
+    #[command(flatten)]
     pub bounds: Bounds,
+}
+
+/// What suppliers and buyers can expect of the shop, and how long it takes.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Terms {
+    /// From a supplier's application, or a buyer's wish to return goods, to the decision
+    #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = duration)]
+    pub review: Duration,
+    /// From a lot's arrival to the end of its inspection
+    #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = duration)]
+    pub inspect: Duration,
+    /// For goods to go between the buyer and the shop, either way
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
+    pub send_back: Duration,
+    /// From received for repair to repaired
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
+    pub repair: Duration,
+    /// From a complaint to its answer
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
+    pub answer: Duration,
+    /// Complaints and applications that were not answered after this long are overdue
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
+    pub respond_within: Duration,
+    /// After delivery, goods that are not wanted can be returned for this long
+    #[arg(long, value_name = "TIME", default_value = "168h", value_parser = duration)]
+    pub return_within: Duration,
+    /// After delivery, goods that are not right can be returned or repaired for this long
+    #[arg(long, value_name = "TIME", default_value = "720h", value_parser = duration)]
+    pub warranty: Duration,
 }
 
 /// What a store that has no goods yet begins with.

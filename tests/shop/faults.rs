@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::parts::{Part, Reply, SOON, get, post, status, wait_for};
+use crate::parts::{Part, Raise, Reply, SOON, get, post, status, wait_for};
 
 /// The gateway's own bound for a whole answer: nobody may wait for a lost node until it.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -45,6 +45,7 @@ struct Met {
 fn with_buyers(gateway: &str, during: impl FnOnce(&Mutex<Met>)) -> Met {
     let (met, over) = (Mutex::new(Met::default()), AtomicBool::new(false));
     thread::scope(|scope| {
+        let _at_the_end = Raise(&over);
         for buyer in 0..6 {
             let (met, over) = (&met, &over);
             scope.spawn(move || {

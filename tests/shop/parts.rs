@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -112,6 +113,15 @@ pub(crate) fn exchange(address: &str, request: &[u8]) -> std::io::Result<Reply> 
     match reply.header("content-length").and_then(|length| length.parse::<usize>().ok()) {
         Some(length) if reply.body.len() < length => Err(torn()),
         _ => Ok(reply),
+    }
+}
+
+/// Raises a flag when dropped: whoever goes on until then ends even if an assertion fails before.
+pub(crate) struct Raise<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for Raise<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::parts::{Part, SOON, get, post, status, wait_for};
+use crate::parts::{Part, Raise, SOON, get, post, status, wait_for};
 
 fn one(sku: i64) -> Value {
     json!({ "sku": sku, "quantity": 1, "buyer": "b" })
@@ -67,12 +67,16 @@ fn what_the_store_acknowledged_survives_its_sudden_death() {
     let acknowledged = Mutex::new(HashMap::<String, (Value, Value)>::new());
     for round in 0..4 {
         let (dead, begun) = (AtomicBool::new(false), acknowledged.lock().unwrap().len());
+        let over = AtomicBool::new(false);
         thread::scope(|scope| {
+            let _at_the_end = Raise(&over);
             for worker in 0..8 {
-                let (address, dead, acknowledged) = (&address, &dead, &acknowledged);
+                let (address, dead, over, acknowledged) = (&address, &dead, &over, &acknowledged);
                 scope.spawn(move || {
-                    // Bounded, so that a test that fails meanwhile ends.
-                    for n in 0..20_000 {
+                    for n in 0.. {
+                        if over.load(Ordering::SeqCst) {
+                            return;
+                        }
                         let key = format!("{round}-{worker}-{n}");
                         let order = json!({ "key": key, "sku": 1 + n % 20, "quantity": 1 + n % 3, "buyer": "b" });
                         match post(address, "/orders", None, &order) {

@@ -43,8 +43,39 @@ pub(super) async fn forward(State(gateway): State<Arc<Gateway>>, request: Reques
 /// The path as a template, for the figures: few words are known, everything else is a placeholder, so that nobody can
 /// fill the memory with names.
 fn route(path: &str) -> Route {
-    const FIRST: [&str; 9] = ["products", "search", "cart", "carts", "orders", "merchant", "stock", "totals", "audit"];
-    const LATER: [&str; 5] = ["items", "payment", "cancel", "return", "stock"];
+    const FIRST: [&str; 12] = [
+        "products",
+        "search",
+        "cart",
+        "carts",
+        "orders",
+        "merchant",
+        "stock",
+        "totals",
+        "audit",
+        "returns",
+        "repairs",
+        "complaints",
+    ];
+    const LATER: [&str; 17] = [
+        "items",
+        "payment",
+        "cancel",
+        "return",
+        "stock",
+        "trace",
+        "returns",
+        "repairs",
+        "complaints",
+        "reviews",
+        "answer",
+        "close",
+        "suppliers",
+        "goods",
+        "lots",
+        "list",
+        "unlist",
+    ];
     let mut segments = path.trim_matches('/').split('/');
     let mut route = match segments.next() {
         Some(first) if FIRST.contains(&first) => format!("/{first}"),
@@ -237,6 +268,7 @@ mod tests {
         assert_eq!(named("/orders/17/payment"), "/orders/{}/payment");
         assert_eq!(named("/orders"), "/orders");
         assert_eq!(named("/merchant/stock"), "/merchant/stock");
+        assert_eq!(named("/merchant/goods/17/list"), "/merchant/goods/{}/list");
         assert_eq!(named("/carts/items2/items/3"), "/carts/{}/items/{}");
         assert_eq!(named("/a/b/c"), "other");
         assert_eq!(named("/orders/1/2/3/4/5/6/7/8"), "/orders/{}/{}/{}");

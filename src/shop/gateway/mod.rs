@@ -5,7 +5,7 @@
 //! - `/readyz`: the same, and the gateway is not stopping; names every node's place.
 //! - `/health/nodes`: 503 while any configured node is not fully in rotation, so that a probe sees the loss of one node
 //!   that buyers do not notice.
-//! - `/metrics`: its own figures, and the orders by state as some node tells them.
+//! - `/metrics`: its own figures, and the shop's by state as some node tells them.
 
 mod forward;
 mod member;
@@ -31,6 +31,7 @@ use super::client::{Upstream, request};
 use super::edge::{self, Edge};
 use super::metrics::Page;
 use super::serve::{self, Stop};
+use super::store::Totals;
 
 struct Gateway {
     members: Vec<Arc<Member>>,
@@ -162,22 +163,17 @@ async fn metrics(State(gateway): Shared) -> Response {
     page.single("shop_gateway_retries_total", "counter", "Tries after the first.", gateway.budget.retries());
     let refused = gateway.budget.refused();
     page.single("shop_gateway_retries_refused_total", "counter", "Tries that the budget did not allow.", refused);
-    if let Some(orders) = orders(&gateway).await {
-        page.text.push_str(&orders);
+    if let Some(totals) = totals(&gateway).await {
+        totals.render(&mut page);
     }
     edge::prometheus(page.text)
 }
 
-/// The lines about orders from some node's metrics. Without a node, or a store behind it, they are left out.
-async fn orders(gateway: &Gateway) -> Option<String> {
+/// The shop's figures, from some node. Without a node, or a store behind it, there are none.
+async fn totals(gateway: &Gateway) -> Option<Totals> {
     let of_those = |wanted: fn(&Member) -> bool| gateway.members.iter().find(|member| wanted(member));
     let member = of_those(Member::is_ready).or_else(|| of_those(Member::may_take))?;
-    let request = request("GET", "/metrics", &member.upstream.address, None);
+    let request = request("GET", "/totals", &member.upstream.address, None);
     let (_, _, body) = member.upstream.call(request, Duration::from_millis(800)).await.ok()?;
-    let text = String::from_utf8(body.to_vec()).ok()?;
-    let about_orders = |line: &&str| {
-        let line = line.strip_prefix("# HELP ").or(line.strip_prefix("# TYPE ")).unwrap_or(line);
-        line.starts_with("shop_orders")
-    };
-    Some(text.lines().filter(about_orders).flat_map(|line| [line, "\n"]).collect())
+    serde_json::from_slice(&body).ok()
 }

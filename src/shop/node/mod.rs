@@ -3,7 +3,9 @@
 
 mod audit;
 mod backend;
+mod care;
 mod catalogue;
+mod merchants;
 mod pay;
 mod routes;
 

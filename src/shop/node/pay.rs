@@ -112,16 +112,24 @@ async fn refund(node: &Node, payment: &Backend, order: i64, key: &str) -> Result
     node.store.post(&done, &json!({ "key": key })).await?.json::<Value>().map(drop)
 }
 
-/// Ends what was begun long ago and never ended, for ever. Several nodes may do it at once: each step is idempotent.
+const SETTLED_AT_ONCE: usize = 50;
+
+/// Ends what was begun long ago and never ended, and refunds what is due, for ever. Several nodes may do it at once: each step is idempotent.
 pub(super) async fn settle(node: Arc<Node>, age: Duration) {
     let pause = age.clamp(Duration::from_millis(200), Duration::from_secs(2));
+    let mut busy = false;
     loop {
-        sleep(pause + Duration::from_millis(jitter(200))).await;
-        let path = format!("/payments/unsettled?older_ms={}&limit=50", millis(age));
+        // While whole pages of refunds wait, there is no time to lose.
+        if !std::mem::take(&mut busy) {
+            sleep(pause + Duration::from_millis(jitter(200))).await;
+        }
+        let path = format!("/payments/unsettled?older_ms={}&limit={SETTLED_AT_ONCE}", millis(age));
         let Ok(AllOpen { payments }) = node.store.get(&path).await.and_then(|reply| reply.json()) else { continue };
+        busy = payments.len() == SETTLED_AT_ONCE;
         for open in payments {
             // What does not work now is still open in the next round.
             if settle_one(&node, &open).await.is_err() {
+                busy = false;
                 break;
             }
         }

@@ -12,14 +12,14 @@ use axum::{Json, Router};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
-use super::{Node, audit, pay};
+use super::{Node, audit, care, merchants, pay};
 use crate::shop::clock::token;
 use crate::shop::edge::{self, Ask, Body, number, text};
 use crate::shop::metrics::Page;
 use crate::shop::problem::Problem;
-use crate::shop::store::cart_name;
+use crate::shop::store::{Totals, cart_name};
 
-type Shared = State<Arc<Node>>;
+pub(super) type Shared = State<Arc<Node>>;
 
 pub(super) fn routes(node: Arc<Node>) -> Router {
     let edge = Arc::clone(&node.edge);
@@ -37,16 +37,17 @@ pub(super) fn routes(node: Arc<Node>) -> Router {
         .route("/orders/{id}/payment", post(payment))
         .route("/orders/{id}/cancel", post(cancel))
         .route("/orders/{id}/return", post(give_back))
-        .route("/merchant/stock", post(restock))
         .route("/stock", get(stock_page))
         .route("/stock/{sku}", get(stock))
-        .route("/totals", get(totals))
+        .merge(merchants::routes())
+        .merge(care::routes())
         .route("/audit", get(full_audit))
         .with_state(Arc::clone(&node))
         .layer(from_fn(session));
     let operators = Router::new()
         .route("/healthz", get(health))
         .route("/readyz", get(ready))
+        .route("/totals", get(totals))
         .route("/metrics", get(metrics))
         .with_state(node);
     edge::wrap(business, operators, edge)
@@ -78,7 +79,7 @@ fn session_of(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// A number, or the same in quotes: templates produce either.
-fn either<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
+pub(super) fn either<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
     match Value::deserialize(from)? {
         Value::Number(n) => n.as_i64().ok_or_else(|| serde::de::Error::custom("a whole number is needed")),
         Value::String(text) => text.trim().parse().map_err(|_| serde::de::Error::custom("a whole number is needed")),
@@ -86,7 +87,7 @@ fn either<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
     }
 }
 
-fn text_or_number<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+pub(super) fn text_or_number<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     match Value::deserialize(from)? {
         Value::Number(n) => Ok(n.to_string()),
         Value::String(text) => Ok(text),
@@ -192,30 +193,38 @@ struct NewOrder {
     cart: Option<String>,
 }
 
-/// Places an order. The `Idempotency-Key` makes it happen once; without one, every request is an order of its own.
+/// The `Idempotency-Key` makes a request have one effect. Without one the node makes one, so that its own repetition has
+/// no second effect either, and every request is a thing of its own.
+pub(super) fn key(headers: &HeaderMap) -> Result<String, Problem> {
+    match headers.get("idempotency-key") {
+        None => Ok(token()),
+        Some(_) => text(headers, "idempotency-key")
+            .map(str::to_owned)
+            .ok_or_else(|| Problem::bad("the Idempotency-Key must be 1 to 200 visible characters")),
+    }
+}
+
 async fn place(State(node): Shared, headers: HeaderMap, Body(new): Body<NewOrder>) -> Result<Response, Problem> {
-    let key = match headers.get("idempotency-key") {
-        None => token(),
-        Some(_) => text(&headers, "idempotency-key")
-            .ok_or_else(|| Problem::bad("the Idempotency-Key must be 1 to 200 visible characters"))?
-            .to_owned(),
-    };
     let order = json!({
-        "key": key, "sku": new.sku, "quantity": new.quantity, "buyer": new.buyer, "cart": new.cart,
+        "key": key(&headers)?, "sku": new.sku, "quantity": new.quantity, "buyer": new.buyer, "cart": new.cart,
         "mark": text(&headers, "x-drill-run"),
     });
     Ok(node.store.post("/orders", &order).await?.into_response())
 }
 
 #[derive(Deserialize)]
-struct Find {
+pub(super) struct Find {
     key: String,
 }
 
-/// What a key led to: no order, or one.
-async fn find_orders(State(node): Shared, Ask(find): Ask<Find>) -> Result<Response, Problem> {
+/// What a key led to: nothing, or one thing.
+pub(super) async fn found(node: &Node, path: &str, find: &Find) -> Result<Response, Problem> {
     let key = percent_encoding::utf8_percent_encode(&find.key, percent_encoding::NON_ALPHANUMERIC);
-    Ok(node.store.get(&format!("/orders?key={key}")).await?.into_response())
+    Ok(node.store.get(&format!("{path}?key={key}")).await?.into_response())
+}
+
+async fn find_orders(State(node): Shared, Ask(find): Ask<Find>) -> Result<Response, Problem> {
+    found(&node, "/orders", &find).await
 }
 
 async fn order(State(node): Shared, Path(id): Path<String>) -> Result<Response, Problem> {
@@ -233,21 +242,6 @@ async fn cancel(State(node): Shared, Path(id): Path<String>) -> Result<Response,
 
 async fn give_back(State(node): Shared, Path(id): Path<String>) -> Result<Response, Problem> {
     Ok(pay::undo(&node, number(&id, "order")?, "return").await?.into_response())
-}
-
-#[derive(Deserialize)]
-struct Restock {
-    #[serde(deserialize_with = "either")]
-    sku: i64,
-    #[serde(deserialize_with = "either")]
-    add: i64,
-}
-
-/// Adds pieces. Without an `Idempotency-Key` the node makes one, so that its own repetition adds nothing twice.
-async fn restock(State(node): Shared, headers: HeaderMap, Body(asked): Body<Restock>) -> Result<Response, Problem> {
-    let key = text(&headers, "idempotency-key").map_or_else(token, str::to_owned);
-    let body = json!({ "sku": asked.sku, "add": asked.add, "key": key });
-    Ok(node.store.post("/stock", &body).await?.into_response())
 }
 
 async fn stock(State(node): Shared, Path(sku): Path<String>) -> Result<Response, Problem> {
@@ -296,18 +290,6 @@ async fn ready(State(node): Shared) -> Response {
     (axum::http::StatusCode::SERVICE_UNAVAILABLE, Json(said)).into_response()
 }
 
-#[derive(Deserialize)]
-struct Totals {
-    states: Vec<Total>,
-}
-
-#[derive(Deserialize)]
-struct Total {
-    state: String,
-    reached: i64,
-    now: i64,
-}
-
 async fn metrics(State(node): Shared) -> Response {
     let mut page = Page { text: node.edge.metrics.render() };
     page.single("shop_catalogue_goods", "gauge", "Goods in the node's copy of the catalogue.", node.catalogue.len());
@@ -332,14 +314,7 @@ async fn metrics(State(node): Shared) -> Response {
     // Without the store they are left out: no data is not nothing.
     let totals = node.store.peek("/totals", Duration::from_millis(500)).await.and_then(|reply| reply.json::<Totals>());
     if let Ok(totals) = totals {
-        page.head("shop_orders_total", "counter", "Orders that ever came to a state.");
-        for total in &totals.states {
-            page.line("shop_orders_total", &format!("state=\"{}\"", total.state), total.reached);
-        }
-        page.head("shop_orders", "gauge", "Orders that are in a state now.");
-        for total in &totals.states {
-            page.line("shop_orders", &format!("state=\"{}\"", total.state), total.now);
-        }
+        totals.render(&mut page);
     }
     edge::prometheus(page.text)
 }

@@ -72,13 +72,12 @@ pub(super) fn set(c: &Connection, id: &str, sku: i64, quantity: i64, now: i64) -
     cart(c, id).map(Ok)
 }
 
-/// Forgets what is older than it is worth keeping: cart lines, refusals and restock keys. At most `limit` of each.
+/// Forgets what is older than it is worth keeping: cart lines and refusals. At most `limit` of each.
 pub(super) fn sweep(c: &Connection, before: i64, limit: i64) -> rusqlite::Result<usize> {
     let mut swept = 0;
     let sweeps = [
         "DELETE FROM carts WHERE (id, sku) IN (SELECT id, sku FROM carts WHERE changed_ms < ?1 LIMIT ?2)",
-        "DELETE FROM refusals WHERE key IN (SELECT key FROM refusals WHERE at_ms < ?1 LIMIT ?2)",
-        "DELETE FROM restocks WHERE key IN (SELECT key FROM restocks WHERE at_ms < ?1 LIMIT ?2)",
+        "DELETE FROM refusals WHERE (what, key) IN (SELECT what, key FROM refusals WHERE at_ms < ?1 LIMIT ?2)",
     ];
     for sweep in sweeps {
         swept += c.prepare_cached(sweep)?.execute([before, limit])?;

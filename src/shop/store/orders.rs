@@ -6,8 +6,8 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
-use super::Delays;
-use super::goods::{self, Outcome, key_reused};
+use super::goods::{self, Outcome};
+use super::{Delays, claims, keys, lots, totals};
 use crate::shop::clock::millis;
 use crate::shop::problem::Problem;
 
@@ -76,7 +76,7 @@ pub(super) struct Order {
     paid_ms: Option<i64>,
     picked_ms: Option<i64>,
     shipped_ms: Option<i64>,
-    delivered_ms: Option<i64>,
+    pub(super) delivered_ms: Option<i64>,
     closed_ms: Option<i64>,
     /// Where its payment stands, once one was begun.
     pub(super) payment: Option<String>,
@@ -147,22 +147,24 @@ pub(super) fn place(c: &Connection, new: &NewOrder, delays: Delays, now: i64) ->
     }
     if let Some(order) = by_key(c, &new.key)?.pop() {
         let same = (order.sku, order.quantity, order.buyer.as_str()) == (new.sku, new.quantity, new.buyer.as_str());
-        return Ok(if same { Ok((order, false)) } else { Err(key_reused()) });
+        return Ok(if same { Ok((order, false)) } else { Err(keys::reused()) });
     }
-    let mut refused = c.prepare_cached("SELECT reason, error FROM refusals WHERE key = ?1")?;
-    let refused = refused.query_row([&new.key], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)));
-    if let Some((reason, error)) = refused.optional()? {
-        return Ok(Err(Problem::conflict(&reason, error)));
+    if let Some(no) = keys::refused(c, "order", &new.key)? {
+        return Ok(Err(no));
     }
-    let Some(product) = goods::one(c, new.sku)? else { return Ok(Err(Problem::missing("sku"))) };
+    let Some(product) = goods::any(c, new.sku)? else { return Ok(Err(Problem::missing("sku"))) };
     let mut reserve = c.prepare_cached(
         "UPDATE stock SET available = available - ?2, reserved = reserved + ?2 WHERE sku = ?1 AND available >= ?2",
     )?;
-    if reserve.execute([new.sku, new.quantity])? == 0 {
-        let (reason, error) = ("sold-out", format!("sku {} is sold out", new.sku));
-        let mut note = c.prepare_cached("INSERT INTO refusals VALUES (?1, ?2, ?3, ?4)")?;
-        note.execute(params![new.key, reason, error, now])?;
-        return Ok(Err(Problem::conflict(reason, error)));
+    let no = if !product.listed {
+        Some(Problem::conflict("unlisted", format!("sku {} is not on sale", new.sku)))
+    } else if reserve.execute([new.sku, new.quantity])? == 0 {
+        Some(Problem::conflict("sold-out", format!("sku {} is sold out", new.sku)))
+    } else {
+        None
+    };
+    if let Some(no) = no {
+        return keys::refuse(c, "order", &new.key, no, now).map(Err);
     }
     let mut insert = c.prepare_cached(
         "INSERT INTO orders (key, sku, quantity, amount, buyer, mark, state, due_ms, placed_ms)
@@ -172,7 +174,7 @@ pub(super) fn place(c: &Connection, new: &NewOrder, delays: Delays, now: i64) ->
     let due = now.saturating_add(millis(delays.unpaid));
     insert.execute(params![new.key, new.sku, new.quantity, amount, new.buyer, new.mark, due, now])?;
     let id = c.last_insert_rowid();
-    count(c, None, State::Placed)?;
+    totals::moved(c, "orders", None, State::Placed.name())?;
     if let Some(cart) = &new.cart {
         let mut bought = c.prepare_cached("DELETE FROM carts WHERE id = ?1 AND sku = ?2")?;
         bought.execute(params![cart, new.sku])?;
@@ -181,8 +183,8 @@ pub(super) fn place(c: &Connection, new: &NewOrder, delays: Delays, now: i64) ->
 }
 
 fn unsound(new: &NewOrder) -> Option<Problem> {
-    if new.key.is_empty() || new.key.len() > 200 || !new.key.bytes().all(|b| (0x21..0x7f).contains(&b)) {
-        return Some(Problem::bad("the Idempotency-Key must be 1 to 200 visible characters"));
+    if let Some(wrong) = keys::unsound(&new.key) {
+        return Some(wrong);
     }
     if !(1..=1000).contains(&new.quantity) {
         return Some(Problem::bad("`quantity` must lie between 1 and 1000"));
@@ -260,6 +262,7 @@ pub(super) fn refunded(c: &Connection, id: i64, key: &str, now: i64) -> Outcome<
     let Some(order) = by_id(c, id)? else { return Ok(Err(Problem::missing("order"))) };
     if order.payment_key.as_deref() == Some(key) && order.payment.as_deref() == Some("refund-due") {
         set_payment(c, id, "refunded", now)?;
+        claims::refunded(c, &order, now)?;
     }
     Ok(by_id(c, id)?.ok_or_else(|| Problem::missing("order")))
 }
@@ -284,16 +287,33 @@ pub(super) fn cancel(c: &Connection, id: i64, reason: &str, now: i64) -> Outcome
     }
 }
 
+/// Returned over the counter: the goods are on the shelf again at once. A return that is asked for, sent and received
+/// goes by way of the claims.
 pub(super) fn give_back(c: &Connection, id: i64, reason: &str, now: i64) -> Outcome<Order> {
     let Some(order) = by_id(c, id)? else { return Ok(Err(Problem::missing("order"))) };
     match order.state {
         State::Returned => Ok(Ok(order)),
         State::Delivered => {
+            if claims::under_way(c, id)? {
+                return Ok(Err(Problem::conflict("claim-under-way", "a return or repair of it is under way")));
+            }
             take_back(c, &order, now)?;
+            lots::put_back(c, id)?;
             move_to(c, &order, State::Returned, None, Some(reason), now)
         }
         _ => Ok(Err(Problem::conflict("not-delivered", format!("the order is {}", order.state.name())))),
     }
+}
+
+/// The goods of a return are in the house, and held until the buyer has the money.
+pub(super) fn received_back(c: &Connection, id: i64, now: i64) -> Outcome<Order> {
+    let Some(order) = by_id(c, id)?.filter(|order| order.state == State::Delivered) else {
+        return Ok(Err(Problem::conflict("not-delivered", "the order is with no buyer")));
+    };
+    let mut hold = c.prepare_cached("UPDATE stock SET sold = sold - ?2, held = held + ?2 WHERE sku = ?1")?;
+    hold.execute([order.sku, order.quantity])?;
+    set_payment(c, id, "refund-due", now)?;
+    move_to(c, &order, State::Returned, None, Some("received back"), now)
 }
 
 /// Sold goods are available again, and the buyer's money is due.
@@ -317,17 +337,8 @@ fn move_to(
     now: i64,
 ) -> Outcome<Order> {
     c.prepare_cached(to.update())?.execute(params![order.id, to.name(), due, now, reason])?;
-    count(c, Some(order.state), to)?;
+    totals::moved(c, "orders", Some(order.state.name()), to.name())?;
     Ok(by_id(c, order.id)?.ok_or_else(|| Problem::missing("order")))
-}
-
-fn count(c: &Connection, from: Option<State>, to: State) -> rusqlite::Result<()> {
-    c.prepare_cached("UPDATE totals SET reached = reached + 1, now = now + 1 WHERE state = ?1")?
-        .execute([to.name()])?;
-    if let Some(from) = from {
-        c.prepare_cached("UPDATE totals SET now = now - 1 WHERE state = ?1")?.execute([from.name()])?;
-    }
-    Ok(())
 }
 
 /// Moves on what is due: unpaid orders lapse, paid ones are picked, shipped and delivered. At most `limit` of each.
@@ -345,9 +356,14 @@ pub(super) fn advance(c: &Connection, delays: Delays, limit: i64, now: i64) -> r
     ];
     for (from, to, next) in steps {
         for id in due(c, from, limit, now)? {
+            if to == State::Picked
+                && let Some(order) = by_id(c, id)?
+            {
+                lots::pick(c, id, order.sku, order.quantity)?;
+            }
             let next = next.map(|delay| now.saturating_add(millis(delay)));
             c.prepare_cached(to.update())?.execute(params![id, to.name(), next, now, None::<&str>])?;
-            count(c, Some(from), to)?;
+            totals::moved(c, "orders", Some(from.name()), to.name())?;
             moved += 1;
         }
     }

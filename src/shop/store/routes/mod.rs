@@ -1,5 +1,8 @@
 //! The store's paths.
 
+mod care;
+mod merchants;
+
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
@@ -7,10 +10,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Goods, Store, audit, carts, goods, orders};
+use super::totals::{Totals, totals};
+use super::{Goods, Store, audit, carts, goods, lots, orders};
 use crate::shop::clock::now_ms;
 use crate::shop::edge::{self, Ask, Body, number};
 use crate::shop::metrics::Page;
@@ -39,13 +43,15 @@ pub(super) fn routes(store: Arc<Store>) -> Router {
         .route("/orders/{id}/return", post(give_back))
         .route("/payments", get(payments))
         .route("/payments/unsettled", get(unsettled))
-        .route("/totals", get(totals))
+        .merge(merchants::routes())
+        .merge(care::routes())
         .route("/audit", get(full_audit))
         .route("/admin/goods", post(seed))
         .with_state(Arc::clone(&store));
     let operators = Router::new()
         .route("/healthz", get(health))
         .route("/readyz", get(ready))
+        .route("/totals", get(all_totals))
         .route("/metrics", get(metrics))
         .with_state(store);
     edge::wrap(business, operators, edge)
@@ -69,26 +75,12 @@ async fn ready(State(store): Shared) -> Answer {
 async fn metrics(State(store): Shared) -> Result<Response, Problem> {
     let mut page = Page { text: store.edge.metrics.render() };
     store.database.metrics(&mut page);
-    let totals = store.database.read(audit::totals).await?;
-    order_totals(&mut page, &totals);
+    store.database.read(|c| totals(c, now_ms())).await?.render(&mut page);
     Ok(edge::prometheus(page.text))
 }
 
-fn order_totals(page: &mut Page, totals: &[(String, i64, i64)]) {
-    page.head("shop_orders_total", "counter", "Orders that ever came to a state.");
-    for (state, reached, _) in totals {
-        page.line("shop_orders_total", &format!("state=\"{state}\""), reached);
-    }
-    page.head("shop_orders", "gauge", "Orders that are in a state now.");
-    for (state, _, now) in totals {
-        page.line("shop_orders", &format!("state=\"{state}\""), now);
-    }
-}
-
-async fn totals(State(store): Shared) -> Answer {
-    let totals = store.database.read(audit::totals).await?;
-    let states = totals.iter().map(|(state, reached, now)| json!({ "state": state, "reached": reached, "now": now }));
-    Ok(Json(json!({ "states": states.collect::<Vec<_>>() })))
+async fn all_totals(State(store): Shared) -> Answer<Totals> {
+    Ok(Json(store.database.read(|c| totals(c, now_ms())).await?))
 }
 
 async fn full_audit(State(store): Shared) -> Answer {
@@ -143,11 +135,7 @@ struct Restock {
 }
 
 async fn restock(State(store): Shared, Body(asked): Body<Restock>) -> Answer<goods::Stock> {
-    if asked.key.as_ref().is_some_and(|key| key.len() > 200) {
-        return Err(Problem::bad("the Idempotency-Key is over 200 bytes"));
-    }
-    let change =
-        move |c: &rusqlite::Connection| goods::restock(c, asked.sku, asked.add, asked.key.as_deref(), now_ms());
+    let change = move |c: &rusqlite::Connection| lots::restock(c, asked.sku, asked.add, asked.key.as_deref(), now_ms());
     Ok(Json(store.database.write(change).await??))
 }
 
@@ -160,7 +148,7 @@ async fn seed(State(store): Shared, Body(asked): Body<Seed>) -> Answer<goods::Se
     if asked.goods.len() > 1000 {
         return Err(Problem::bad("at most 1000 goods at once"));
     }
-    Ok(Json(store.database.write(move |c| goods::seed(c, &asked.goods)).await??))
+    Ok(Json(store.database.write(move |c| goods::seed(c, &asked.goods, now_ms())).await??))
 }
 
 async fn cart(State(store): Shared, Path(id): Path<String>) -> Answer<carts::Cart> {
@@ -195,11 +183,14 @@ async fn order(State(store): Shared, Path(id): Path<String>) -> Answer<orders::O
 }
 
 /// The same key again gives the same answer, 201 too, so that a balancer may repeat it unseen; only a header tells.
+fn created<T: Serialize>((made, fresh): (T, bool)) -> Response {
+    let replayed = if fresh { "false" } else { "true" };
+    (StatusCode::CREATED, [("idempotent-replayed", replayed)], Json(made)).into_response()
+}
+
 async fn place(State(store): Shared, Body(new): Body<orders::NewOrder>) -> Result<Response, Problem> {
     let delays = store.delays;
-    let (order, fresh) = store.database.write(move |c| orders::place(c, &new, delays, now_ms())).await??;
-    let replayed = if fresh { "false" } else { "true" };
-    Ok((StatusCode::CREATED, [("idempotent-replayed", replayed)], Json(order)).into_response())
+    Ok(created(store.database.write(move |c| orders::place(c, &new, delays, now_ms())).await??))
 }
 
 async fn begin_payment(State(store): Shared, Path(id): Path<String>) -> Answer<orders::Begun> {
