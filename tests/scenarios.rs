@@ -8,6 +8,9 @@ use std::path::Path;
 use common::Yard;
 use serde_json::Value;
 
+const SHIPPED: [&str; 5] =
+    ["presale-peak.yaml", "order-lifecycle.yaml", "merchant-day.yaml", "after-sales-surge.yaml", "quickstart.yaml"];
+
 fn shipped(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(name).display().to_string()
 }
@@ -15,7 +18,7 @@ fn shipped(name: &str) -> String {
 #[test]
 fn every_profile_of_the_shipped_scenarios_is_accepted() {
     let yard = Yard::new();
-    let all = ["presale-peak.yaml", "order-lifecycle.yaml", "quickstart.yaml"].map(shipped);
+    let all = SHIPPED.map(shipped);
     let arguments: Vec<&str> = ["check"].into_iter().chain(all.iter().map(String::as_str)).collect();
     let ended = yard.run(&arguments).expect(0);
     assert!(!ended.all().contains("warning"), "{}", ended.all());
@@ -66,7 +69,7 @@ fn the_schema_knows_the_words_of_the_shipped_scenarios() {
     let yard = Yard::new();
     let schema: Value = serde_json::from_str(&yard.run(&["schema"]).expect(0).out).expect("a schema as JSON");
     let schema = jsonschema::validator_for(&schema).expect("a sound schema");
-    for name in ["presale-peak.yaml", "order-lifecycle.yaml", "quickstart.yaml"] {
+    for name in SHIPPED {
         let text = std::fs::read_to_string(shipped(name)).expect("the file");
         let value: Value = serde_yaml::from_str(&text).expect("YAML");
         let wrong: Vec<String> =

@@ -48,6 +48,8 @@ fn shipped_scenarios_compile_in_every_profile() {
     for (text, profiles) in [
         (include_str!("../../scenarios/presale-peak.yaml"), [None, Some("smoke")].as_slice()),
         (include_str!("../../scenarios/order-lifecycle.yaml"), &[None, Some("smoke")]),
+        (include_str!("../../scenarios/merchant-day.yaml"), &[None, Some("smoke")]),
+        (include_str!("../../scenarios/after-sales-surge.yaml"), &[None, Some("smoke")]),
         (include_str!("../../scenarios/quickstart.yaml"), &[None]),
     ] {
         for profile in profiles {

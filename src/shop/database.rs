@@ -86,7 +86,12 @@ impl Database {
         std::fs::create_dir_all(folder).map_err(unusable)?;
         let path = folder.join(name);
         let failed = |source| ShopError::Database { path: path.clone(), source };
-        let writer = open_writer(&path, schema).map_err(failed)?;
+        let form = form(schema);
+        let writer = open_writer(&path, schema, form).map_err(failed)?;
+        let written: i32 = writer.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
+        if written != form {
+            return Err(ShopError::OtherVersion { path });
+        }
         // The new file's name must be as durable as what is acknowledged in it.
         std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(unusable)?;
         let readers = (0..READERS).map(|_| open_reader(&path)).collect::<Result<Vec<_>, _>>().map_err(failed)?;
@@ -185,7 +190,13 @@ impl Readers {
     }
 }
 
-fn open_writer(path: &Path, schema: &str) -> rusqlite::Result<Connection> {
+/// A number that stands for the schema: a file made by another one is not ours to work on.
+fn form(schema: &str) -> i32 {
+    let hash = schema.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    (hash | 1).cast_signed()
+}
+
+fn open_writer(path: &Path, schema: &str, form: i32) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     // Full: the log is synced at every commit, so that a commit survives the loss of power too.
@@ -194,7 +205,11 @@ fn open_writer(path: &Path, schema: &str) -> rusqlite::Result<Connection> {
          PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY;",
     )?;
     connection.set_prepared_statement_cache_capacity(64);
-    connection.execute_batch(schema)?;
+    // All or nothing: a file that was begun and never finished is begun again.
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if tables == 0 {
+        connection.execute_batch(&format!("BEGIN; {schema} PRAGMA user_version = {form}; COMMIT;"))?;
+    }
     Ok(connection)
 }
 
@@ -283,6 +298,17 @@ mod tests {
         let stored: i64 =
             database.read(|c| c.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0))).await.unwrap();
         assert_eq!((good, stored), (90_i64, 90));
+    }
+
+    #[test]
+    fn a_file_of_another_form_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |schema| Database::open(folder.path(), "t.db", schema, 1).map(drop);
+        open(SCHEMA).unwrap();
+        open(SCHEMA).unwrap();
+        let other = open("CREATE TABLE IF NOT EXISTS t (n INTEGER PRIMARY KEY, m INTEGER) STRICT;").unwrap_err();
+        assert!(matches!(other, ShopError::OtherVersion { .. }), "{other}");
+        open(SCHEMA).unwrap();
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

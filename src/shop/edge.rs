@@ -98,7 +98,7 @@ pub(super) fn prometheus(text: String) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
-/// A JSON body, refused in the shop's own form when it is none.
+/// A JSON object as the body, refused in the shop's own form when it is none.
 pub(super) struct Body<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
@@ -108,6 +108,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         let bytes = Bytes::from_request(request, state)
             .await
             .map_err(|refused| Problem::new(refused.status(), "bad-body", refused.body_text()))?;
+        // A list would do for fields in their order, and an empty one for fields that may be left out.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Problem::bad("the body must be a JSON object"));
+        }
         serde_json::from_slice(&bytes)
             .map(Body)
             .map_err(|error| Problem::bad(format!("the body does not fit: {error}")))

@@ -2,9 +2,9 @@
 //! platform to hurt. It sells goods without overselling, keeps what it acknowledges over `kill -9`, and sheds what it
 //! cannot serve.
 //!
-//! The parts: `store` owns goods, stock, carts and orders and runs warehouse and delivery; `payment` captures money,
-//! once per key; `node` is the stateless business API; `gateway` balances over nodes; `seed` fills a store; `all` runs
-//! everything in one process.
+//! The parts: `store` owns goods, stock, carts and orders, suppliers and their lots, returns, repairs, complaints and
+//! reviews, and runs warehouse, delivery and after-sales; `payment` captures money, once per key; `node` is the
+//! stateless business API; `gateway` balances over nodes; `seed` fills a store; `all` runs everything in one process.
 //!
 //! It is a separate program in spirit: it uses nothing of the other rooms, reads its own clock, and knows nothing of
 //! drills. What a drill does to it is left to `platform` and `fault`.
@@ -44,6 +44,8 @@ enum ShopError {
     Folder { folder: std::path::PathBuf, source: std::io::Error },
     #[error("cannot open the database {}: {source}; move it away to start afresh", path.display())]
     Database { path: std::path::PathBuf, source: rusqlite::Error },
+    #[error("{} was made by another version of the shop; move it away to start afresh", path.display())]
+    OtherVersion { path: std::path::PathBuf },
     #[error("cannot start: {0}")]
     Start(std::io::Error),
     #[error("the store at {address} did not take the goods: {what}; is it running?")]

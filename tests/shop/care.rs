@@ -44,7 +44,8 @@ impl Shop {
     fn store(folder: &std::path::Path, listen: &str, further: &[&str]) -> Part {
         let goods = folder.join("goods");
         let own = ["store", "--listen", listen, "--data", goods.to_str().unwrap(), "--skus", "3", "--stock", "9"];
-        Part::start(&[&own[..], &SWIFT[..], further].concat())
+        let swift = SWIFT.chunks(2).filter(|pair| !further.contains(&pair[0])).flatten().copied();
+        Part::start(&own.into_iter().chain(swift).chain(further.iter().copied()).collect::<Vec<_>>())
     }
 
     fn get(&self, path: &str) -> Value {
@@ -70,7 +71,7 @@ impl Shop {
 fn a_return_goes_on_over_a_restart_until_the_buyer_has_the_money() {
     let mut shop = Shop::open(&["--send-back", "1500ms"]);
     let (worn, broken) = (shop.delivered("a", 2), shop.delivered("b", 3));
-    let mut ask = |order: &Value, cause: &str| {
+    let ask = |order: &Value, cause: &str| {
         let asked = |key| {
             post(&shop.node.address, &format!("/orders/{order}/returns"), Some(key), &json!({ "cause": cause }))
                 .unwrap()

@@ -9,10 +9,12 @@ mod mistakes;
 
 /// The example that the language is told by.
 const LANGUAGE: &str = include_str!("../../../scenarios/primary-loss-at-peak.yaml");
-const SHIPPED: [&str; 3] = [
+const SHIPPED: [&str; 5] = [
     include_str!("../../../scenarios/quickstart.yaml"),
     include_str!("../../../scenarios/presale-peak.yaml"),
     include_str!("../../../scenarios/order-lifecycle.yaml"),
+    include_str!("../../../scenarios/merchant-day.yaml"),
+    include_str!("../../../scenarios/after-sales-surge.yaml"),
 ];
 const EVERYTHING: &str = include_str!("everything.yaml");
 

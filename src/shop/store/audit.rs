@@ -126,13 +126,10 @@ pub(super) fn audit(c: &Connection) -> rusqlite::Result<Value> {
     for (name, select) in tables {
         books.insert(name.to_owned(), sums(&view, select)?.into());
     }
-    let marked: i64 = view.query_row(
-        "SELECT (SELECT count(*) FROM orders WHERE mark IS NOT NULL)
-              + (SELECT count(*) FROM suppliers WHERE mark IS NOT NULL)",
-        [],
-        |row| row.get(0),
-    )?;
-    books.insert("marked".to_owned(), marked.into());
+    for (name, table) in [("marked_orders", "orders"), ("marked_suppliers", "suppliers")] {
+        let select = format!("SELECT count(*) FROM {table} WHERE mark IS NOT NULL");
+        books.insert(name.to_owned(), view.query_row(&select, [], |row| row.get::<_, i64>(0))?.into());
+    }
     Ok(Value::Object(books))
 }
 
