@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 #[derive(Debug, Clone, Subcommand)]
 pub enum ShopCommand {
     /// Goods, stock, carts and orders on disk, with warehouse and delivery
-    Store(StoreArgs),
+    Store(Box<StoreArgs>),
     /// Captures and refunds payments, each once per key
     Payment(PaymentArgs),
     /// The business API that shoppers use; keeps nothing itself

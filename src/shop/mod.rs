@@ -73,7 +73,7 @@ async fn run(command: ShopCommand) -> Result<(), ShopError> {
     }
     let stop = serve::Stop::on_signals().map_err(ShopError::Start)?;
     match command {
-        ShopCommand::Store(args) => store::run(args, stop).await,
+        ShopCommand::Store(args) => store::run(*args, stop).await,
         ShopCommand::Payment(args) => payment::run(args, stop).await,
         ShopCommand::Node(args) => node::run(args, stop).await,
         ShopCommand::Gateway(args) => gateway::run(args, stop).await,

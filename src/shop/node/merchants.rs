@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Node;
-use super::routes::{Find, Shared, either, found, key};
+use super::routes::{Find, Shared, either, found, key, text_or_number};
 use crate::shop::edge::{Ask, Body, number, text};
 use crate::shop::problem::Problem;
 
@@ -32,6 +32,7 @@ pub(super) fn routes() -> Router<Arc<Node>> {
 #[derive(Deserialize)]
 struct Application {
     name: String,
+    #[serde(deserialize_with = "text_or_number")]
     licence: String,
     #[serde(deserialize_with = "either")]
     score: i64,
