@@ -154,14 +154,7 @@ impl Scoped {
 }
 
 fn counts_of(point: &Point) -> Counts {
-    Counts {
-        ok: point.ok,
-        bad: point.bad.clone(),
-        shed: point.shed,
-        unsent: point.unsent.clone(),
-        not_reached: 0,
-        shed_before: 0,
-    }
+    Counts { ok: point.ok, bad: point.bad.clone(), shed: point.shed, unsent: point.unsent.clone(), ..Counts::default() }
 }
 
 impl Gathering {

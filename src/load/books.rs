@@ -21,6 +21,15 @@ impl Outcome {
     }
 }
 
+/// How a visit that was started ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum VisitEnd {
+    /// With the time of its steps, think times left out.
+    Ok(Span),
+    Failed,
+    Shed,
+}
+
 /// The instants of one request that came to its end, on the drill's clock.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Finished {
@@ -160,17 +169,22 @@ impl Books {
         }
     }
 
-    /// Counts steps that a failed visit never came to, in the second and in the phase that the visit was planned in.
-    pub(super) fn not_reached(&mut self, series: SeriesId, times: u64, planned: At) {
+    /// Counts steps that a visit never came to, in the second and in the phase that the visit was planned in. `shed`: it
+    /// was turned away as intended before them.
+    pub(super) fn not_reached(&mut self, series: SeriesId, times: u64, planned: At, shed: bool) {
         let phase = self.phase(series, planned);
         if let Some(pages) = self.series.get_mut(series.index()) {
-            pages.second.counts.not_reached += times;
-            pages.phase(series, phase).counts.not_reached += times;
+            let place = |counts: &mut Counts| {
+                let count = if shed { &mut counts.shed_before } else { &mut counts.not_reached };
+                *count += times;
+            };
+            place(&mut pages.second.counts);
+            place(&mut pages.phase(series, phase).counts);
         }
     }
 
     /// Counts a visit that came to its end.
-    pub(super) fn visit(&mut self, load: LoadId, journey: JourneyId, planned: At, own_time: Option<Span>) {
+    pub(super) fn visit(&mut self, load: LoadId, journey: JourneyId, planned: At, end: VisitEnd) {
         let phase = phase_at(&self.phases, load, planned);
         let found = self.visits.iter().position(|pages| pages.load == load && pages.journey == journey);
         let index = found.unwrap_or_else(|| {
@@ -186,12 +200,13 @@ impl Books {
         });
         let cell = &mut phases[index];
         cell.started += 1;
-        match own_time {
-            Some(span) => {
+        match end {
+            VisitEnd::Ok(own_time) => {
                 cell.ok += 1;
-                cell.own_time.record(span);
+                cell.own_time.record(own_time);
             }
-            None => cell.failed += 1,
+            VisitEnd::Failed => cell.failed += 1,
+            VisitEnd::Shed => cell.shed += 1,
         }
     }
 

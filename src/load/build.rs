@@ -164,7 +164,7 @@ impl Builder<'_> {
             }
             Action::Think(think) => {
                 let draw = self.think(think)?;
-                self.ops.push(Op::Think { site: *self.sites, draw });
+                self.ops.push(Op::Think { site: *self.sites, draw, rest: later });
                 *self.sites += 1;
             }
             Action::Repeat(repeat) => self.repeat(repeat, later)?,

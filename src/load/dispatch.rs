@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
-use super::books::{Finished, Outcome};
+use super::books::{Finished, Outcome, VisitEnd};
 use super::crew::{News, Order};
 use super::pool::Taken;
 use super::worker::{Arrival, Cut, Worker};
@@ -51,7 +51,7 @@ pub(super) enum State {
     Idle,
 }
 
-/// How often visits that were cut off are let run to their end before the worker ends.
+/// How often visits that were cut off are let run without one of them coming to its end before the worker ends.
 const TURNS: usize = 1000;
 
 impl Dispatcher {
@@ -79,11 +79,11 @@ impl Dispatcher {
         }
         if self.state != State::Ready {
             self.worker.cut_all(Cut::Stopped);
-            for _ in 0..TURNS {
-                if self.worker.active() == 0 {
-                    break;
-                }
+            let (mut left, mut turns) = (self.worker.active(), 0);
+            while left > 0 && turns < TURNS {
                 tokio::task::yield_now().await;
+                let before = std::mem::replace(&mut left, self.worker.active());
+                turns = if left < before { 0 } else { turns + 1 };
             }
             self.worker.close_second();
             self.hand_over();
@@ -262,12 +262,12 @@ impl Dispatcher {
                 self.worker.record(&finished);
             }
             if left > 0 {
-                self.worker.books().not_reached(series, left, planned);
+                self.worker.books().not_reached(series, left, planned, false);
             }
         }
         let mut books = self.worker.books();
         if let Some(load) = lane.load.filter(|_| kind.is_platform()) {
-            books.visit(load, lane.journey, planned, None);
+            books.visit(load, lane.journey, planned, VisitEnd::Failed);
         }
     }
 }

@@ -79,6 +79,8 @@ impl Visit<'_> {
             None => self.once(ask, ask.timeout).await,
             Some(poll) => self.poll(ask, poll, planned, deadline).await,
         };
+        // Before it ends: it was waiting in every second that was over by then.
+        self.worker.close_before(tried.done);
         let settled = self.worker.end(self.me);
         if tried.result.is_ok() {
             tried.result = self.capture(ask, &tried);

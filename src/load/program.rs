@@ -35,6 +35,8 @@ pub(super) enum Op {
     Think {
         site: u32,
         draw: Draw,
+        /// What a visit that is cut off meanwhile does not reach.
+        rest: Rest,
     },
     /// Goes on at `to` unless the test holds.
     Unless {

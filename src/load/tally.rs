@@ -1,7 +1,7 @@
 //! A worker's books: what they are told, and what is handed over once a second.
 
 use super::books::{Books, Finished, Outcome};
-use super::worker::Worker;
+use super::worker::{Arrival, Worker};
 use crate::base::units::{At, Span};
 use crate::plan::SeriesId;
 use crate::record::{BadKind, Failure, Window};
@@ -38,6 +38,12 @@ impl Worker {
         let mut books = self.books.borrow_mut();
         let end = At(books.second.saturating_add(1).saturating_mul(Span::SECOND.as_nanos()));
         for runner in self.runners.borrow_mut().iter_mut() {
+            // Released, and its visit has not had its turn yet.
+            if let Some((series, planned)) = runner.mail.as_ref().and_then(|arrival| self.asks_first(arrival))
+                && planned < end
+            {
+                books.note_waiting(series, planned);
+            }
             let Some(flight) = &mut runner.flight else { continue };
             let Some(series) = flight.series else { continue };
             if flight.settled || flight.planned >= end {
@@ -61,6 +67,14 @@ impl Worker {
         health.connected = self.connected.take();
         books.health = health;
         self.closed.borrow_mut().push(books.close());
+    }
+
+    /// The request that an arrival makes before anything else, at its planned instant.
+    fn asks_first(&self, arrival: &Arrival) -> Option<(SeriesId, At)> {
+        let lane = self.lanes.get(arrival.lane)?;
+        let program = self.programs.get(lane.program).filter(|program| program.first.is_some())?;
+        let (ask, _) = program.all.after.first()?;
+        Some((*lane.series.get(*ask)?, arrival.planned))
     }
 
     /// The windows that were closed, and the failures that were kept with them.

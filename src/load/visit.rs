@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::books::Outcome;
+use super::books::{Outcome, VisitEnd};
 use super::cookies::Jar;
 use super::exchange::Tried;
 use super::feeds::{Feeds, MOST_TURNS};
@@ -92,13 +92,17 @@ pub(super) struct Visit<'a> {
 }
 
 /// How a visit ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// In the order of their weight, where steps go on after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fate {
     Ok,
-    Failed,
-    /// Turned away as intended, cut off between two steps, or stopped by the generator's own fault: no visit that says
-    /// anything about the platform.
+    /// Turned away as intended.
+    Shed,
+    /// Its first request was never sent, by the generator's own fault: it says nothing about the platform.
     Void,
+    /// A request failed, or it was cut off before its end, be it between two steps.
+    Failed,
 }
 
 /// The rows that this use of the feeds is given.
@@ -160,29 +164,29 @@ impl Visit<'_> {
     async fn walk(&mut self) -> Fate {
         let mut at = 0;
         let mut fate = Fate::Ok;
+        let mut asked = false;
         let (mut planned, mut released) = (self.arrival.planned, self.arrival.released);
         while let Some(op) = self.program.ops.get(at) {
             at += 1;
             match op {
                 Op::Ask(ask) => match self.ask(ask, planned, released).await {
                     Ok(done) => {
+                        asked = true;
                         self.values.own_time += done.since(planned);
                         (planned, released) = (done, self.worker.now());
                     }
                     Err((outcome, done)) => {
                         let ended = match outcome {
-                            Outcome::Ok | Outcome::Shed => Fate::Void,
-                            _ if outcome.is_own_fault() => Fate::Void,
+                            Outcome::Ok => Fate::Ok,
+                            Outcome::Shed => Fate::Shed,
+                            _ if outcome.is_own_fault() && !asked => Fate::Void,
                             _ => Fate::Failed,
                         };
+                        asked |= ended != Fate::Void;
+                        fate = fate.max(ended);
                         if !ask.goes_on || self.worker.cut(self.me).is_some() {
-                            if outcome != Outcome::Shed {
-                                self.not_reached(&ask.rest, planned);
-                            }
-                            return ended;
-                        }
-                        if fate == Fate::Ok {
-                            fate = ended;
+                            self.not_reached(&ask.rest, planned, outcome == Outcome::Shed);
+                            return fate;
                         }
                         self.values.own_time += done.since(planned);
                         (planned, released) = (done, self.worker.now());
@@ -192,10 +196,11 @@ impl Visit<'_> {
                     Ok(value) => self.set(*slot, value, false),
                     Err(error) => return self.stuck(at, planned, error),
                 },
-                Op::Think { site, draw } => {
+                Op::Think { site, draw, rest } => {
                     planned = planned + draw.span(self.values.key(), *site, self.values.turn);
                     if self.worker.think_until(self.me, planned).await.is_err() {
-                        return Fate::Void;
+                        self.not_reached(rest, planned, false);
+                        return Fate::Failed;
                     }
                     released = self.worker.now();
                 }
@@ -259,17 +264,17 @@ impl Visit<'_> {
             let result = Err((Outcome::Bad(BadKind::Template), error.into()));
             let tried = Tried { sent: None, done: now, dialled: None, answer: None, result, shown: None };
             self.finish(ask, planned, now, tried, false);
-            self.not_reached(&ask.rest, planned);
+            self.not_reached(&ask.rest, planned, false);
         }
         Fate::Failed
     }
 
-    /// Counts what lay before a visit that failed.
-    fn not_reached(&self, rest: &Rest, planned: At) {
+    /// Counts what lay before a visit that came to its end.
+    fn not_reached(&self, rest: &Rest, planned: At, shed: bool) {
         let mut books = self.worker.books();
         let mut note = |ask: usize, times: u64| {
             if let Some(series) = self.lane.series.get(ask).filter(|_| times > 0) {
-                books.not_reached(*series, times, planned);
+                books.not_reached(*series, times, planned, shed);
             }
         };
         rest.after.iter().for_each(|(ask, times)| note(*ask, *times));
@@ -293,10 +298,15 @@ impl Visit<'_> {
             drop(connection);
             self.worker.give_up(endpoint);
         }
-        if let Some(load) = self.lane.load.filter(|_| fate != Fate::Void) {
-            let own_time = (fate == Fate::Ok).then_some(self.values.own_time);
+        let end = match fate {
+            Fate::Ok => VisitEnd::Ok(self.values.own_time),
+            Fate::Shed => VisitEnd::Shed,
+            Fate::Failed => VisitEnd::Failed,
+            Fate::Void => return,
+        };
+        if let Some(load) = self.lane.load {
             self.worker.close_before(self.worker.now());
-            self.worker.books().visit(load, self.lane.journey, self.arrival.planned, own_time);
+            self.worker.books().visit(load, self.lane.journey, self.arrival.planned, end);
         }
     }
 }

@@ -95,7 +95,7 @@ pub(super) struct Arrival {
 #[derive(Default)]
 pub(super) struct Runner {
     waker: Option<Waker>,
-    mail: Option<Arrival>,
+    pub mail: Option<Arrival>,
     pub ticket: Option<Ticket>,
     woken: bool,
     pub cut: Option<Cut>,

@@ -211,8 +211,9 @@ impl Against {
     }
 }
 
-/// Whole visits of one journey, by the phase that they were planned in: what was added in this second. What was started
-/// is `ok + failed + shed`, and those that the generator's own fault stopped.
+/// Whole visits of one journey, by the phase that they were planned in: what was added in this second. Each that was
+/// started came to one end, so `started` is `ok + failed + shed`; one whose first request was never sent by the
+/// generator's own fault was not started.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VisitCell {
     pub load: LoadId,

@@ -3,4 +3,6 @@
 mod figures;
 mod journeys;
 mod outcomes;
+mod seconds;
 mod support;
+mod visits;
