@@ -4,7 +4,7 @@
 use std::pin::Pin;
 use std::task::{Context, Waker};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::answer::{Answer, Head, Lost};
@@ -97,9 +97,8 @@ impl Plain {
         clock: &Clock,
         found: &mut Option<Head>,
     ) -> Result<(std::ops::Range<usize>, u64, bool), WireError> {
-        self.sent = Some(clock.now());
         // A server may answer before it has read everything, and close: its answer counts, so it is read all the same.
-        let written = self.tcp.write_all(outgoing.bytes()).await;
+        let written = self.write(outgoing.bytes(), clock).await;
         let mut at = 0;
         let mut parsed = loop {
             if self.fill(into, ROOM, clock).await? == 0 {
@@ -134,6 +133,17 @@ impl Plain {
         let keeps = parsed.keeps && written.is_ok() && into.len() == end;
         into.truncate(end);
         Ok((start..end, length, keeps))
+    }
+
+    async fn write(&mut self, bytes: &[u8], clock: &Clock) -> std::io::Result<()> {
+        let (begun, size) = std::future::poll_fn(|cx| {
+            // The attempt that succeeds is the one that counts.
+            let begun = clock.now();
+            Pin::new(&mut self.tcp).poll_write(cx, bytes).map_ok(|size| (begun, size))
+        })
+        .await?;
+        self.sent = (size > 0).then_some(begun);
+        self.tcp.write_all(&bytes[size..]).await
     }
 
     /// Reads the body; gives where its kept part ends in `into`, and its whole length.

@@ -30,6 +30,13 @@ impl Stamps {
         self.first.store(NOT_YET, Ordering::Relaxed);
     }
 
+    /// Only bytes that the socket has taken count, from the attempt that it took them at.
+    fn note_written(&self, written: &Poll<io::Result<usize>>, begun: At) {
+        if matches!(written, Poll::Ready(Ok(1..))) {
+            note(&self.sent, begun);
+        }
+    }
+
     pub(super) fn sent(&self) -> Option<At> {
         read(&self.sent)
     }
@@ -43,9 +50,9 @@ fn read(stamp: &AtomicU64) -> Option<At> {
     Some(stamp.load(Ordering::Relaxed)).filter(|at| *at != NOT_YET).map(At)
 }
 
-fn note(stamp: &AtomicU64, clock: &Clock) {
+fn note(stamp: &AtomicU64, at: At) {
     if stamp.load(Ordering::Relaxed) == NOT_YET {
-        stamp.store(clock.now().as_nanos(), Ordering::Relaxed);
+        stamp.store(at.as_nanos(), Ordering::Relaxed);
     }
 }
 
@@ -72,7 +79,7 @@ impl AsyncRead for Socket {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.tcp).poll_read(cx, buf))?;
         if buf.filled().len() > before {
-            note(&self.stamps.first, &self.clock);
+            note(&self.stamps.first, self.clock.now());
         }
         Poll::Ready(Ok(()))
     }
@@ -80,8 +87,10 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        note(&self.stamps.sent, &self.clock);
-        Pin::new(&mut self.tcp).poll_write(cx, buf)
+        let begun = self.clock.now();
+        let written = Pin::new(&mut self.tcp).poll_write(cx, buf);
+        self.stamps.note_written(&written, begun);
+        written
     }
 
     fn poll_write_vectored(
@@ -89,8 +98,10 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        note(&self.stamps.sent, &self.clock);
-        Pin::new(&mut self.tcp).poll_write_vectored(cx, bufs)
+        let begun = self.clock.now();
+        let written = Pin::new(&mut self.tcp).poll_write_vectored(cx, bufs);
+        self.stamps.note_written(&written, begun);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {

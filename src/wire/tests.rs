@@ -238,6 +238,31 @@ fn a_connection_is_kept_and_its_instants_are_in_order() {
 }
 
 #[test]
+fn what_could_not_be_written_was_never_sent() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    run(async {
+        let door = door(&loopback());
+        let origin = origin(&door, &url);
+        for hyper in SPEAKERS {
+            let connected = if hyper {
+                door.connect_by_hyper(&origin).await.unwrap()
+            } else {
+                door.connect(&origin).await.unwrap().0
+            };
+            let mut connection = connected;
+            let (other, _) = listener.accept().unwrap();
+            socket2::SockRef::from(&other).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+            // On loopback the reset is there as soon as the other end has let go.
+            drop(other);
+            let lost = connection.exchange(&get("/"), 0, &mut Vec::new()).await.unwrap_err();
+            assert_eq!((lost.error, lost.sent), (WireError::Reset, None), "{hyper}");
+            assert_eq!(connection.sent(), None, "{hyper}");
+        }
+    });
+}
+
+#[test]
 fn a_connection_that_was_closed_meanwhile_is_seen_before_use() {
     let server = Scripted::start(|seen| match seen.path.as_str() {
         "/bye" => vec![answer(200, &[("connection", "close")], ""), Do::Hang],
