@@ -55,7 +55,8 @@ fn ends(told: &Told) -> (u64, u64, u64, u64) {
 #[test]
 fn every_started_visit_comes_to_one_end_however_the_run_ends() {
     let server = Scripted::start(script);
-    let ways: [(&str, fn(&Crews)); 5] = [
+    type Way = (&'static str, fn(&Crews));
+    let ways: [Way; 5] = [
         ("by itself", |_| {}),
         ("drained", Crews::drain),
         ("dropped", Crews::drop_load),
