@@ -25,7 +25,7 @@ pub(super) struct Cli {
 pub(super) struct Voice {
     /// The language of summaries and reports.
     #[arg(long, global = true, value_enum, env = "PEAKDRILL_LANG", default_value = "en")]
-    lang: Language,
+    pub(super) lang: Language,
     /// Colour; `auto` means on a terminal without NO_COLOR and CI.
     #[arg(long, global = true, value_enum, env = "PEAKDRILL_COLOR", default_value = "auto")]
     pub(super) color: ColorChoice,
@@ -41,7 +41,7 @@ impl Voice {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Language {
+pub(super) enum Language {
     En,
     Zh,
 }

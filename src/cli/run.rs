@@ -165,3 +165,46 @@ impl Audience for View<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use serde_json::{Map, Value};
+
+    use super::*;
+    use crate::base::units::Span;
+    use crate::cli::args::{ColorChoice, Language, Voice};
+    use crate::load::tests::support::Maker;
+    use crate::record::EndReason;
+    use crate::wire::scripted::{Scripted, ok};
+
+    #[test]
+    fn a_visit_that_panics_ends_the_run_as_a_defect_of_the_harness() {
+        let server = Scripted::start(|_| ok(""));
+        server.rig();
+        let mut maker = Maker::new(&server.url());
+        let step = maker.get("/");
+        let folder = tempfile::tempdir().unwrap();
+        // A guardian that waits for the goodbye: there is nothing to undo.
+        let program = folder.path().join("guardian");
+        std::fs::write(&program, "#!/bin/sh\nread goodbye\n").unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let setting = drill::Setting {
+            plan: Arc::new(maker.only(vec![step], 20.0, Span::seconds(5))),
+            origins: Value::Null,
+            run: "r1".to_owned(),
+            reports: folder.path().join("reports"),
+            program,
+            here: folder.path().to_owned(),
+            files: folder.path().to_owned(),
+            constants: Map::new(),
+            options: load::Options { workers: Some(1), spin: None },
+        };
+        let ended = drill::run(&setting, &mut View { live: None }).unwrap();
+        assert!(ended.broken && ended.left.is_empty() && ended.lost.is_none(), "{ended:?}");
+        assert_eq!(ended.reason, EndReason::HarnessFailed);
+        let voice = Voice { lang: Language::En, color: ColorChoice::Never };
+        assert_eq!(told(&ended, Speech::new(&voice)).code(), 70);
+    }
+}

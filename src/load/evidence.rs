@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::books::{Finished, Outcome};
 use super::build::SHOWN_BODY;
 use super::exchange::{Received, Tried, Why};
+use super::judge::Looked;
 use super::program::Ask;
 use super::request;
 use super::transcript::{Ended, Exchange, Fault, FaultKind};
@@ -31,15 +32,42 @@ impl Visit<'_> {
             let result = match &tried.result {
                 Ok(()) => Ok(Ended::Ok),
                 Err((Outcome::Shed | Outcome::Ok, _)) => Ok(Ended::Shed),
-                Err((Outcome::Bad(kind), why)) => Err(Fault { kind: FaultKind::Bad(*kind), why: why.to_string() }),
+                Err((Outcome::Bad(kind), why)) => {
+                    Err(Fault { kind: FaultKind::Bad(*kind), why: self.explain(ask, &tried, why) })
+                }
                 Err((Outcome::Unsent(kind), why)) => {
-                    Err(Fault { kind: FaultKind::Unsent(*kind), why: why.to_string() })
+                    Err(Fault { kind: FaultKind::Unsent(*kind), why: self.explain(ask, &tried, why) })
                 }
             };
             self.witness(ask, planned, &tried, result);
         }
         self.learn(ask, &tried);
         outcome
+    }
+
+    /// Why a request failed, in one line.
+    fn explain(&self, ask: &Ask, tried: &Tried, why: &Why) -> String {
+        match why {
+            Why::Wire(error) => error.to_string(),
+            Why::Status(status) => format!("the status is {status}, expected {}", ask.judge.statuses()),
+            Why::Mismatch(mismatch) => {
+                let looked = tried.answer.as_ref().map(|received| received.looked(&self.values.buffer));
+                looked.map_or_else(String::new, |looked| self.see(|visit| ask.judge.explain(mismatch, looked, visit)))
+            }
+            Why::Slow(took) => {
+                format!("it took {took}, expected at most {}", ask.judge.within.unwrap_or_default())
+            }
+            Why::Capture(index) => {
+                let name = ask.captures.get(*index).map_or("", |catch| &catch.name);
+                format!("there is nothing to capture for `{name}`")
+            }
+            Why::Render(error) => error.to_string(),
+            Why::Poll(within) => format!("what it waited for did not come within {within}"),
+            Why::Drained => "it was still under way when the drain time was over".to_owned(),
+            Why::Stopped => "the load was stopped".to_owned(),
+            Why::Full(limit) => format!("no connection was free within {limit}"),
+            Why::QueueFull => "neither a connection nor a place in the queue was free".to_owned(),
+        }
     }
 
     pub(super) fn masker(&self) -> Masker {
@@ -67,7 +95,7 @@ impl Visit<'_> {
             kind,
             arrival: self.arrival.k,
             planned,
-            why: mask(why.to_string()),
+            why: mask(self.explain(ask, tried, why)),
             request: mask(request),
             answer: mask(answer),
         });
@@ -98,6 +126,12 @@ impl Visit<'_> {
 }
 
 impl Received {
+    pub(super) fn looked<'a>(&'a self, buffer: &'a [u8]) -> Looked<'a> {
+        let json = self.json.as_ref().and_then(|json| json.as_ref().ok());
+        let body = buffer.get(self.body.clone()).unwrap_or_default();
+        Looked { headers: self.head.headers(buffer), body, json }
+    }
+
     fn show(&self, buffer: &[u8]) -> String {
         let body = buffer.get(self.body.clone()).unwrap_or_default();
         request::show_answer(self.head.headers(buffer), body, self.length, SHOWN_BODY)

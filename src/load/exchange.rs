@@ -6,7 +6,6 @@ use http::header;
 use serde_json::Value;
 
 use super::books::Outcome;
-use super::build::LONGEST_BODY;
 use super::cookies::Whom;
 use super::judge::{Judge, Mismatch, Status};
 use super::program::{Again, Ask, CatchFrom};
@@ -19,31 +18,42 @@ use crate::base::units::{At, Span};
 use crate::record::BadKind;
 use crate::wire::{Answer, Dialled, Head, Outgoing, WireError};
 
-/// Why a request did not bring what it should. Put into words only when somebody will read them.
-#[derive(Debug, thiserror::Error)]
+/// Why a request did not bring what it should, as data: a platform that fails at a high rate costs no texts. They are
+/// put together where somebody will read them, by [`Visit::explain`].
+#[derive(Debug)]
 pub(super) enum Why {
-    #[error(transparent)]
-    Wire(#[from] WireError),
-    #[error("the status is {0}, expected {1}")]
-    Status(u16, String),
-    #[error(transparent)]
-    Mismatch(#[from] Mismatch),
-    #[error("it took {0}, expected at most {1}")]
-    Slow(Span, Span),
-    #[error("there is nothing to capture for `{0}`")]
-    Capture(String),
-    #[error(transparent)]
-    Render(#[from] RenderError),
-    #[error("what it waited for did not come within {0}")]
+    Wire(WireError),
+    Status(u16),
+    Mismatch(Mismatch),
+    Slow(Span),
+    /// Nothing for the capture of this number.
+    Capture(usize),
+    Render(RenderError),
+    /// What it waited for did not come in this time.
     Poll(Span),
-    #[error("it was still under way when the drain time was over")]
     Drained,
-    #[error("the load was stopped")]
     Stopped,
-    #[error("no connection was free within {0}")]
+    /// No connection was free in this time.
     Full(Span),
-    #[error("neither a connection nor a place in the queue was free")]
     QueueFull,
+}
+
+impl From<WireError> for Why {
+    fn from(error: WireError) -> Why {
+        Why::Wire(error)
+    }
+}
+
+impl From<RenderError> for Why {
+    fn from(error: RenderError) -> Why {
+        Why::Render(error)
+    }
+}
+
+impl From<Mismatch> for Why {
+    fn from(mismatch: Mismatch) -> Why {
+        Why::Mismatch(mismatch)
+    }
 }
 
 /// One request and what came of it.
@@ -88,7 +98,7 @@ impl Visit<'_> {
         if let (Ok(()), Some(within)) = (&tried.result, ask.judge.within)
             && tried.done.since(planned) > within
         {
-            let why = Why::Slow(tried.done.since(planned), within);
+            let why = Why::Slow(tried.done.since(planned));
             tried.result = Err((Outcome::Bad(BadKind::Slow), why));
         }
         let done = tried.done;
@@ -138,17 +148,15 @@ impl Visit<'_> {
     }
 
     pub(super) fn look(&self, judge: &Judge, received: &Received) -> Result<(), Mismatch> {
-        let json = match &received.json {
-            Some(Ok(json)) => Some(json),
-            Some(Err(error)) if judge.needs_json() => return Err(error.clone()),
-            _ => None,
-        };
-        if judge.needs_body() && received.length > received.body.len() as u64 {
-            return Err(Mismatch::TooLong(LONGEST_BODY));
+        if let Some(Err(error)) = &received.json
+            && judge.needs_json()
+        {
+            return Err(error.clone());
         }
-        let buffer = &self.values.buffer;
-        let body = buffer.get(received.body.clone()).unwrap_or_default();
-        self.see(|visit| judge.look(received.head.headers(buffer), body, json, visit))
+        if judge.needs_body() && received.length > received.body.len() as u64 {
+            return Err(Mismatch::TooLong);
+        }
+        self.see(|visit| judge.look(received.looked(&self.values.buffer), visit))
     }
 
     /// One request and its answer, without captures.
@@ -230,11 +238,10 @@ impl Visit<'_> {
 
     pub(super) fn judge(&self, ask: &Ask, received: &Received) -> Result<(), (Outcome, Why)> {
         let status = received.head.status;
-        let why = || Why::Status(status, ask.judge.statuses());
         match ask.judge.status(status) {
             Status::Good => {}
-            Status::Shed => return Err((Outcome::Shed, why())),
-            Status::Bad => return Err((Outcome::Bad(BadKind::Status), why())),
+            Status::Shed => return Err((Outcome::Shed, Why::Status(status))),
+            Status::Bad => return Err((Outcome::Bad(BadKind::Status), Why::Status(status))),
         }
         if ask.judge.is_simple() {
             return Ok(());
@@ -244,7 +251,7 @@ impl Visit<'_> {
 
     pub(super) fn capture(&mut self, ask: &Ask, tried: &Tried) -> Result<(), (Outcome, Why)> {
         let Some(received) = &tried.answer else { return Ok(()) };
-        for catch in &ask.captures {
+        for (index, catch) in ask.captures.iter().enumerate() {
             let missing = |why: Why| (Outcome::Bad(BadKind::Capture), why);
             let found = match &catch.from {
                 CatchFrom::Header(name) => {
@@ -259,7 +266,7 @@ impl Visit<'_> {
             };
             match found {
                 Some(value) => self.set(catch.slot, value, catch.secret),
-                None => return Err(missing(Why::Capture(catch.name.clone()))),
+                None => return Err(missing(Why::Capture(index))),
             }
         }
         Ok(())
@@ -285,8 +292,8 @@ fn receive(ask: &Ask, answer: Answer, buffer: &[u8]) -> Received {
     let body = || buffer.get(answer.body.clone()).unwrap_or_default();
     let json = ask.json.then(|| match serde_json::from_slice(body()) {
         Ok(json) => Ok(json),
-        Err(_) if answer.length > answer.body.len() as u64 => Err(Mismatch::TooLong(LONGEST_BODY)),
-        Err(error) => Err(Mismatch::NoJson(error.to_string())),
+        Err(_) if answer.length > answer.body.len() as u64 => Err(Mismatch::TooLong),
+        Err(_) => Err(Mismatch::NoJson),
     });
     Received { head: answer.head, body: answer.body, length: answer.length, json }
 }

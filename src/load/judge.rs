@@ -1,11 +1,13 @@
 //! Is an answer what was expected?
 
+use std::borrow::Cow;
+
 use http::HeaderName;
 use regex::Regex;
 use serde_json::Value;
 
 use super::LoadError;
-use super::build::{bind, header_name};
+use super::build::{LONGEST_BODY, bind, header_name};
 use crate::base::template::{Bound, BoundJson, Escape, JsonPath, RenderError, Scope, Visit};
 use crate::plan::{Expect, Matcher, StatusSet};
 use crate::wire::Headers;
@@ -15,9 +17,15 @@ pub(super) struct Judge {
     status: Vec<StatusSet>,
     shed: Vec<StatusSet>,
     body: Vec<(String, JsonPath, Match)>,
-    contains: Vec<Bound>,
+    contains: Vec<Wanted>,
     headers: Vec<(HeaderName, Match)>,
     pub within: Option<crate::base::units::Span>,
+}
+
+/// A text that the body has to contain.
+enum Wanted {
+    Fixed(Vec<u8>),
+    Open(Bound),
 }
 
 enum Match {
@@ -40,19 +48,29 @@ pub(super) enum Status {
     Bad,
 }
 
-/// Why an answer is not as expected. Put into words only when somebody will read them.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// Why an answer is not as expected, as data: which of the expectations it misses. [`Judge::explain`] has the words.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Mismatch {
-    #[error("the body is no JSON: {0}")]
-    NoJson(String),
-    #[error("the body is longer than the {0} bytes that are looked into")]
-    TooLong(usize),
-    #[error("{place} is {found}, expected {expected}")]
-    Value { place: String, found: String, expected: String },
-    #[error("the body does not contain `{0}`")]
-    Contains(String),
-    #[error("what was expected could not be rendered: {0}")]
-    Render(#[from] RenderError),
+    NoJson,
+    TooLong,
+    Body(usize),
+    Contains(usize),
+    Header(usize),
+    Render(RenderError),
+}
+
+impl From<RenderError> for Mismatch {
+    fn from(error: RenderError) -> Mismatch {
+        Mismatch::Render(error)
+    }
+}
+
+/// What is looked at: a body as JSON is there when [`Judge::needs_json`].
+#[derive(Clone, Copy)]
+pub(super) struct Looked<'a> {
+    pub headers: Headers<'a>,
+    pub body: &'a [u8],
+    pub json: Option<&'a Value>,
 }
 
 impl Judge {
@@ -71,7 +89,9 @@ impl Judge {
             judge.body.push((path.clone(), parsed, Match::new(matcher, scope, place)?));
         }
         for text in &expect.contains {
-            judge.contains.push(bind(text, scope, || place.to_owned())?);
+            let bound = bind(text, scope, || place.to_owned())?;
+            let fixed = bound.constant().map(String::into_bytes);
+            judge.contains.push(fixed.map_or(Wanted::Open(bound), Wanted::Fixed));
         }
         for (name, matcher) in &expect.headers {
             judge.headers.push((header_name(name, || place.to_owned())?, Match::new(matcher, scope, place)?));
@@ -105,30 +125,57 @@ impl Judge {
         }
     }
 
-    /// Looks at headers and body; `json` is there when [`Judge::needs_json`].
-    pub(super) fn look(
-        &self,
-        headers: Headers<'_>,
-        body: &[u8],
-        json: Option<&Value>,
-        visit: &Visit<'_>,
-    ) -> Result<(), Mismatch> {
-        for (name, matcher) in &self.headers {
-            // A header that is no text is compared as far as it is one.
-            let found = headers.get(name).map(|value| String::from_utf8_lossy(value).into_owned());
-            matcher.header(name, found, visit)?;
-        }
-        for text in &self.contains {
-            let mut wanted = Vec::new();
-            text.render(visit, Escape::None, &mut wanted)?;
-            if !wanted.is_empty() && !body.windows(wanted.len()).any(|window| window == wanted) {
-                return Err(Mismatch::Contains(String::from_utf8_lossy(&wanted).into_owned()));
+    /// Looks at headers and body.
+    pub(super) fn look(&self, looked: Looked<'_>, visit: &Visit<'_>) -> Result<(), Mismatch> {
+        for (index, (name, matcher)) in self.headers.iter().enumerate() {
+            if !matcher.header(header(looked, name).as_deref(), visit)? {
+                return Err(Mismatch::Header(index));
             }
         }
-        for (path, compiled, matcher) in &self.body {
-            matcher.value(path, json.and_then(|json| compiled.first(json)), visit)?;
+        for (index, text) in self.contains.iter().enumerate() {
+            let wanted = text.render(visit)?;
+            if !wanted.is_empty() && !looked.body.windows(wanted.len()).any(|window| window == &*wanted) {
+                return Err(Mismatch::Contains(index));
+            }
+        }
+        for (index, (_, path, matcher)) in self.body.iter().enumerate() {
+            if !matcher.value(looked.json.and_then(|json| path.first(json)), visit)? {
+                return Err(Mismatch::Body(index));
+            }
         }
         Ok(())
+    }
+
+    /// A mismatch in words, from the same answer.
+    pub(super) fn explain(&self, mismatch: &Mismatch, looked: Looked<'_>, visit: &Visit<'_>) -> String {
+        let says = |place: &str, found: Option<String>, matcher: &Match| {
+            let found = found.unwrap_or_else(|| "not there".to_owned());
+            format!("{place} is {found}, expected {}", matcher.words(visit))
+        };
+        let body = |index: &usize| {
+            let (place, path, matcher) = self.body.get(*index)?;
+            let found = looked.json.and_then(|json| path.first(json));
+            Some(says(place, found.map(Value::to_string), matcher))
+        };
+        let named = |index: &usize| {
+            let (name, matcher) = self.headers.get(*index)?;
+            Some(says(&format!("the header {name}"), header(looked, name).map(Cow::into_owned), matcher))
+        };
+        let missing = |index: &usize| {
+            let wanted = self.contains.get(*index)?.render(visit).ok()?;
+            Some(format!("the body does not contain `{}`", String::from_utf8_lossy(&wanted)))
+        };
+        let words = match mismatch {
+            Mismatch::NoJson => serde_json::from_slice::<serde::de::IgnoredAny>(looked.body)
+                .err()
+                .map(|error| format!("the body is no JSON: {error}")),
+            Mismatch::TooLong => Some(format!("the body is longer than the {LONGEST_BODY} bytes that are looked into")),
+            Mismatch::Body(index) => body(index),
+            Mismatch::Contains(index) => missing(index),
+            Mismatch::Header(index) => named(index),
+            Mismatch::Render(error) => Some(format!("what was expected could not be rendered: {error}")),
+        };
+        words.unwrap_or_default()
     }
 
     /// `201`, `2xx or 404`.
@@ -162,17 +209,13 @@ impl Match {
         })
     }
 
-    fn value(&self, path: &str, found: Option<&Value>, visit: &Visit<'_>) -> Result<(), Mismatch> {
-        let open;
-        let holds = match self {
+    fn value(&self, found: Option<&Value>, visit: &Visit<'_>) -> Result<bool, RenderError> {
+        Ok(match self {
             Match::Exists(exists) => found.is_some() == *exists,
             Match::Equals(wanted) => found.is_some_and(|found| same(found, wanted)),
             Match::EqualsOpen(wanted) => {
-                open = wanted.value(visit)?;
-                return match found.is_some_and(|found| same(found, &open)) {
-                    true => Ok(()),
-                    false => Err(mismatch(path, found.map(Value::to_string), open.to_string())),
-                };
+                let wanted = wanted.value(visit)?;
+                found.is_some_and(|found| same(found, &wanted))
             }
             Match::Matches(regex) => found.is_some_and(|found| match found {
                 Value::String(text) => regex.is_match(text),
@@ -181,33 +224,33 @@ impl Match {
             Match::Range { at_least, at_most } => {
                 found.and_then(Value::as_f64).is_some_and(|number| within(number, *at_least, *at_most))
             }
-        };
-        if holds { Ok(()) } else { Err(mismatch(path, found.map(Value::to_string), self.words())) }
+        })
     }
 
-    fn header(&self, name: &HeaderName, found: Option<String>, visit: &Visit<'_>) -> Result<(), Mismatch> {
-        let equals = |wanted: &Value| match (wanted, &found) {
+    fn header(&self, found: Option<&str>, visit: &Visit<'_>) -> Result<bool, RenderError> {
+        let equals = |wanted: &Value| match (wanted, found) {
             (Value::String(wanted), Some(found)) => wanted == found,
-            (wanted, Some(found)) => serde_json::to_string(wanted).is_ok_and(|wanted| wanted == *found),
+            (wanted, Some(found)) => serde_json::to_string(wanted).is_ok_and(|wanted| wanted == found),
             (_, None) => false,
         };
-        let holds = match self {
+        Ok(match self {
             Match::Exists(exists) => found.is_some() == *exists,
             Match::Equals(wanted) => equals(wanted),
             Match::EqualsOpen(wanted) => equals(&wanted.value(visit)?),
-            Match::Matches(regex) => found.as_deref().is_some_and(|found| regex.is_match(found)),
+            Match::Matches(regex) => found.is_some_and(|found| regex.is_match(found)),
             Match::Range { at_least, at_most } => {
-                let number = found.as_deref().and_then(|found| found.trim().parse().ok());
+                let number = found.and_then(|found| found.trim().parse().ok());
                 number.is_some_and(|number| within(number, *at_least, *at_most))
             }
-        };
-        if holds { Ok(()) } else { Err(mismatch(&format!("the header {name}"), found, self.words())) }
+        })
     }
 
-    fn words(&self) -> String {
+    fn words(&self, visit: &Visit<'_>) -> String {
         match self {
             Match::Equals(value) => value.to_string(),
-            Match::EqualsOpen(_) => "another value".to_owned(),
+            Match::EqualsOpen(wanted) => {
+                wanted.value(visit).map_or_else(|_| "another value".to_owned(), |wanted| wanted.to_string())
+            }
             Match::Matches(regex) => format!("something that matches `{regex}`"),
             Match::Range { at_least, at_most } => match (at_least, at_most) {
                 (Some(low), Some(high)) => format!("a number from {low} to {high}"),
@@ -221,9 +264,22 @@ impl Match {
     }
 }
 
-fn mismatch(place: &str, found: Option<String>, expected: String) -> Mismatch {
-    let found = found.unwrap_or_else(|| "not there".to_owned());
-    Mismatch::Value { place: place.to_owned(), found, expected }
+impl Wanted {
+    fn render(&self, visit: &Visit<'_>) -> Result<Cow<'_, [u8]>, RenderError> {
+        match self {
+            Wanted::Fixed(text) => Ok(Cow::Borrowed(text)),
+            Wanted::Open(bound) => {
+                let mut text = Vec::new();
+                bound.render(visit, Escape::None, &mut text)?;
+                Ok(Cow::Owned(text))
+            }
+        }
+    }
+}
+
+/// A header's value; one that is no text is compared as far as it is one.
+fn header<'a>(looked: Looked<'a>, name: &HeaderName) -> Option<Cow<'a, str>> {
+    looked.headers.get(name).map(String::from_utf8_lossy)
 }
 
 fn within(number: f64, at_least: Option<f64>, at_most: Option<f64>) -> bool {

@@ -23,7 +23,7 @@ mod request;
 mod saturate;
 mod tally;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod transcript;
 mod visit;
 mod worker;

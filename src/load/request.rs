@@ -76,7 +76,9 @@ pub(super) fn outgoing(
         }
     };
     if ask.says_length {
-        text.extend_from_slice(format!("content-length: {}\r\n", content.len()).as_bytes());
+        text.extend_from_slice(b"content-length: ");
+        write_number(content.len(), text);
+        text.extend_from_slice(b"\r\n");
     }
     text.extend_from_slice(b"\r\n");
     let size = text.len();
@@ -86,6 +88,19 @@ pub(super) fn outgoing(
 
 fn wrong(text: &[u8], reason: &str) -> RenderError {
     RenderError::Failed { expression: String::from_utf8_lossy(text).into_owned(), reason: reason.to_owned() }
+}
+
+fn write_number(number: usize, out: &mut Vec<u8>) {
+    let from = out.len();
+    let mut left = number;
+    loop {
+        out.push(b'0' + (left % 10) as u8);
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    out[from..].reverse();
 }
 
 pub(super) fn write_header(name: &HeaderName, value: &[u8], out: &mut Vec<u8>) {

@@ -19,6 +19,9 @@ enum Speaker {
     Plain(Plain),
     /// Apart, since it is large and connections move from hand to hand.
     Hyper(Box<Hyper>),
+    /// Panics once it is asked.
+    #[cfg(test)]
+    Rigged,
 }
 
 impl Connection {
@@ -35,6 +38,11 @@ impl Connection {
         Ok(Connection { speaker: Speaker::Hyper(Box::new(Hyper::new(stream).await?)), clock, requests: 0 })
     }
 
+    #[cfg(test)]
+    pub(super) fn rigged(clock: Clock) -> Connection {
+        Connection { speaker: Speaker::Rigged, clock, requests: 0 }
+    }
+
     /// How many requests it has carried.
     pub fn requests(&self) -> u64 {
         self.requests
@@ -45,6 +53,8 @@ impl Connection {
         match &self.speaker {
             Speaker::Plain(plain) => plain.sent(),
             Speaker::Hyper(hyper) => hyper.sent(),
+            #[cfg(test)]
+            Speaker::Rigged => None,
         }
     }
 
@@ -52,6 +62,8 @@ impl Connection {
         match &self.speaker {
             Speaker::Plain(plain) => plain.first(),
             Speaker::Hyper(hyper) => hyper.first(),
+            #[cfg(test)]
+            Speaker::Rigged => None,
         }
     }
 
@@ -60,6 +72,8 @@ impl Connection {
         match &mut self.speaker {
             Speaker::Plain(plain) => plain.is_open(),
             Speaker::Hyper(hyper) => hyper.is_open(),
+            #[cfg(test)]
+            Speaker::Rigged => true,
         }
     }
 
@@ -70,6 +84,8 @@ impl Connection {
         let answered = match &mut self.speaker {
             Speaker::Plain(plain) => plain.exchange(outgoing, keep, into, &self.clock).await,
             Speaker::Hyper(hyper) => hyper.exchange(outgoing, keep, into, &self.clock).await,
+            #[cfg(test)]
+            Speaker::Rigged => panic!("this connection is rigged to panic"),
         };
         answered.map_err(|mut lost| {
             // The server had closed it as the request went out, and may or may not have seen it.

@@ -26,7 +26,7 @@ struct Inner {
     allow: AllowList,
     /// Where files that the plan names lie.
     folder: PathBuf,
-    names: Mutex<HashMap<(String, u16), Resolved>>,
+    names: Mutex<HashMap<(Arc<str>, u16), Resolved>>,
 }
 
 #[derive(Debug, Clone)]
@@ -69,18 +69,18 @@ impl Door {
     }
 
     /// The addresses of `host` that may be dialled; refused when there are addresses and none may.
-    pub async fn resolve(&self, host: &str, port: u16) -> Result<Arc<[SocketAddr]>, WireError> {
+    pub async fn resolve(&self, host: &Arc<str>, port: u16) -> Result<Arc<[SocketAddr]>, WireError> {
         if let Ok(address) = host.parse::<IpAddr>() {
             let address = SocketAddr::new(address, port);
             return self.permitted(host, port, vec![address]);
         }
         let now = self.0.clock.now();
-        let key = (host.to_owned(), port);
+        let key = (host.clone(), port);
         if let Some(known) = self.names().get(&key).filter(|known| now.since(known.at) < NAME_AGE) {
             return Ok(known.addresses.clone());
         }
-        let refuse = |why: String| WireError::Dns { host: host.to_owned(), why };
-        let found = tokio::net::lookup_host((host, port)).await.map_err(|error| refuse(error.to_string()))?;
+        let refuse = |why: String| WireError::Dns { host: host.to_string(), why };
+        let found = tokio::net::lookup_host((&**host, port)).await.map_err(|error| refuse(error.to_string()))?;
         let found: Vec<SocketAddr> = found.collect();
         if found.is_empty() {
             return Err(refuse("it has no address".to_owned()));
@@ -90,23 +90,21 @@ impl Door {
         Ok(addresses)
     }
 
-    fn permitted(&self, host: &str, port: u16, found: Vec<SocketAddr>) -> Result<Arc<[SocketAddr]>, WireError> {
+    fn permitted(&self, host: &Arc<str>, port: u16, found: Vec<SocketAddr>) -> Result<Arc<[SocketAddr]>, WireError> {
         let permits = |address: &SocketAddr| self.0.allow.permits(host, port, address.ip());
         match found.first() {
-            Some(&address) if !found.iter().any(permits) => {
-                Err(WireError::Forbidden { host: host.to_owned(), address })
-            }
+            Some(&address) if !found.iter().any(permits) => Err(WireError::Forbidden { host: host.clone(), address }),
             _ => Ok(found.into_iter().filter(permits).collect()),
         }
     }
 
     /// Dials the addresses of `host` that may be dialled, one after the other, until one answers.
-    async fn dial(&self, host: &str, port: u16) -> Result<(TcpStream, Dialled), WireError> {
+    async fn dial(&self, host: &Arc<str>, port: u16) -> Result<(TcpStream, Dialled), WireError> {
         let clock = &self.0.clock;
         let begun = clock.now();
         let addresses = self.resolve(host, port).await?;
         let resolved = clock.now();
-        let mut last = WireError::Dns { host: host.to_owned(), why: "it has no address".to_owned() };
+        let mut last = None;
         for &address in addresses.iter() {
             match TcpStream::connect(address).await {
                 Ok(tcp) => {
@@ -114,19 +112,27 @@ impl Door {
                     let connect = clock.now().since(resolved);
                     return Ok((tcp, Dialled { dns: resolved.since(begun), connect, tls: Span::ZERO }));
                 }
-                Err(error) => last = WireError::of_connect(&error, address),
-            }
-            if last.is_own_limit() {
-                break;
+                Err(error) => {
+                    let error = WireError::of_connect(&error, address);
+                    let ends = error.is_own_limit();
+                    last = Some(error);
+                    if ends {
+                        break;
+                    }
+                }
             }
         }
-        Err(last)
+        Err(last.unwrap_or_else(|| WireError::Dns { host: host.to_string(), why: "it has no address".to_owned() }))
     }
 
     /// Makes a connection to `origin`. It has no time limit of its own.
     pub async fn connect(&self, origin: &Origin) -> Result<(Connection, Dialled), WireError> {
         let (tcp, mut dialled) = self.dial(&origin.host, origin.port).await?;
         let clock = &self.0.clock;
+        #[cfg(test)]
+        if super::scripted::is_rigged(&tcp) {
+            return Ok((Connection::rigged(clock.clone()), dialled));
+        }
         let socket = Socket::new(tcp, clock.clone());
         let stream = match &origin.tls {
             None => Stream::Plain(socket),
@@ -134,7 +140,8 @@ impl Door {
                 let begun = clock.now();
                 let connector = tokio_rustls::TlsConnector::from(secure.config.clone());
                 let tls = connector.connect(secure.name.clone(), socket).await;
-                let tls = tls.map_err(|error| WireError::Tls { host: origin.host.clone(), why: error.to_string() })?;
+                let tls =
+                    tls.map_err(|error| WireError::Tls { host: origin.host.to_string(), why: error.to_string() })?;
                 dialled.tls = clock.now().since(begun);
                 Stream::Tls(Box::new(tls))
             }
@@ -152,11 +159,12 @@ impl Door {
 
     /// Whether something listens at `host:port`: a connection that is made and closed again.
     pub async fn reach(&self, host: &str, port: u16, within: Span) -> Result<(), WireError> {
-        let dialled = self.0.clock.timeout(within, self.dial(host, port)).await;
+        let host = Arc::from(host);
+        let dialled = self.0.clock.timeout(within, self.dial(&host, port)).await;
         dialled.map_err(|_| WireError::Timeout(within))?.map(|_| ())
     }
 
-    fn names(&self) -> std::sync::MutexGuard<'_, HashMap<(String, u16), Resolved>> {
+    fn names(&self) -> std::sync::MutexGuard<'_, HashMap<(Arc<str>, u16), Resolved>> {
         self.0.names.lock().expect("nothing panics while it holds this lock")
     }
 }

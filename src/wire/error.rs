@@ -1,5 +1,7 @@
+use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use crate::base::units::Span;
 
@@ -9,7 +11,7 @@ pub enum WireError {
     #[error("`{url}` is no address to send to: {why}; write it as http://host:port or https://host:port")]
     Address { url: String, why: String },
     #[error("`{host}` is at {address}, which `platform.allow` does not name; add it there if the drill may reach it")]
-    Forbidden { host: String, address: SocketAddr },
+    Forbidden { host: Arc<str>, address: SocketAddr },
     #[error("`{host}` could not be resolved: {why}")]
     Dns { host: String, why: String },
     #[error("{0} refused the connection")]
@@ -29,7 +31,7 @@ pub enum WireError {
     #[error("the connection broke: {0}")]
     Broken(io::ErrorKind),
     #[error("the answer is no valid HTTP: {0}")]
-    Protocol(String),
+    Protocol(Cow<'static, str>),
     #[error("no answer within {0}")]
     Timeout(Span),
     #[error("no more files can be opened; raise the limit of open files (ulimit -n) or lower `connections.max`")]

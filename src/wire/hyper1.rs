@@ -173,7 +173,7 @@ fn write(head: &response::Parts, into: &mut Vec<u8>) -> Head {
 
 fn classify(error: &hyper::Error) -> WireError {
     if error.is_parse() || error.is_parse_too_large() {
-        return WireError::Protocol(error.to_string());
+        return WireError::Protocol(error.to_string().into());
     }
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
@@ -181,7 +181,7 @@ fn classify(error: &hyper::Error) -> WireError {
             return match WireError::of_stream(io) {
                 // hyper's own complaints about the framing of a body.
                 WireError::Broken(std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData) => {
-                    WireError::Protocol(io.to_string())
+                    WireError::Protocol(io.to_string().into())
                 }
                 other => other,
             };

@@ -9,7 +9,7 @@ use super::WireError;
 /// Where requests go: scheme, host, port, and a path that is put before each request's own.
 #[derive(Clone)]
 pub struct Origin {
-    pub(super) host: String,
+    pub(super) host: Arc<str>,
     pub(super) port: u16,
     pub(super) tls: Option<Secure>,
     authority: HeaderValue,
@@ -46,7 +46,7 @@ impl Origin {
         let port = authority.port_u16().unwrap_or(if secure { 443 } else { 80 });
         let value = HeaderValue::from_str(authority.as_str()).map_err(|_| refuse("its host is no header value"))?;
         let base = uri.path().trim_end_matches('/').to_owned();
-        Ok((Origin { host, port, tls: None, authority: value, base }, secure))
+        Ok((Origin { host: host.into(), port, tls: None, authority: value, base }, secure))
     }
 
     pub fn host(&self) -> &str {

@@ -41,7 +41,7 @@ impl Outgoing {
 
     /// The same as hyper wants it.
     pub(super) fn to_hyper(&self) -> Result<Request<Full<Bytes>>, WireError> {
-        let wrong = |why: String| WireError::Protocol(format!("the request is none: {why}"));
+        let wrong = |why: String| WireError::Protocol(format!("the request is none: {why}").into());
         let mut headers = [httparse::EMPTY_HEADER; 128];
         let mut parsed = httparse::Request::new(&mut headers);
         parsed.parse(self.head()).map_err(|error| wrong(error.to_string()))?;

@@ -111,7 +111,7 @@ impl Plain {
             let parsed = loop {
                 match parse(&into[at..], outgoing.is_head())? {
                     Some(parsed) if parsed.head.status == 101 => {
-                        return Err(WireError::Protocol("a change of protocol that nobody asked for".to_owned()));
+                        return Err(WireError::Protocol("a change of protocol that nobody asked for".into()));
                     }
                     Some(parsed) if parsed.head.status < 200 => at += parsed.head.text.end,
                     other => break other,
@@ -120,7 +120,7 @@ impl Plain {
             match parsed {
                 Some(parsed) => break parsed,
                 None if into.len() - at > LONGEST_HEAD => {
-                    return Err(WireError::Protocol(format!("a head of more than {LONGEST_HEAD} bytes")));
+                    return Err(WireError::Protocol("a head of more than 64 KiB".into()));
                 }
                 None => {}
             }
@@ -178,7 +178,7 @@ impl Plain {
                     (end, next, total) = (end + kept, next + size, total + size as u64);
                 }
                 Piece::Skip(size) => next += size,
-                Piece::Wrong => return Err(WireError::Protocol("a chunk that is none".to_owned())),
+                Piece::Wrong => return Err(WireError::Protocol("a chunk that is none".into())),
                 Piece::Done => {
                     if end != next {
                         into.drain(end..next);
@@ -235,7 +235,7 @@ fn parse(bytes: &[u8], to_head: bool) -> Result<Option<Parsed>, WireError> {
     let size = match parsed {
         Ok(httparse::Status::Complete(size)) => size,
         Ok(httparse::Status::Partial) => return Ok(None),
-        Err(error) => return Err(WireError::Protocol(error.to_string())),
+        Err(error) => return Err(WireError::Protocol(words(error).into())),
     };
     let status = response.code.unwrap_or(0);
     let mut keeps = response.version == Some(1);
@@ -245,16 +245,16 @@ fn parse(bytes: &[u8], to_head: bool) -> Result<Option<Parsed>, WireError> {
         match header.name.len() {
             14 if header.name.eq_ignore_ascii_case("content-length") => {
                 let value = number(header.value)
-                    .ok_or_else(|| WireError::Protocol("a content-length that is no number".to_owned()))?;
+                    .ok_or_else(|| WireError::Protocol("a content-length that is no number".into()))?;
                 if length.is_some_and(|known| known != value) {
-                    return Err(WireError::Protocol("two content-lengths that differ".to_owned()));
+                    return Err(WireError::Protocol("two content-lengths that differ".into()));
                 }
                 length = Some(value);
             }
             17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
                 let last = header.value.rsplit(|byte| *byte == b',').next().unwrap_or_default();
                 if !last.trim_ascii().eq_ignore_ascii_case(b"chunked") {
-                    return Err(WireError::Protocol("a transfer-encoding that is not chunked".to_owned()));
+                    return Err(WireError::Protocol("a transfer-encoding that is not chunked".into()));
                 }
                 chunked = true;
             }
@@ -278,6 +278,19 @@ fn parse(bytes: &[u8], to_head: bool) -> Result<Option<Parsed>, WireError> {
     };
     keeps &= !matches!(length, Length::Close);
     Ok(Some(Parsed { head: Head { status, text: 0..size }, length, keeps }))
+}
+
+/// What is wrong with a head, without putting a text together for each.
+fn words(error: httparse::Error) -> &'static str {
+    match error {
+        httparse::Error::HeaderName => "the name of a header is none",
+        httparse::Error::HeaderValue => "the value of a header is none",
+        httparse::Error::NewLine => "a line that does not end as it should",
+        httparse::Error::Status => "its status is none",
+        httparse::Error::Token => "a byte that may not stand in a head",
+        httparse::Error::TooManyHeaders => "more than 128 headers",
+        httparse::Error::Version => "its first line names no version of HTTP",
+    }
 }
 
 fn number(value: &[u8]) -> Option<u64> {

@@ -34,6 +34,13 @@ impl Seen {
     }
 }
 
+/// Addresses whose connections panic when they are asked: what a defect of the harness looks like.
+static RIGGED: Mutex<Vec<SocketAddr>> = Mutex::new(Vec::new());
+
+pub(super) fn is_rigged(tcp: &TcpStream) -> bool {
+    tcp.peer_addr().is_ok_and(|address| RIGGED.lock().unwrap().contains(&address))
+}
+
 #[derive(Debug, Clone)]
 pub(crate) enum Do {
     Send(Vec<u8>),
@@ -97,6 +104,11 @@ impl Scripted {
             });
         });
         Scripted { address, clock, log, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// From now on whoever makes a connection to it and asks something panics.
+    pub(crate) fn rig(&self) {
+        RIGGED.lock().unwrap().push(self.address);
     }
 
     pub(crate) fn url(&self) -> String {

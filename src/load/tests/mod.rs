@@ -4,5 +4,5 @@ mod figures;
 mod journeys;
 mod outcomes;
 mod seconds;
-mod support;
+pub(crate) mod support;
 mod visits;

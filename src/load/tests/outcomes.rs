@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::support::{Maker, expect, run, run_with, text};
 use crate::base::units::{At, Span};
-use crate::load::Options;
+use crate::load::{Crews, News, Options};
 use crate::plan::{Matcher, OnFailure, PerConnection, StatusSet, Tls};
 use crate::record::{BadKind, UnsentKind};
 use crate::wire::scripted::{Do, Scripted, answer, ok};
@@ -277,4 +277,46 @@ fn tls_needs_a_root_that_vouches_for_the_server() {
             assert!(told.failures[0].why.contains("TLS"), "{}", told.failures[0].why);
         }
     }
+}
+
+/// What the workers told until all of them had ended, and whether each said that it broke.
+fn broken_by(server: &Scripted, workers: u16) -> Vec<u16> {
+    let mut maker = Maker::new(&server.url());
+    let steps = vec![maker.get("/a"), maker.get("/b")];
+    let setting = super::support::setting(maker.only(steps, 100.0, Span::seconds(600)));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut crews = Crews::start(&setting, Options { workers: Some(workers), spin: None }).await.unwrap();
+        let clock = setting.door.clock();
+        crews.begin(clock.now());
+        let mut broken = Vec::new();
+        let limit = clock.now() + Span::seconds(60);
+        while let Ok(Some(news)) = clock.timeout_at(limit, crews.news()).await {
+            match news {
+                News::Window { window, .. } if window.second == 0 => server.rig(),
+                News::Broken { crew } => broken.push(crew),
+                _ => {}
+            }
+        }
+        assert!(clock.now() < limit, "a worker goes on after a visit of it has panicked");
+        broken
+    })
+}
+
+#[test]
+fn a_worker_fails_aloud_when_a_visit_panics() {
+    for workers in [1, 2] {
+        // Each answer closes the connection, so that each visit makes one of its own.
+        let server = Scripted::start(|_| vec![answer(200, &[("connection", "close")], "")]);
+        let mut broken = broken_by(&server, workers);
+        broken.sort_unstable();
+        assert_eq!(broken, (0..workers).collect::<Vec<_>>());
+    }
+    let server = Scripted::start(|_| ok(""));
+    server.rig();
+    let mut maker = Maker::new(&server.url());
+    let steps = vec![maker.get("/a")];
+    let setting = super::support::setting(maker.only(steps, 1.0, Span::SECOND));
+    let alone = crate::load::once(&setting, crate::plan::LoadId(0), crate::plan::JourneyId(0), 0);
+    assert!(matches!(alone, Err(crate::load::LoadError::Gone)), "{alone:?}");
 }

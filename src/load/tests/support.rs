@@ -15,11 +15,11 @@ use crate::plan::{
 use crate::record::{Book, Cell, Counts, Failure, VisitCell, Window};
 use crate::wire::Door;
 
-pub(super) fn text(text: &str) -> Template {
+pub(crate) fn text(text: &str) -> Template {
     Template(text.to_owned())
 }
 
-pub(super) fn expect() -> Expect {
+pub(crate) fn expect() -> Expect {
     Expect {
         status: Vec::new(),
         shed: Vec::new(),
@@ -31,12 +31,12 @@ pub(super) fn expect() -> Expect {
 }
 
 /// A plan with one endpoint, made by hand.
-pub(super) struct Maker {
+pub(crate) struct Maker {
     pub plan: Plan,
 }
 
 impl Maker {
-    pub(super) fn new(url: &str) -> Maker {
+    pub(crate) fn new(url: &str) -> Maker {
         let endpoint = Endpoint {
             name: "shop".to_owned(),
             title: Default::default(),
@@ -80,12 +80,12 @@ impl Maker {
         Maker { plan }
     }
 
-    pub(super) fn connections(&mut self) -> &mut Connections {
+    pub(crate) fn connections(&mut self) -> &mut Connections {
         &mut self.plan.platform.endpoints[0].connections
     }
 
     /// A step named as its path.
-    pub(super) fn request(&mut self, method: Method, path: &str) -> Request {
+    pub(crate) fn request(&mut self, method: Method, path: &str) -> Request {
         let known = self.plan.steps.iter().position(|step| step.name == path);
         let index = known.unwrap_or_else(|| {
             let name = path.to_owned();
@@ -107,29 +107,29 @@ impl Maker {
         }
     }
 
-    pub(super) fn get(&mut self, path: &str) -> Action {
+    pub(crate) fn get(&mut self, path: &str) -> Action {
         Action::Request(Box::new(self.request(Method::Get, path)))
     }
 
-    pub(super) fn get_with(&mut self, path: &str, change: impl FnOnce(&mut Request)) -> Action {
+    pub(crate) fn get_with(&mut self, path: &str, change: impl FnOnce(&mut Request)) -> Action {
         let mut request = self.request(Method::Get, path);
         change(&mut request);
         Action::Request(Box::new(request))
     }
 
-    pub(super) fn post(&mut self, path: &str, document: Value, change: impl FnOnce(&mut Request)) -> Action {
+    pub(crate) fn post(&mut self, path: &str, document: Value, change: impl FnOnce(&mut Request)) -> Action {
         let mut request = self.request(Method::Post, path);
         request.body = Some(Body::Json(document));
         change(&mut request);
         Action::Request(Box::new(request))
     }
 
-    pub(super) fn journey(&mut self, name: &str, actions: Vec<Action>) -> JourneyId {
+    pub(crate) fn journey(&mut self, name: &str, actions: Vec<Action>) -> JourneyId {
         self.plan.journeys.push(Journey { name: name.to_owned(), title: Default::default(), cookies: true, actions });
         JourneyId::at(self.plan.journeys.len() - 1)
     }
 
-    pub(super) fn load(&mut self, mix: &[(JourneyId, f64)], spacing: Spacing, rate: f64, span: Span) {
+    pub(crate) fn load(&mut self, mix: &[(JourneyId, f64)], spacing: Spacing, rate: f64, span: Span) {
         let load = LoadId::at(self.plan.loads.len());
         let kind = StageKind::Hold { rate: Rate::per_second(rate), span };
         self.plan.loads.push(Load {
@@ -151,7 +151,7 @@ impl Maker {
     }
 
     /// One journey of `actions`, evenly at `rate` for `span`.
-    pub(super) fn only(mut self, actions: Vec<Action>, rate: f64, span: Span) -> Plan {
+    pub(crate) fn only(mut self, actions: Vec<Action>, rate: f64, span: Span) -> Plan {
         let journey = self.journey("only", actions);
         self.load(&[(journey, 1.0)], Spacing::Even, rate, span);
         self.plan
@@ -178,7 +178,7 @@ fn visit_steps(actions: &[Action], steps: &mut Vec<StepId>) {
     }
 }
 
-pub(super) fn setting(plan: Plan) -> Setting {
+pub(crate) fn setting(plan: Plan) -> Setting {
     let constants = json!({
         "vars": plan.vars,
         "secret": { "token": "hunter2" },
@@ -191,7 +191,7 @@ pub(super) fn setting(plan: Plan) -> Setting {
 }
 
 /// All that crews told, merged.
-pub(super) struct Told {
+pub(crate) struct Told {
     pub plan: Arc<Plan>,
     pub windows: Vec<Window>,
     pub cells: BTreeMap<(SeriesId, Book), Cell>,
@@ -202,7 +202,7 @@ pub(super) struct Told {
 
 impl Told {
     /// The step's requests in a book.
-    pub(super) fn cell(&self, step: &str, book: Book) -> Cell {
+    pub(crate) fn cell(&self, step: &str, book: Book) -> Cell {
         let id = self.plan.steps.iter().position(|known| known.name == step).map(StepId::at).unwrap();
         let of = |series: SeriesId| self.plan.series[series.index()].step == id;
         let mut cells = self.cells.iter().filter(|((series, known), _)| of(*series) && *known == book);
@@ -212,15 +212,15 @@ impl Told {
     }
 
     /// By planned, outside all phases.
-    pub(super) fn planned(&self, step: &str) -> Cell {
+    pub(crate) fn planned(&self, step: &str) -> Cell {
         self.cell(step, Book::Phase(None))
     }
 
-    pub(super) fn settled(&self, step: &str) -> Cell {
+    pub(crate) fn settled(&self, step: &str) -> Cell {
         self.cell(step, Book::Seconds)
     }
 
-    pub(super) fn counts(&self, step: &str) -> Counts {
+    pub(crate) fn counts(&self, step: &str) -> Counts {
         self.planned(step).counts
     }
 }
@@ -249,12 +249,12 @@ fn add(into: &mut Cell, from: &Cell) {
     into.unlagged.add(&from.unlagged);
 }
 
-pub(super) fn run(plan: Plan) -> Told {
+pub(crate) fn run(plan: Plan) -> Told {
     run_with(plan, Options { workers: Some(2), spin: None }, |_, _| {})
 }
 
 /// `watch` sees each window, and may stop the load.
-pub(super) fn run_with(plan: Plan, options: Options, mut watch: impl FnMut(&Crews, &Window)) -> Told {
+pub(crate) fn run_with(plan: Plan, options: Options, mut watch: impl FnMut(&Crews, &Window)) -> Told {
     let setting = setting(plan);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
