@@ -102,6 +102,19 @@ const CASES: &[Case] = &[
     Case("{{ process.store.address }}", "{{ «process.stor.address }}"),
     Case("{ Idempotency-Key: \"{{ ref }}\" }", "{ Idempotency-Key: \"{{ «order }}\" }"),
     Case("capture: { order: $.id,", "capture: { «ref: $.x, order: $.id,"),
+    Case("    - repeat: {", "    - choose: «[]\n    - repeat: {"),
+    Case(
+        "    - repeat: {",
+        "    - choose: [{ weight: «0, steps: [think: 1s] }, { weight: 1, steps: [think: 1s] }]\n    - repeat: {",
+    ),
+    Case(
+        "    - repeat: {",
+        "    - choose: [«{ steps: [think: 1s] }, { weight: 1, steps: [think: 1s] }]\n    - repeat: {",
+    ),
+    Case(
+        "    - repeat: {",
+        "    - choose:\n        - { weight: 1, steps: [let: { way: a }] }\n        - { weight: 1, steps: [think: 1s] }\n    - { get: \"/{{ «way }}\", endpoint: shop }\n    - repeat: {",
+    ),
     Case("int(1, 50)", "«itn(1, 50)"),
     Case("rate: \"{{ vars.peak }}\"", "rate: «\"{{ int(1, 5) }}/s\""),
     // Meaning

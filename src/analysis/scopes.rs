@@ -40,6 +40,7 @@ fn steps_at(plan: &Plan, endpoint: EndpointId) -> BTreeSet<(JourneyId, StepId)> 
                 Action::Request(request) if request.endpoint == endpoint => found(request.step),
                 Action::Poll(poll) if poll.request.endpoint == endpoint => found(poll.request.step),
                 Action::Repeat(repeat) => visit(&repeat.actions, endpoint, found),
+                Action::Choose(branches) => branches.iter().for_each(|branch| visit(&branch.actions, endpoint, found)),
                 Action::If { then, otherwise, .. } => {
                     visit(then, endpoint, found);
                     visit(otherwise, endpoint, found);

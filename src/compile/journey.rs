@@ -69,7 +69,7 @@ impl Steps {
 pub(super) struct Made {
     pub(super) step: usize,
     pub(super) endpoint: usize,
-    /// Of branches each, of `while` one turn.
+    /// Of the branches of an `if` each, of a `choose` each by its weight, of `while` one turn.
     pub(super) times: f64,
 }
 
@@ -94,6 +94,8 @@ pub(super) struct Walker<'w, 's> {
     pub(super) own: Own,
     /// The turns that the walk is in, multiplied.
     turns: Option<u64>,
+    /// The part of the visits that come this way: the weights of branches that the walk is in, multiplied.
+    share: f64,
     pub(super) made: Vec<Made>,
     pub(super) used: Vec<Used>,
     /// What answers give, in order.
@@ -119,6 +121,7 @@ impl<'w, 's> Walker<'w, 's> {
             endpoint_lost: false,
             own: Own::default(),
             turns: Some(1),
+            share: 1.0,
             made: Vec::new(),
             used: Vec::new(),
             captured: Vec::new(),
@@ -135,7 +138,7 @@ impl<'w, 's> Walker<'w, 's> {
     }
 
     pub(super) fn note_request(&mut self, step: usize, endpoint: usize) {
-        self.made.push(Made { step, endpoint, times: self.turns.unwrap_or(1) as f64 });
+        self.made.push(Made { step, endpoint, times: self.share * self.turns.unwrap_or(1) as f64 });
     }
 
     /// Gives a name to a value of the visit.
@@ -181,6 +184,7 @@ impl<'w, 's> Walker<'w, 's> {
                 let repeat = cx.need(&step.repeat)?;
                 self.repeat(&repeat.value, cx)
             }
+            Step::Choose(step) => self.choose(step, cx),
             Step::If(step) => self.branch(step, cx),
         }
     }
@@ -226,8 +230,27 @@ impl<'w, 's> Walker<'w, 's> {
         Some(Action::Repeat(Repeat { turns: turns?, actions: actions? }))
     }
 
+    fn choose(&mut self, step: &scenario::ChooseStep, cx: &mut Cx<'_>) -> Option<Action> {
+        cx.broken |= !step.complete;
+        let branches = cx.need(&step.choose)?;
+        let weights = branches.iter().filter_map(|branch| branch.value.weight.get());
+        let all: f64 = weights.map(|weight| weight.value).sum();
+        let (before, share) = (self.own.clone(), self.share);
+        let (mut made, mut after) = (Vec::new(), Vec::new());
+        for branch in cx.items(&branches.value) {
+            cx.broken |= !branch.value.complete;
+            let weight = cx.need(&branch.value.weight).map(|weight| weight.value);
+            self.share = share * weight.map_or(0.0, |weight| weight / all);
+            let actions = cx.need(&branch.value.steps).map(|steps| self.actions(&steps.value, cx));
+            after.push(std::mem::replace(&mut self.own, before.clone()));
+            made.extend(weight.zip(actions).map(|(weight, actions)| plan::Branch { weight, actions }));
+        }
+        self.share = share;
+        self.join(&after, "it is made on one branch of `choose` only");
+        Some(Action::Choose(made))
+    }
+
     fn branch(&mut self, step: &scenario::IfStep, cx: &mut Cx<'_>) -> Option<Action> {
-        const ONE: &str = "it is made on one branch of `if` only";
         cx.broken |= !step.complete;
         let test = cx.need(&step.test).map(|test| self.condition(test, "if", cx));
         let before = self.own.clone();
@@ -238,19 +261,24 @@ impl<'w, 's> Walker<'w, 's> {
             None => Vec::new(),
         };
         let after_else = std::mem::replace(&mut self.own, before);
-        for (one, other) in [(&after_then, &after_else), (&after_else, &after_then)] {
-            for (name, mark) in &one.sure {
-                if other.sure.contains_key(name) {
+        self.join(&[after_then, after_else], "it is made on one branch of `if` only");
+        Some(Action::If { test: test?, then: then?, otherwise })
+    }
+
+    /// One of several ways was gone: only what is made on all of them is sure.
+    fn join(&mut self, ways: &[Own], one: &'static str) {
+        for way in ways {
+            for (name, mark) in &way.sure {
+                if ways.iter().all(|other| other.sure.contains_key(name)) {
                     self.own.sure.insert(name.clone(), *mark);
                 } else if !self.own.sure.contains_key(name) {
-                    self.own.maybe.insert(name.clone(), (*mark, ONE));
+                    self.own.maybe.insert(name.clone(), (*mark, one));
                 }
             }
-            for (name, why) in &one.maybe {
+            for (name, why) in &way.maybe {
                 self.own.maybe.entry(name.clone()).or_insert(*why);
             }
         }
-        Some(Action::If { test: test?, then: then?, otherwise })
     }
 
     /// What was made since `before` may not have been made.
@@ -300,6 +328,10 @@ fn names(steps: &scenario::Steps, own: &mut Own) {
                 if let Some(steps) = step.repeat.value().and_then(|repeat| repeat.steps.value()) {
                     names(steps, own);
                 }
+            }
+            Step::Choose(step) => {
+                let branches = step.choose.value().into_iter().flat_map(|branches| &branches.items);
+                branches.filter_map(|branch| branch.value.steps.value()).for_each(|steps| names(steps, own));
             }
             Step::If(step) => {
                 for steps in [&step.then, &step.otherwise].into_iter().filter_map(Field::value) {

@@ -226,7 +226,7 @@ impl Dispatcher {
             books.health.lag.record(lag);
         }
         let Some(me) = self.worker.runner() else {
-            return self.never(lane, planned, now, UnsentKind::Memory);
+            return self.never(lane, k, planned, now, UnsentKind::Memory);
         };
         let reserved = self.worker.programs[self.worker.lanes[lane].program].first;
         if let Some(endpoint) = reserved
@@ -236,26 +236,28 @@ impl Dispatcher {
             // One that was released late itself says nothing about the platform.
             let full = if lag > self.lag { UnsentKind::Late } else { self.worker.full(endpoint) };
             self.worker.spare(me);
-            return self.never(lane, planned, now, full);
+            return self.never(lane, k, planned, now, full);
         }
         self.worker.send_off(me, Arrival { lane, k, planned, released: now, reserved });
     }
 
     fn unsent(&mut self, source: usize, planned: At, now: At, kind: UnsentKind) {
-        if let Some((_, lane)) = self.pick(source) {
+        if let Some((k, lane)) = self.pick(source) {
             self.worker.books().health.planned += 1;
-            self.never(lane, planned, now, kind);
+            self.never(lane, k, planned, now, kind);
         }
     }
 
     /// An arrival whose first request is never sent.
-    fn never(&self, lane: usize, planned: At, done: At, kind: UnsentKind) {
+    fn never(&self, lane: usize, k: u64, planned: At, done: At, kind: UnsentKind) {
         let lane = &self.worker.lanes[lane];
         let program = &self.worker.programs[lane.program];
         let outcome = Outcome::Unsent(kind);
-        for (index, (ask, times)) in program.all.after.iter().enumerate() {
-            let Some(series) = lane.series.get(*ask).copied() else { continue };
-            let mut left = *times;
+        let key = Key::new(self.worker.seed, lane.load.map_or(0, |load| load.0), k);
+        let before = program.all.after.iter().filter(|left| program.leads_to(left, key, &[]));
+        for (index, before) in before.enumerate() {
+            let Some(series) = lane.series.get(before.ask).copied() else { continue };
+            let mut left = before.times;
             if index == 0 {
                 left -= 1;
                 let finished = Finished { series, planned, released: done, sent: None, done, outcome, settled: false };

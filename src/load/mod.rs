@@ -5,6 +5,7 @@
 //! Leaves to others: connections and the allow-list (`wire`), the arithmetic of arrivals (`plan`), what the windows mean
 //! (`analysis`), when to begin and to stop (`drill`).
 
+mod asks;
 mod books;
 mod build;
 mod cookies;

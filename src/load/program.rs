@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderName, Method};
 
 use super::judge::Judge;
-use crate::base::rng::{Exponential, Key, Lognormal, Purpose};
+use crate::base::rng::{Exponential, Key, Lognormal, Purpose, Weighted};
 use crate::base::template::{Bound, BoundJson, JsonPath};
 use crate::base::units::Span;
 use crate::plan::{EndpointId, StepId};
@@ -17,6 +17,7 @@ pub(super) struct Program {
     pub ops: Vec<Op>,
     /// How many counters of turns a visit needs.
     pub counters: usize,
+    pub choices: Vec<Choice>,
     pub cookies: bool,
     /// The endpoint that a visit asks before anything makes it wait.
     pub first: Option<EndpointId>,
@@ -44,6 +45,8 @@ pub(super) enum Op {
         to: usize,
     },
     Jump(usize),
+    /// Goes on at one of several places, by the choice of this number.
+    Choose(usize),
     /// Begins the turns of a `repeat`.
     Enter {
         counter: usize,
@@ -129,9 +132,46 @@ pub(super) enum CatchFrom {
 /// The requests that still lay before a visit: those after it, and those of further turns.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Rest {
-    /// By [`Ask::index`], with how many times.
-    pub after: Vec<(usize, u64)>,
+    pub after: Vec<Left>,
     pub turns: Vec<RestTurns>,
+}
+
+/// A request that still lay before a visit.
+#[derive(Debug, Clone)]
+pub(super) struct Left {
+    /// [`Ask::index`].
+    pub ask: usize,
+    pub times: u64,
+    /// Only where these choices fall on these branches.
+    pub only: Vec<(usize, usize)>,
+}
+
+/// One of several branches, drawn by their weights.
+pub(super) struct Choice {
+    pub site: u32,
+    pub weights: Weighted,
+    /// The counter of the turns that it lies in.
+    pub within: Option<usize>,
+    /// Where each branch begins.
+    pub to: Vec<usize>,
+}
+
+impl Choice {
+    /// The branch that an arrival takes, in the turn that it is in.
+    pub(super) fn branch(&self, key: Key, turns: &[u64]) -> usize {
+        let turn = self.within.and_then(|counter| turns.get(counter)).copied().unwrap_or(0);
+        self.weights.draw(&mut key.stream(Purpose::Choice(self.site), turn))
+    }
+}
+
+impl Program {
+    /// Whether an arrival's choices, in the turns that it is in, lead to this request.
+    pub(super) fn leads_to(&self, left: &Left, key: Key, turns: &[u64]) -> bool {
+        let falls = |(choice, branch): &(usize, usize)| {
+            self.choices.get(*choice).is_some_and(|choice| choice.branch(key, turns) == *branch)
+        };
+        left.only.iter().all(falls)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -140,7 +180,7 @@ pub(super) struct RestTurns {
     /// None: it is not known how many turns there would have been.
     pub times: Option<u32>,
     /// Of one whole turn.
-    pub each: Vec<(usize, u64)>,
+    pub each: Vec<Left>,
 }
 
 /// A think time.

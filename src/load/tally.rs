@@ -73,8 +73,8 @@ impl Worker {
     fn asks_first(&self, arrival: &Arrival) -> Option<(SeriesId, At)> {
         let lane = self.lanes.get(arrival.lane)?;
         let program = self.programs.get(lane.program).filter(|program| program.first.is_some())?;
-        let (ask, _) = program.all.after.first()?;
-        Some((*lane.series.get(*ask)?, arrival.planned))
+        let first = program.all.after.first()?;
+        Some((*lane.series.get(first.ask)?, arrival.planned))
     }
 
     /// The windows that were closed, and the failures that were kept with them.

@@ -210,6 +210,11 @@ impl Visit<'_> {
                     Err(error) => return self.stuck(at, planned, error),
                 },
                 Op::Jump(to) => at = *to,
+                Op::Choose(choice) => {
+                    let choice = &self.program.choices[*choice];
+                    let branch = choice.branch(self.values.key(), &self.values.turns);
+                    at = choice.to.get(branch).copied().unwrap_or(at);
+                }
                 Op::Enter { counter } => self.values.counters[*counter] = 0,
                 Op::Turn { counter, outer, turns, exit } => {
                     let begun = self.values.counters[*counter];
@@ -277,11 +282,14 @@ impl Visit<'_> {
                 books.not_reached(*series, times, planned, shed);
             }
         };
-        rest.after.iter().for_each(|(ask, times)| note(*ask, *times));
+        let (key, turns) = (self.values.key(), self.values.turns.as_slice());
+        for left in rest.after.iter().filter(|left| self.program.leads_to(left, key, turns)) {
+            note(left.ask, left.times);
+        }
         for turns in &rest.turns {
             let begun = self.values.counters.get(turns.counter).copied().unwrap_or(0);
             let left = turns.times.map_or(0, |times| times.saturating_sub(begun));
-            turns.each.iter().for_each(|(ask, times)| note(*ask, times * u64::from(left)));
+            turns.each.iter().for_each(|each| note(each.ask, each.times * u64::from(left)));
         }
     }
 

@@ -1,5 +1,5 @@
 use super::arrivals::Schedule;
-use super::{Action, EndpointId, LoadId, Plan, Turns};
+use super::{Action, Branch, EndpointId, LoadId, Plan, Turns};
 use crate::base::units::{Rate, Span};
 
 impl Plan {
@@ -28,6 +28,12 @@ impl Plan {
     }
 }
 
+/// How likely each branch is, and what it does.
+fn shares(branches: &[Branch]) -> impl Iterator<Item = (f64, &[Action])> {
+    let all: f64 = branches.iter().map(|branch| branch.weight).sum();
+    branches.iter().map(move |branch| (branch.weight / all, branch.actions.as_slice()))
+}
+
 fn requests(actions: &[Action], endpoint: EndpointId) -> f64 {
     let each = actions.iter().map(|action| match action {
         Action::Request(request) => f64::from(u8::from(request.endpoint == endpoint)),
@@ -41,6 +47,7 @@ fn requests(actions: &[Action], endpoint: EndpointId) -> f64 {
             };
             turns * requests(&repeat.actions, endpoint)
         }
+        Action::Choose(branches) => shares(branches).map(|(share, actions)| share * requests(actions, endpoint)).sum(),
         Action::If { then, otherwise, .. } => requests(then, endpoint) + requests(otherwise, endpoint),
     });
     each.sum()

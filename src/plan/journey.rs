@@ -35,11 +35,21 @@ pub enum Action {
     Think(Think),
     Repeat(Repeat),
     Poll(Box<Poll>),
+    /// One of them, drawn by weight; never empty.
+    Choose(Vec<Branch>),
     If {
         test: Template,
         then: Vec<Action>,
         otherwise: Vec<Action>,
     },
+}
+
+/// One way of several.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Branch {
+    /// Over zero.
+    pub weight: f64,
+    pub actions: Vec<Action>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -181,6 +181,10 @@ fn turns(plan: &Plan, journey: JourneyId) -> Vec<(usize, f64)> {
                     };
                     walk(&repeat.actions, times * turns, found);
                 }
+                Action::Choose(branches) => {
+                    let all: f64 = branches.iter().map(|branch| branch.weight).sum();
+                    branches.iter().for_each(|branch| walk(&branch.actions, times * branch.weight / all, found));
+                }
                 Action::If { then, .. } => walk(then, times, found),
                 Action::Let(_) | Action::Think(_) => {}
             }

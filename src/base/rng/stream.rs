@@ -23,6 +23,8 @@ pub enum Purpose {
     Plan(u32),
     /// Resampling in analysis.
     Resample(u32),
+    /// Which branch of a `choose` is taken (the action's number in the plan; use: the turn).
+    Choice(u32),
 }
 
 impl Purpose {
@@ -37,6 +39,7 @@ impl Purpose {
             Purpose::Template(index) => (6, index),
             Purpose::Plan(index) => (7, index),
             Purpose::Resample(index) => (8, index),
+            Purpose::Choice(index) => (9, index),
         };
         (kind << 32) | index as u64
     }

@@ -6,7 +6,7 @@ use super::support::{Maker, expect, run, run_with, setting, text};
 use crate::base::units::{At, Span};
 use crate::load::{Ended, FaultKind, Options, Setting, carry_out, once};
 use crate::plan::{
-    Action, Capture, CaptureFrom, Feed, FeedData, JourneyId, LoadId, Matcher, Method, Pick, Plan, Poll, Repeat,
+    Action, Branch, Capture, CaptureFrom, Feed, FeedData, JourneyId, LoadId, Matcher, Method, Pick, Plan, Poll, Repeat,
     Spacing, Think, Turns,
 };
 use crate::record::{BadKind, UnsentKind};
@@ -180,6 +180,37 @@ fn branches_turns_and_what_is_not_reached() {
     assert_eq!(counts("/fail"), (0, 10, 20));
     assert_eq!(counts("/never"), (0, 0, 30));
     assert_eq!(counts("/last"), (0, 0, 10));
+}
+
+#[test]
+fn a_choice_is_drawn_by_weight_and_the_same_for_the_same_arrival() {
+    let mut found = Vec::new();
+    for workers in [1, 2] {
+        let server = Scripted::start(|seen| match seen.path.as_str() {
+            "/fail" => vec![answer(500, &[], "")],
+            _ => ok(""),
+        });
+        let mut maker = Maker::new(&server.url());
+        let way = |maker: &mut Maker, weight: f64, path: &str| Branch { weight, actions: vec![maker.get(path)] };
+        let branches = vec![way(&mut maker, 3.0, "/often"), way(&mut maker, 1.0, "/seldom")];
+        // In a repeat each turn draws for itself; before a step that fails what it would have come to is counted.
+        let turns = vec![way(&mut maker, 1.0, "/left"), way(&mut maker, 1.0, "/right")];
+        let turns = Repeat { turns: Turns::Times(2), actions: vec![Action::Choose(turns)] };
+        let never = vec![way(&mut maker, 1.0, "/never-a"), way(&mut maker, 3.0, "/never-b")];
+        let steps = vec![Action::Choose(branches), Action::Repeat(turns), maker.get("/fail"), Action::Choose(never)];
+        let options = Options { workers: Some(workers), spin: None };
+        let told = run_with(maker.only(steps, 400.0, Span::SECOND), options, |_, _| {});
+        let ok = |step: &str| told.counts(step).ok;
+        assert_eq!(ok("/often") + ok("/seldom"), 400);
+        assert!((270..330).contains(&ok("/often")), "{}", ok("/often"));
+        assert_eq!(ok("/left") + ok("/right"), 800);
+        assert!((350..450).contains(&ok("/left")), "{}", ok("/left"));
+        let never = |step: &str| told.counts(step).not_reached;
+        assert_eq!(never("/never-a") + never("/never-b"), 400);
+        assert!((70..130).contains(&never("/never-a")), "{}", never("/never-a"));
+        found.push((seen(&server), never("/never-a")));
+    }
+    assert_eq!(found[0], found[1]);
 }
 
 #[test]

@@ -170,6 +170,7 @@ fn visit_steps(actions: &[Action], steps: &mut Vec<StepId>) {
             Action::Poll(poll) => note(poll.request.step),
             Action::Let(_) | Action::Think(_) => {}
             Action::Repeat(repeat) => visit_steps(&repeat.actions, steps),
+            Action::Choose(branches) => branches.iter().for_each(|branch| visit_steps(&branch.actions, steps)),
             Action::If { then, otherwise, .. } => {
                 visit_steps(then, steps);
                 visit_steps(otherwise, steps);

@@ -52,10 +52,11 @@ fn ends(told: &Told) -> (u64, u64, u64, u64) {
         .fold((0, 0, 0, 0), |sum, cell| (sum.0 + cell.started, sum.1 + cell.ok, sum.2 + cell.failed, sum.3 + cell.shed))
 }
 
+type Way = (&'static str, fn(&Crews));
+
 #[test]
 fn every_started_visit_comes_to_one_end_however_the_run_ends() {
     let server = Scripted::start(script);
-    type Way = (&'static str, fn(&Crews));
     let ways: [Way; 5] = [
         ("by itself", |_| {}),
         ("drained", Crews::drain),

@@ -81,6 +81,7 @@ pub enum Step {
     Think(ThinkStep),
     Repeat(RepeatStep),
     Poll(Box<PollStep>),
+    Choose(ChooseStep),
     If(IfStep),
 }
 
@@ -91,9 +92,10 @@ choice! {
         Think(ThinkStep): "think",
         Repeat(RepeatStep): "repeat",
         Poll(PollStep): "poll",
+        Choose(ChooseStep): "choose",
         If(IfStep): "if",
     }
-    later("open", "send", "await", "close", "grpc", "choose", "rendezvous", "group", "journey");
+    later("open", "send", "await", "close", "grpc", "rendezvous", "group", "journey");
 }
 
 block! {
@@ -202,6 +204,39 @@ block! {
 fn check_repeat(repeat: &Repeat, _: Mark, cx: &mut Context<'_>) {
     if let Some(times) = repeat.times.get().filter(|times| !(1..=1_000_000).contains(&times.value)) {
         cx.say(Diagnostic::error("range", times.mark, "`times` is from 1 to 1000000"));
+    }
+}
+
+block! {
+    /// One of several ways, drawn for each visitor.
+    pub struct ChooseStep("`choose`") {
+        choose: required("choose") List<Branch>,
+    }
+    check(check_choose);
+}
+
+fn check_choose(step: &ChooseStep, _: Mark, cx: &mut Context<'_>) {
+    if let Some(branches) = step.choose.get().filter(|branches| branches.complete && branches.len() < 2) {
+        let message = "there is nothing to choose from: `choose` has at least two branches";
+        let wrong = Diagnostic::error("empty-list", branches.mark, message);
+        cx.say(wrong.help("write [{ weight: 3, steps: […] }, { weight: 1, steps: […] }]"));
+    }
+}
+
+block! {
+    /// One way of several.
+    pub struct Branch("a branch of `choose`") {
+        /// How often it is taken, beside the weights of the others.
+        weight: required("weight") f64,
+        steps: required("steps") Steps,
+    }
+    check(check_branch);
+}
+
+fn check_branch(branch: &Branch, _: Mark, cx: &mut Context<'_>) {
+    if let Some(weight) = branch.weight.get().filter(|weight| !(weight.value > 0.0 && weight.value.is_finite())) {
+        let wrong = Diagnostic::error("range", weight.mark, "the weight of a branch is over 0");
+        cx.say(wrong.help("leave the branch out instead"));
     }
 }
 
