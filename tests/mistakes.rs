@@ -102,6 +102,12 @@ const CASES: &[Case] = &[
     Case("{{ process.store.address }}", "{{ «process.stor.address }}"),
     Case("{ Idempotency-Key: \"{{ ref }}\" }", "{ Idempotency-Key: \"{{ «order }}\" }"),
     Case("capture: { order: $.id,", "capture: { «ref: $.x, order: $.id,"),
+    Case("tag: { header: ETag }", "tag: { regex: «\"(\" }"),
+    Case("tag: { header: ETag }", "tag: { cookie: «a b }"),
+    Case("tag: { header: ETag }", "tag: { header: ETag, «index: 1 }"),
+    Case("tag: { header: ETag }", "tag: { header: ETag, «cookie: tag }"),
+    Case("      json: { sku:", "      «form: { a: b }\n      json: { sku:"),
+    Case("name: view\n", "name: view\n        «form: { a: b }\n"),
     Case("    - repeat: {", "    - choose: «[]\n    - repeat: {"),
     Case(
         "    - repeat: {",

@@ -101,10 +101,12 @@ impl Walker<'_, '_> {
         };
         let within = request.expect.value().and_then(|expect| expect.within.get());
         let mut made = self.shared(&shared, method, path, within.map(|within| (within.value, within.mark)), cx);
-        made.body = match (cx.get(&request.json), cx.get(&request.body)) {
-            (Some(json), _) => self.json(&json.value, cx).map(Body::Json),
-            (None, Some(body)) => Some(Body::Text(self.text(body.text(), body.mark, cx))),
-            (None, None) => None,
+        made.body = if let Some(json) = cx.get(&request.json) {
+            self.json(&json.value, cx).map(Body::Json)
+        } else if cx.get(&request.form).is_some() {
+            Some(Body::Form(self.pairs(&request.form, false, cx)))
+        } else {
+            cx.get(&request.body).map(|body| Body::Text(self.text(body.text(), body.mark, cx)))
         };
         self.captures(&shared, &mut made, cx);
         Some(made)
@@ -310,16 +312,7 @@ impl Walker<'_, '_> {
         cx.broken |= !block.complete;
         if let Some(pattern) = cx.get(&block.matches) {
             let text = pattern.text();
-            match Regex::new(text) {
-                Ok(_) => return Some(Matcher::Matches(text.to_owned())),
-                Err(error) => {
-                    let said = error.to_string();
-                    let reason = said.lines().last().unwrap_or("").trim_start_matches("error: ");
-                    let message = format!("`{text}` is no regular expression: {reason}");
-                    cx.say(Diagnostic::error("regex", pattern.mark, message));
-                    return None;
-                }
-            }
+            return check_regex(text, pattern.mark, cx).then(|| Matcher::Matches(text.to_owned()));
         }
         if let Some(exists) = cx.get(&block.exists) {
             return Some(Matcher::Exists(exists.value));
@@ -353,29 +346,11 @@ impl Walker<'_, '_> {
                 scenario::Capture::Block(block) => cx.get(&block.secret).is_some_and(|secret| secret.value),
             };
             let from = match &capture.value {
-                scenario::Capture::Json(path) => Some((path, capture.mark, true)),
-                scenario::Capture::Block(block) => {
-                    cx.broken |= !block.complete;
-                    let json = cx.get(&block.json).map(|path| (&path.value, path.mark, true));
-                    json.or_else(|| cx.get(&block.header).map(|header| (&header.value, header.mark, false)))
+                scenario::Capture::Json(path) => {
+                    check_json_path(path, capture.mark, cx);
+                    Some(CaptureFrom::Json(path.clone()))
                 }
-            };
-            let Some((from, mark, is_json)) = from else {
-                // Made all the same, as far as texts that use it are concerned.
-                self.own.sure.insert(name.value.clone(), name.mark);
-                self.captured.push((name.value.clone(), name.mark));
-                cx.broken = true;
-                continue;
-            };
-            let from = if is_json {
-                check_json_path(from, mark, cx);
-                CaptureFrom::Json(from.clone())
-            } else {
-                if http::HeaderName::from_bytes(from.as_bytes()).is_err() {
-                    let message = format!("`{from}` cannot be the name of a header");
-                    cx.say(Diagnostic::error("header", mark, message));
-                }
-                CaptureFrom::Header(from.clone())
+                scenario::Capture::Block(block) => capture_from(block, cx),
             };
             self.make(name, cx);
             self.captured.push((name.value.clone(), name.mark));
@@ -384,9 +359,45 @@ impl Walker<'_, '_> {
                 let why = "its step may fail, and the visit goes on (`on-failure: continue`)";
                 self.own.maybe.insert(name.value.clone(), (name.mark, why));
             }
-            request.captures.push(Capture { name: name.value.clone(), from, secret });
+            match from {
+                Some(from) => request.captures.push(Capture { name: name.value.clone(), from, secret }),
+                None => cx.broken = true,
+            }
         }
     }
+}
+
+fn capture_from(block: &scenario::CaptureBlock, cx: &mut Cx<'_>) -> Option<CaptureFrom> {
+    cx.broken |= !block.complete;
+    if let Some(path) = cx.get(&block.json) {
+        check_json_path(&path.value, path.mark, cx);
+        return Some(CaptureFrom::Json(path.value.clone()));
+    }
+    for (field, what) in [(&block.header, "header"), (&block.cookie, "cookie")] {
+        let Some(name) = cx.get(field) else { continue };
+        // Both are tokens (RFC 9110, 5.6.2; RFC 6265, 4.1.1).
+        if http::HeaderName::from_bytes(name.value.as_bytes()).is_err() {
+            let message = format!("`{}` cannot be the name of a {what}", name.value);
+            cx.say(Diagnostic::error("header", name.mark, message));
+        }
+        let name = name.value.clone();
+        return Some(if what == "header" { CaptureFrom::Header(name) } else { CaptureFrom::Cookie(name) });
+    }
+    let pattern = cx.get(&block.regex)?;
+    let index = cx.get(&block.index).map_or(0, |index| index.value);
+    let sound = check_regex(&pattern.value, pattern.mark, cx);
+    sound
+        .then(|| CaptureFrom::Regex { pattern: pattern.value.clone(), index: u32::try_from(index).unwrap_or(u32::MAX) })
+}
+
+/// Says why a text is no regular expression.
+fn check_regex(text: &str, mark: Mark, cx: &mut Cx<'_>) -> bool {
+    let Err(error) = Regex::new(text) else { return true };
+    let said = error.to_string();
+    let reason = said.lines().last().unwrap_or("").trim_start_matches("error: ");
+    let message = format!("`{text}` is no regular expression: {reason}");
+    cx.say(Diagnostic::error("regex", mark, message));
+    false
 }
 
 fn convert(status: scenario::StatusSet) -> StatusSet {

@@ -2,6 +2,8 @@
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
+use regex::bytes::Regex;
+
 use super::LoadError;
 use super::build::{Builder, LONGEST_BODY, SHOWN_BODY, Text, header_name};
 use super::judge::Judge;
@@ -40,8 +42,13 @@ impl Builder<'_> {
             .ok_or_else(|| LoadError::Text { place: place(), why: "its endpoint is not in the plan".to_owned() })?;
         let target = self.target(request, at.origin.base(), place)?;
         let (mut fixed, mut open) = (HeaderMap::new(), Vec::new());
-        if matches!(request.body, Some(Body::Json(_))) {
-            fixed.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let content_type = match request.body {
+            Some(Body::Json(_)) => Some("application/json"),
+            Some(Body::Form(_)) => Some("application/x-www-form-urlencoded"),
+            Some(Body::Text(_)) | None => None,
+        };
+        if let Some(value) = content_type {
+            fixed.insert(header::CONTENT_TYPE, HeaderValue::from_static(value));
         }
         for (name, text) in &at.headers {
             match text {
@@ -58,6 +65,13 @@ impl Builder<'_> {
                 let bound = self.bind(text, place)?;
                 bound.constant().map_or(Content::Text(bound), |text| Content::Fixed(text.into_bytes().into()))
             }
+            Some(Body::Form(fields)) => {
+                let mut bound = Vec::new();
+                for (name, value) in fields {
+                    bound.push((encode(name), self.bind(value, place)?));
+                }
+                Content::Form(bound)
+            }
             Some(Body::Json(document)) => {
                 let bound = BoundJson::bind(document, self.scope)
                     .map_err(|source| LoadError::Template { place: place(), source })?;
@@ -72,6 +86,12 @@ impl Builder<'_> {
         for capture in &request.captures {
             let from = match &capture.from {
                 CaptureFrom::Header(name) => CatchFrom::Header(header_name(name, place)?),
+                CaptureFrom::Cookie(name) => CatchFrom::Cookie(name.clone()),
+                CaptureFrom::Regex { pattern, index } => {
+                    let regex = Regex::new(pattern)
+                        .map_err(|error| LoadError::Text { place: place(), why: error.to_string() })?;
+                    CatchFrom::Regex(regex, *index as usize)
+                }
                 CaptureFrom::Json(path) => CatchFrom::Json(
                     JsonPath::parse(path)
                         .map_err(|error| LoadError::Text { place: place(), why: error.to_string() })?,
@@ -80,7 +100,7 @@ impl Builder<'_> {
             let slot = self.scope.slot(&capture.name);
             captures.push(Catch { slot, name: capture.name.clone(), from, secret: capture.secret });
         }
-        let judge_needs_body = judge.needs_body();
+        let reads_body = judge.needs_body() || captures.iter().any(|catch| matches!(catch.from, CatchFrom::Regex(..)));
         let json = judge.needs_json() || captures.iter().any(|catch| matches!(catch.from, CatchFrom::Json(_)));
         let method = method(request.method);
         // Without a body, those that could have one say that there is none (RFC 9110, 8.6).
@@ -106,7 +126,7 @@ impl Builder<'_> {
             judge,
             captures,
             json,
-            keep: if json || judge_needs_body { LONGEST_BODY } else { SHOWN_BODY },
+            keep: if json || reads_body { LONGEST_BODY } else { SHOWN_BODY },
             goes_on: request.on_failure == OnFailure::Continue,
             poll: None,
             rest,

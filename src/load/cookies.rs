@@ -78,6 +78,16 @@ impl Cookie {
     }
 }
 
+/// The value of a cookie that an answer sets; of two under one name the later one stands.
+pub(super) fn set_by<'h>(headers: Headers<'h>, name: &str) -> Option<&'h str> {
+    let pairs = headers.all(&header::SET_COOKIE).filter_map(|value| {
+        let text = std::str::from_utf8(value).ok()?;
+        text.split(';').next()?.split_once('=')
+    });
+    let own = pairs.filter(|(known, _)| known.trim() == name).map(|(_, value)| value.trim());
+    own.last()
+}
+
 fn parse(text: &str, whom: Whom<'_>, now: u64) -> Option<Cookie> {
     let mut parts = text.split(';');
     let (name, value) = parts.next()?.split_once('=')?;

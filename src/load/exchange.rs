@@ -6,7 +6,7 @@ use http::header;
 use serde_json::Value;
 
 use super::books::Outcome;
-use super::cookies::Whom;
+use super::cookies::{self, Whom};
 use super::judge::{Judge, Mismatch, Status};
 use super::program::{Again, Ask, CatchFrom};
 use super::request;
@@ -257,6 +257,19 @@ impl Visit<'_> {
                 CatchFrom::Header(name) => {
                     let value = received.head.headers(&self.values.buffer).get(name);
                     value.map(|value| Value::String(String::from_utf8_lossy(value).into_owned()))
+                }
+                CatchFrom::Cookie(name) => {
+                    let value = cookies::set_by(received.head.headers(&self.values.buffer), name);
+                    value.map(|value| Value::String(value.to_owned()))
+                }
+                CatchFrom::Regex(regex, index) => {
+                    let body = self.values.buffer.get(received.body.clone()).unwrap_or_default();
+                    let found = regex.captures_iter(body).nth(*index);
+                    if found.is_none() && received.length > received.body.len() as u64 {
+                        return Err(missing(Mismatch::TooLong.into()));
+                    }
+                    let part = found.and_then(|found| found.get(usize::from(regex.captures_len() > 1)));
+                    part.map(|part| Value::String(String::from_utf8_lossy(part.as_bytes()).into_owned()))
                 }
                 CatchFrom::Json(path) => match &received.json {
                     Some(Ok(json)) => path.first(json).cloned(),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, Method};
+use regex::bytes::Regex;
 
 use super::judge::Judge;
 use crate::base::rng::{Exponential, Key, Lognormal, Purpose, Weighted};
@@ -115,6 +116,8 @@ pub(super) enum Content {
     Fixed(Bytes),
     Json(BoundJson),
     Text(Bound),
+    /// Names as they are written on the wire.
+    Form(Vec<(String, Bound)>),
 }
 
 pub(super) struct Catch {
@@ -127,6 +130,8 @@ pub(super) struct Catch {
 pub(super) enum CatchFrom {
     Json(JsonPath),
     Header(HeaderName),
+    Cookie(String),
+    Regex(Regex, usize),
 }
 
 /// The requests that still lay before a visit: those after it, and those of further turns.

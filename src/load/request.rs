@@ -74,6 +74,16 @@ pub(super) fn outgoing(
             bound.render(visit, Escape::None, body)?;
             body
         }
+        Content::Form(fields) => {
+            let mut value = Vec::new();
+            for (name, bound) in fields {
+                if !body.is_empty() {
+                    body.push(b'&');
+                }
+                write_pair(name, bound, visit, &mut value, body)?;
+            }
+            body
+        }
     };
     if ask.says_length {
         text.extend_from_slice(b"content-length: ");
@@ -114,16 +124,28 @@ fn write_query(query: &[(String, Bound)], visit: &Visit<'_>, out: &mut Vec<u8>) 
     let mut value = Vec::new();
     for (name, bound) in query {
         out.push(if out.contains(&b'?') { b'&' } else { b'?' });
-        out.extend_from_slice(name.as_bytes());
-        out.push(b'=');
-        value.clear();
-        bound.render(visit, Escape::None, &mut value)?;
-        out.extend_from_slice(encode(&String::from_utf8_lossy(&value)).as_bytes());
+        write_pair(name, bound, visit, &mut value, out)?;
     }
     Ok(())
 }
 
-/// For a name or value of a query.
+/// `name=value`, for a query or a form; `value` is a buffer.
+fn write_pair(
+    name: &str,
+    bound: &Bound,
+    visit: &Visit<'_>,
+    value: &mut Vec<u8>,
+    out: &mut Vec<u8>,
+) -> Result<(), RenderError> {
+    out.extend_from_slice(name.as_bytes());
+    out.push(b'=');
+    value.clear();
+    bound.render(visit, Escape::None, value)?;
+    out.extend_from_slice(encode(&String::from_utf8_lossy(value)).as_bytes());
+    Ok(())
+}
+
+/// For a name or value of a query or a form.
 pub(super) fn encode(text: &str) -> String {
     use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
     const OPEN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

@@ -101,6 +101,8 @@ pub enum Body {
     /// Every string in it is a template; one that is exactly `{{ … }}` keeps the type of its value.
     Json(serde_json::Value),
     Text(Template),
+    /// Fields of application/x-www-form-urlencoded.
+    Form(Vec<(String, Template)>),
 }
 
 /// What makes an answer ok. `within` judges and never cuts.
@@ -169,6 +171,13 @@ pub enum CaptureFrom {
     /// A JSONPath into the body; the first value found.
     Json(String),
     Header(String),
+    /// A cookie that the answer sets.
+    Cookie(String),
+    /// The match of that number, from 0: its first group, or else the whole of it.
+    Regex {
+        pattern: String,
+        index: u32,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -6,8 +6,8 @@ use super::support::{Maker, expect, run, run_with, setting, text};
 use crate::base::units::{At, Span};
 use crate::load::{Ended, FaultKind, Options, Setting, carry_out, once};
 use crate::plan::{
-    Action, Branch, Capture, CaptureFrom, Feed, FeedData, JourneyId, LoadId, Matcher, Method, Pick, Plan, Poll, Repeat,
-    Spacing, Think, Turns,
+    Action, Body, Branch, Capture, CaptureFrom, Feed, FeedData, JourneyId, LoadId, Matcher, Method, Pick, Plan, Poll,
+    Repeat, Spacing, Think, Turns,
 };
 use crate::record::{BadKind, UnsentKind};
 use crate::wire::scripted::{Do, Scripted, Seen, answer, ok};
@@ -211,6 +211,45 @@ fn a_choice_is_drawn_by_weight_and_the_same_for_the_same_arrival() {
         found.push((seen(&server), never("/never-a")));
     }
     assert_eq!(found[0], found[1]);
+}
+
+#[test]
+fn forms_go_out_encoded_and_captures_come_from_bodies_and_cookies() {
+    let server = Scripted::start(|seen| match seen.path.as_str() {
+        "/login" => {
+            let cookies =
+                [("set-cookie", "sid=old; Path=/"), ("set-cookie", "sid=a1; HttpOnly"), ("set-cookie", "t=x")];
+            vec![answer(200, &cookies, "<b>queue 17</b><b>queue 9</b>")]
+        }
+        _ => ok("nothing here"),
+    });
+    let mut maker = Maker::new(&server.url());
+    let catch = |name: &str, from: CaptureFrom| Capture { name: name.to_owned(), from, secret: false };
+    let regex = |pattern: &str, index| CaptureFrom::Regex { pattern: pattern.to_owned(), index };
+    let login = maker.get_with("/login", |request| {
+        request.captures = vec![
+            catch("sid", CaptureFrom::Cookie("sid".to_owned())),
+            catch("first", regex("queue (\\d+)", 0)),
+            catch("second", regex("queue (?:\\d+)", 1)),
+        ];
+    });
+    let mut form = maker.request(Method::Post, "/form");
+    let field = |name: &str, value: &str| (name.to_owned(), text(value));
+    form.body = Some(Body::Form(vec![field("who & what", "{{ sid }}"), field("place", "{{ first }} + {{ second }}")]));
+    let mut fixed = maker.request(Method::Post, "/fixed");
+    fixed.body = Some(Body::Form(vec![field("a", "1"), field("b", "ä=")]));
+    let missing = maker.get_with("/missing", |request| request.captures = vec![catch("none", regex("queue", 0))]);
+    let steps = vec![login, Action::Request(Box::new(form)), Action::Request(Box::new(fixed)), missing];
+    let told = run_with(maker.only(steps, 5.0, Span::SECOND), ONE, |_, _| {});
+    assert_eq!((told.counts("/login").ok, told.counts("/fixed").ok), (5, 5));
+    assert_eq!(told.counts("/missing").bad, [(BadKind::Capture, 5)]);
+    assert!(told.failures[0].why.contains("`none`"), "{}", told.failures[0].why);
+    for (path, body) in [("/form", "who%20%26%20what=a1&place=17%20%2B%20queue%209"), ("/fixed", "a=1&b=%C3%A4%3D")] {
+        let seen = server.log().into_iter().find(|seen| seen.path == path).unwrap();
+        assert_eq!(seen.body, body);
+        assert_eq!(seen.header("content-type"), Some("application/x-www-form-urlencoded"));
+        assert_eq!(seen.header("content-length"), Some(body.len().to_string().as_str()));
+    }
 }
 
 #[test]

@@ -59,7 +59,7 @@ const CASES: &[(&str, &str)] = &[
     ("{ exists: false }", "{ exists: false, at-least: 5 }"),
     ("order: $.id", "order: id"),
     ("order: $.id", "Order: $.id"),
-    ("etag: { header: ETag }", "etag: { cookie: sid }"),
+    ("etag: { header: ETag }", "etag: { header: ETag, index: 2 }"),
     ("repeat: { times: 3,", "repeat: { times: 3, while: x,"),
     ("repeat: { times: 3,", "repeat: { times: 0,"),
     ("        then:\n          - head: /a\n", ""),

@@ -35,6 +35,8 @@ block! {
         query: optional("query") Named<Template, AnyKey>,
         /// A body as JSON; texts in it may be templates.
         json: optional("json") Tree,
+        /// Fields of a form (application/x-www-form-urlencoded).
+        form: optional("form") Named<Template, AnyKey>,
         /// A body as text.
         body: optional("body") Template,
         /// Cuts the request; left out: 30s.
@@ -47,23 +49,23 @@ block! {
         capture: optional("capture") Named<Capture, Reached>,
     }
     one_of("get", "post", "put", "patch", "delete", "head", "options");
-    later("form", "multipart", "retry", "follow", "acknowledge");
+    later("multipart", "retry", "follow", "acknowledge");
     check(check_request);
 }
 
 fn check_request(request: &Request, _: Mark, cx: &mut Context<'_>) {
-    if let (Some(json), Some(body)) = (request.json.written(), request.body.written()) {
-        let wrong = Diagnostic::error("not-both", body, "a request has either `json` or `body`, not both");
-        cx.say(wrong.related(json, "`json` is here"));
+    let bodies = [("json", request.json.written()), ("form", request.form.written()), ("body", request.body.written())];
+    let mut bodies = bodies.into_iter().filter_map(|(word, mark)| Some((word, mark?)));
+    let first = bodies.next();
+    if let (Some((one, mark)), Some((other, again))) = (first, bodies.next()) {
+        let message = format!("a request has either `{one}` or `{other}`, not both");
+        cx.say(Diagnostic::error("not-both", again, message).related(mark, format!("`{one}` is here")));
     }
     let methods = [&request.post, &request.put, &request.patch, &request.delete, &request.options];
     let other = methods.into_iter().any(|method| !method.is_absent());
-    for (method, body) in [(&request.get, "get"), (&request.head, "head")].into_iter().filter(|_| !other) {
-        let bodies = [("json", request.json.written()), ("body", request.body.written())];
-        if let (Some(_), Some((word, mark))) =
-            (method.get(), bodies.into_iter().find_map(|(word, mark)| mark.map(|mark| (word, mark))))
-        {
-            cx.say(Diagnostic::error("does-not-go", mark, format!("a `{body}` request has no `{word}`")));
+    for (method, verb) in [(&request.get, "get"), (&request.head, "head")].into_iter().filter(|_| !other) {
+        if let (Some(_), Some((word, mark))) = (method.get(), first) {
+            cx.say(Diagnostic::error("does-not-go", mark, format!("a `{verb}` request has no `{word}`")));
         }
     }
     super::load::positive(&request.timeout, "timeout", cx);
@@ -339,16 +341,27 @@ block! {
         json: optional("json") String,
         /// A header's name.
         header: optional("header") String,
+        /// The name of a cookie that the answer sets.
+        cookie: optional("cookie") String,
+        /// A regular expression that is looked for in the body; taken is its first group, or else the whole match.
+        regex: optional("regex") String,
+        /// Which match of `regex`, from 0 (the default).
+        index: optional("index") u64,
         /// true: never written anywhere.
         secret: optional("secret") bool,
     }
-    one_of("json", "header");
-    later("cookie", "regex", "index");
+    one_of("json", "header", "cookie", "regex");
     check(check_capture);
 }
 
 fn check_capture(capture: &CaptureBlock, _: Mark, cx: &mut Context<'_>) {
     if let Some(path) = capture.json.get() {
         check_path(&path.value, path.mark, cx);
+    }
+    if let Some(index) = capture.index.written().filter(|_| capture.regex.is_absent()) {
+        cx.say(Diagnostic::error("does-not-go", index, "`index` goes with `regex`: it says which match"));
+    }
+    if let Some(index) = capture.index.get().filter(|index| index.value > 10_000) {
+        cx.say(Diagnostic::error("range", index.mark, "`index` is from 0 to 10000"));
     }
 }
