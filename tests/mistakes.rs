@@ -108,6 +108,8 @@ const CASES: &[Case] = &[
     Case("tag: { header: ETag }", "tag: { header: ETag, «cookie: tag }"),
     Case("      json: { sku:", "      «form: { a: b }\n      json: { sku:"),
     Case("name: view\n", "name: view\n        «form: { a: b }\n"),
+    Case("    - repeat: {", "    - journey: «brows\n    - repeat: {"),
+    Case("    - repeat: {", "    - journey: «buy\n    - repeat: {"),
     Case("    - repeat: {", "    - choose: «[]\n    - repeat: {"),
     Case(
         "    - repeat: {",

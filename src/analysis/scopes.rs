@@ -7,7 +7,7 @@ use crate::plan::{Action, EndpointId, JourneyId, LoadId, Plan, Scope, StepId};
 /// All requests first, then loads, journeys and steps in the plan's order: what curves and tables are made for.
 pub(super) fn scopes(plan: &Plan) -> Vec<Scope> {
     let loads = (0..plan.loads.len()).map(|index| Scope::Load(LoadId::at(index)));
-    let journeys = (0..plan.journeys.len()).map(|index| Scope::Journey(JourneyId::at(index)));
+    let journeys = (0..plan.journeys.len()).map(JourneyId::at).filter(|id| plan.is_taken(*id)).map(Scope::Journey);
     let steps = (0..plan.steps.len()).map(|index| Scope::Step(StepId::at(index)));
     [Scope::All].into_iter().chain(loads).chain(journeys).chain(steps).collect()
 }

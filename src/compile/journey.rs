@@ -1,12 +1,15 @@
 //! Journeys and other lists of steps: one walk in the order in which a visit takes them.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use super::context::Cx;
 use super::names::Names;
 use super::text::{Own, Place, Reach};
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{Span, Text};
 use crate::plan::{self, Action, Repeat, Think, Turns};
-use crate::scenario::{self, Field, Spanned, Step};
+use crate::scenario::{self, Field, Named, Reached, Spanned, Step};
 
 /// Every name of a step, in the order of first use: figures are kept per name.
 #[derive(Debug)]
@@ -82,7 +85,32 @@ pub(super) struct Used {
     pub(super) mark: Mark,
 }
 
+/// Every journey of the scenario, and which of them others take in.
+pub(super) struct Journeys<'s> {
+    pub(super) names: Names,
+    map: Option<&'s Named<scenario::Journey>>,
+    pub(super) taken: RefCell<BTreeSet<usize>>,
+}
+
+impl<'s> Journeys<'s> {
+    pub(super) fn new(field: &'s Field<Named<scenario::Journey>>) -> Journeys<'s> {
+        Journeys { names: Names::of("journey", field), map: field.value(), taken: RefCell::default() }
+    }
+
+    /// The steps of a journey, and the endpoint that holds for them; none where they were refused.
+    fn get(&self, index: usize) -> Option<(&'s scenario::Steps, Option<&'s Field<String>>)> {
+        let (_, journey) = self.map?.entries.get(index)?;
+        match &journey.as_ref()?.value {
+            scenario::Journey::Steps(steps) => Some((steps, None)),
+            scenario::Journey::Block(block) => Some((block.steps.value()?, Some(&block.endpoint))),
+        }
+    }
+}
+
 pub(super) struct Walker<'w, 's> {
+    journeys: &'w Journeys<'s>,
+    /// The journeys that the walk is in, by their number.
+    inside: Vec<usize>,
     pub(super) reach: &'w Reach<'s>,
     pub(super) steps: &'w mut Steps,
     pub(super) endpoints: &'w Names,
@@ -107,12 +135,15 @@ pub(super) struct Walker<'w, 's> {
 
 impl<'w, 's> Walker<'w, 's> {
     pub(super) fn new(
+        journeys: &'w Journeys<'s>,
         reach: &'w Reach<'s>,
         steps: &'w mut Steps,
         endpoints: &'w Names,
         place: Place,
     ) -> Walker<'w, 's> {
         Walker {
+            journeys,
+            inside: Vec::new(),
             reach,
             steps,
             endpoints,
@@ -145,13 +176,16 @@ impl<'w, 's> Walker<'w, 's> {
     pub(super) fn make(&mut self, name: &Spanned<String>, cx: &mut Cx<'_>) {
         let sure = self.own.sure.get(&name.value).copied();
         let taken = sure.or_else(|| self.own.maybe.get(&name.value).map(|(mark, _)| *mark));
+        // A journey that is taken in twice makes its names anew.
+        let taken = taken.filter(|first| *first != name.mark);
         self.reach.check_own_name(name, taken, cx);
         self.own.sure.insert(name.value.clone(), name.mark);
     }
 
-    /// All steps of a visit.
-    pub(super) fn walk(&mut self, steps: &scenario::Steps, cx: &mut Cx<'_>) -> Vec<Action> {
-        names(steps, &mut self.own);
+    /// All steps of a visit; `journey` is the number of theirs, if they are one's.
+    pub(super) fn walk(&mut self, steps: &scenario::Steps, journey: Option<usize>, cx: &mut Cx<'_>) -> Vec<Action> {
+        self.inside.extend(journey);
+        self.names(steps, &mut self.inside.clone());
         self.actions(steps, cx)
     }
 
@@ -161,12 +195,51 @@ impl<'w, 's> Walker<'w, 's> {
         }
         let mut actions = Vec::new();
         for step in cx.items(&steps.0) {
+            if let Step::Journey(step) = &step.value {
+                actions.extend(self.other(step, cx));
+                continue;
+            }
             match self.action(&step.value, cx) {
                 Some(action) => actions.push(action),
                 None => cx.broken = true,
             }
         }
         actions
+    }
+
+    /// The steps of another journey, in the place of the step that names it.
+    fn other(&mut self, step: &scenario::JourneyStep, cx: &mut Cx<'_>) -> Vec<Action> {
+        cx.broken |= !step.complete;
+        let found = cx.need(&step.journey).and_then(|name| Some((name, self.journeys.names.find(name, cx)?)));
+        let Some((name, index)) = found else {
+            self.steps.lack();
+            return Vec::new();
+        };
+        self.journeys.taken.borrow_mut().insert(index);
+        if self.inside.contains(&index) {
+            let message = format!("`{}` would go on for ever: it takes itself in", name.value);
+            cx.say(Diagnostic::error("endless", name.mark, message).help("repeat steps with `repeat`"));
+            return Vec::new();
+        }
+        let Some((steps, endpoint)) = self.journeys.get(index) else {
+            cx.broken = true;
+            self.steps.lack();
+            return Vec::new();
+        };
+        let before = (self.endpoint, self.endpoint_lost);
+        self.go_to(endpoint, cx);
+        self.inside.push(index);
+        let actions = self.actions(steps, cx);
+        self.inside.pop();
+        (self.endpoint, self.endpoint_lost) = before;
+        actions
+    }
+
+    /// Where requests go from here on that do not say.
+    pub(super) fn go_to(&mut self, endpoint: Option<&Field<String>>, cx: &mut Cx<'_>) {
+        let written = endpoint.and_then(|endpoint| cx.get(endpoint));
+        self.endpoint = written.and_then(|endpoint| self.endpoints.find(endpoint, cx));
+        self.endpoint_lost = self.endpoint.is_none() && endpoint.is_some_and(|endpoint| !endpoint.is_absent());
     }
 
     fn action(&mut self, step: &Step, cx: &mut Cx<'_>) -> Option<Action> {
@@ -186,6 +259,8 @@ impl<'w, 's> Walker<'w, 's> {
             }
             Step::Choose(step) => self.choose(step, cx),
             Step::If(step) => self.branch(step, cx),
+            // Its steps stand in its place: `other`.
+            Step::Journey(_) => None,
         }
     }
 
@@ -296,6 +371,50 @@ impl<'w, 's> Walker<'w, 's> {
         }
     }
 
+    /// Notes every name that `steps` make, wherever.
+    fn names(&mut self, steps: &scenario::Steps, inside: &mut Vec<usize>) {
+        for step in &steps.0.items {
+            match &step.value {
+                Step::Request(request) => self.note_names(&request.capture),
+                Step::Poll(poll) => self.note_names(&poll.capture),
+                Step::Let(step) => self.note_names(&step.values),
+                Step::Think(_) => {}
+                Step::Repeat(step) => {
+                    if let Some(steps) = step.repeat.value().and_then(|repeat| repeat.steps.value()) {
+                        self.names(steps, inside);
+                    }
+                }
+                Step::Choose(step) => {
+                    let branches = step.choose.value().into_iter().flat_map(|branches| &branches.items);
+                    for steps in branches.filter_map(|branch| branch.value.steps.value()) {
+                        self.names(steps, inside);
+                    }
+                }
+                Step::If(step) => {
+                    for steps in [&step.then, &step.otherwise].into_iter().filter_map(Field::value) {
+                        self.names(steps, inside);
+                    }
+                }
+                Step::Journey(step) => {
+                    let index = step.journey.value().and_then(|name| self.journeys.names.get(name));
+                    if let Some(index) = index.filter(|index| !inside.contains(index))
+                        && let Some((steps, _)) = self.journeys.get(index)
+                    {
+                        inside.push(index);
+                        self.names(steps, inside);
+                        inside.pop();
+                    }
+                }
+            }
+        }
+    }
+
+    fn note_names<T>(&mut self, made: &Field<Named<T, Reached>>) {
+        for (name, _) in made.value().into_iter().flat_map(|map| &map.entries) {
+            self.own.ever.entry(name.value.clone()).or_insert(name.mark);
+        }
+    }
+
     fn condition(&mut self, condition: &Spanned<scenario::Template>, word: &str, cx: &mut Cx<'_>) -> plan::Template {
         let text = condition.text();
         if !text.contains("{{") && !text.contains("{%") {
@@ -304,41 +423,6 @@ impl<'w, 's> Walker<'w, 's> {
             cx.say(Diagnostic::error("constant", condition.mark, message).help(help));
         }
         self.text(text, condition.mark, cx)
-    }
-}
-
-/// Every name that `steps` make, wherever.
-fn names(steps: &scenario::Steps, own: &mut Own) {
-    let add = |name: &Spanned<String>, own: &mut Own| {
-        own.ever.entry(name.value.clone()).or_insert(name.mark);
-    };
-    for step in &steps.0.items {
-        match &step.value {
-            Step::Request(request) => {
-                request.capture.value().into_iter().flat_map(|map| &map.entries).for_each(|(name, _)| add(name, own));
-            }
-            Step::Poll(poll) => {
-                poll.capture.value().into_iter().flat_map(|map| &map.entries).for_each(|(name, _)| add(name, own));
-            }
-            Step::Let(step) => {
-                step.values.value().into_iter().flat_map(|map| &map.entries).for_each(|(name, _)| add(name, own));
-            }
-            Step::Think(_) => {}
-            Step::Repeat(step) => {
-                if let Some(steps) = step.repeat.value().and_then(|repeat| repeat.steps.value()) {
-                    names(steps, own);
-                }
-            }
-            Step::Choose(step) => {
-                let branches = step.choose.value().into_iter().flat_map(|branches| &branches.items);
-                branches.filter_map(|branch| branch.value.steps.value()).for_each(|steps| names(steps, own));
-            }
-            Step::If(step) => {
-                for steps in [&step.then, &step.otherwise].into_iter().filter_map(Field::value) {
-                    names(steps, own);
-                }
-            }
-        }
     }
 }
 

@@ -214,3 +214,29 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_journey_in_another_is_the_same_as_its_steps_written_there() {
+    const BASE: &str = include_str!("../../tests/mistakes/base.yaml");
+    const LOGIN: &str = "{ get: /login, endpoint: pay, capture: { sid: { header: X-Session } } }";
+    let files = [("skus.csv", "id,price\na,5\nb,7\n")];
+    let with = |steps: &str, login: &str| {
+        let text = BASE.replacen("    - let: { ref:", &format!("{steps}    - let: {{ ref:"), 1);
+        let text = text.replacen("\nload:\n", &format!("\n{login}load:\n"), 1);
+        compile_text(&text, None, &[], &files).unwrap_or_else(|found| panic!("{}", found.join("\n"))).plan
+    };
+    let after = "    - { get: \"/me/{{ sid }}\", endpoint: shop }\n";
+    let login = format!("  login: {{ endpoint: pay, steps: [{}] }}\n", LOGIN.replacen(" endpoint: pay,", "", 1));
+    let inside = with(&format!("    - journey: login\n{after}"), &login);
+    let written = with(&format!("    - {LOGIN}\n{after}"), "");
+    assert_eq!(inside.journeys[1], written.journeys[1]);
+    assert_eq!((&inside.steps, &inside.series), (&written.steps, &written.series));
+    assert!(!inside.is_taken(crate::plan::JourneyId(2)) && inside.is_taken(crate::plan::JourneyId(1)));
+    // Twice in one visit, and through a third one.
+    let twice = with(
+        &format!("    - journey: through\n    - journey: login\n{after}"),
+        &format!("{login}  through: [journey: login]\n"),
+    );
+    assert_eq!(twice.series.len(), inside.series.len());
+    assert_eq!(twice.journeys[1].actions.len(), inside.journeys[1].actions.len() + 1);
+}

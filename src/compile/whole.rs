@@ -8,7 +8,7 @@ use super::context::Cx;
 use super::fault;
 use super::feed;
 use super::instant::PhaseTable;
-use super::journey::{Made, Steps, Used, Walker};
+use super::journey::{Journeys, Made, Steps, Used, Walker};
 use super::load;
 use super::names::Names;
 use super::origin::Origins;
@@ -112,13 +112,14 @@ fn build(input: &Input<'_>, loader: &mut Loader<'_>, cx: &mut Cx<'_>) -> Option<
 
     let mut steps = Steps::new();
     let mut walked = Walked { whole: true, ..Walked::default() };
-    let prepare = chores("prepare", &scenario.prepare, &mut reach, &mut steps, &endpoint_names, cx);
-    let journey_names = Names::of("journey", &scenario.journeys);
-    journeys(scenario, &reach, &mut steps, &endpoint_names, &mut walked, cx);
-    let cleanup = chores("cleanup", &scenario.cleanup, &mut reach, &mut steps, &endpoint_names, cx);
+    let known_journeys = Journeys::new(&scenario.journeys);
+    let prepare = chores("prepare", &scenario.prepare, &known_journeys, &mut reach, &mut steps, &endpoint_names, cx);
+    let journey_names = &known_journeys.names;
+    journeys(scenario, &known_journeys, &reach, &mut steps, &endpoint_names, &mut walked, cx);
+    let cleanup = chores("cleanup", &scenario.cleanup, &known_journeys, &mut reach, &mut steps, &endpoint_names, cx);
 
     let mut phases = PhaseTable::new();
-    let loads = load::loads(scenario, &journey_names, &mut phases, cx);
+    let loads = load::loads(scenario, journey_names, &mut phases, cx);
     if scenario.load.is_hole() || scenario.load.value().is_none_or(|map| !map.complete) || !loads.whole {
         phases.names.lacks();
     }
@@ -126,8 +127,9 @@ fn build(input: &Input<'_>, loader: &mut Loader<'_>, cx: &mut Cx<'_>) -> Option<
         phases.check_shared(cx);
     }
     // What is never asked was said here; figures that want for its requests are not said as well.
-    let all_used = loads.used.iter().all(|used| *used);
-    for (index, used) in loads.used.iter().enumerate() {
+    let taken = known_journeys.taken.borrow();
+    let all_used = loads.used.iter().enumerate().all(|(index, used)| *used || taken.contains(&index));
+    for (index, used) in loads.used.iter().enumerate().filter(|(index, _)| !taken.contains(index)) {
         if let (false, Some(mark)) = (*used, journey_names.mark(index)) {
             let message = format!("no load takes the journey `{}`", journey_names.name(index));
             cx.say(
@@ -162,7 +164,7 @@ fn build(input: &Input<'_>, loader: &mut Loader<'_>, cx: &mut Cx<'_>) -> Option<
     let scenery = Scenery {
         steps: &steps,
         asked: &asked,
-        journeys: &journey_names,
+        journeys: journey_names,
         loads: &load_names,
         processes: &processes,
         endpoints: &endpoint_names,
@@ -232,6 +234,7 @@ fn build(input: &Input<'_>, loader: &mut Loader<'_>, cx: &mut Cx<'_>) -> Option<
 fn chores(
     word: &str,
     field: &scenario::Field<scenario::List<scenario::Chore>>,
+    known: &Journeys<'_>,
     reach: &mut Reach<'_>,
     steps: &mut Steps,
     endpoints: &Names,
@@ -269,8 +272,8 @@ fn chores(
                         cx.say(Diagnostic::error("wrong-word", mark, message));
                     }
                 }
-                let mut walker = Walker::new(reach, steps, endpoints, Place::ChoreStep);
-                let actions = walker.walk(&written.value, cx);
+                let mut walker = Walker::new(known, reach, steps, endpoints, Place::ChoreStep);
+                let actions = walker.walk(&written.value, None, cx);
                 let captured = walker.captured;
                 for (name, mark) in captured {
                     if let Err(first) = reach.prepare.add(&name, mark) {
@@ -295,6 +298,7 @@ fn chores(
 
 fn journeys(
     scenario: &Scenario,
+    known: &Journeys<'_>,
     reach: &Reach<'_>,
     steps: &mut Steps,
     endpoints: &Names,
@@ -315,8 +319,8 @@ fn journeys(
         walked.whole = false;
         steps.lack();
     }
-    for (name, journey) in &map.entries {
-        let mut walker = Walker::new(reach, steps, endpoints, Place::Visit);
+    for (index, (name, journey)) in map.entries.iter().enumerate() {
+        let mut walker = Walker::new(known, reach, steps, endpoints, Place::Visit);
         let mut made = plan::Journey {
             name: name.value.clone(),
             title: crate::base::units::Text::default(),
@@ -329,17 +333,14 @@ fn journeys(
                 cx.broken |= !block.complete;
                 made.title = cx.get(&block.title).map(|title| title.value.clone()).unwrap_or_default();
                 made.cookies = cx.get(&block.cookies).is_none_or(|word| word.value == scenario::Switch::On);
-                if let Some(endpoint) = cx.get(&block.endpoint) {
-                    walker.endpoint = endpoints.find(endpoint, cx);
-                }
-                walker.endpoint_lost = walker.endpoint.is_none() && !block.endpoint.is_absent();
+                walker.go_to(Some(&block.endpoint), cx);
                 cx.need(&block.steps).map(|steps| &steps.value)
             }
             None => None,
         };
         match written {
             Some(written) => {
-                made.actions = walker.walk(written, cx);
+                made.actions = walker.walk(written, Some(index), cx);
                 if walker.made.is_empty() && walker.steps.names.is_whole() {
                     let message = format!("the journey `{}` sends no request", name.value);
                     cx.say(Diagnostic::error("no-request", name.mark, message));

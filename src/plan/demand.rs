@@ -1,5 +1,5 @@
 use super::arrivals::Schedule;
-use super::{Action, Branch, EndpointId, LoadId, Plan, Turns};
+use super::{Action, Branch, EndpointId, JourneyId, LoadId, Plan, Turns};
 use crate::base::units::{Rate, Span};
 
 impl Plan {
@@ -16,6 +16,11 @@ impl Plan {
             peak * each.sum::<f64>()
         };
         Rate::per_second(self.loads.iter().enumerate().map(of_load).sum())
+    }
+
+    /// Whether visits of a load take this journey by itself, and not only as a part of others.
+    pub fn is_taken(&self, journey: JourneyId) -> bool {
+        self.loads.iter().any(|load| load.mix.iter().any(|(taken, _)| *taken == journey))
     }
 
     /// How many connections to an endpoint are enough for its peak while nothing is answered for as long as patience

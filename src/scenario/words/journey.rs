@@ -83,6 +83,7 @@ pub enum Step {
     Poll(Box<PollStep>),
     Choose(ChooseStep),
     If(IfStep),
+    Journey(JourneyStep),
 }
 
 choice! {
@@ -94,8 +95,9 @@ choice! {
         Poll(PollStep): "poll",
         Choose(ChooseStep): "choose",
         If(IfStep): "if",
+        Journey(JourneyStep): "journey",
     }
-    later("open", "send", "await", "close", "grpc", "rendezvous", "group", "journey");
+    later("open", "send", "await", "close", "grpc", "rendezvous", "group");
 }
 
 block! {
@@ -237,6 +239,14 @@ fn check_branch(branch: &Branch, _: Mark, cx: &mut Context<'_>) {
     if let Some(weight) = branch.weight.get().filter(|weight| !(weight.value > 0.0 && weight.value.is_finite())) {
         let wrong = Diagnostic::error("range", weight.mark, "the weight of a branch is over 0");
         cx.say(wrong.help("leave the branch out instead"));
+    }
+}
+
+block! {
+    /// The steps of another journey, as if they stood here; cookies are this journey's.
+    pub struct JourneyStep("`journey`") {
+        /// Its name.
+        journey: required("journey") String,
     }
 }
 

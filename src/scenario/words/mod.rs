@@ -13,8 +13,8 @@ pub use condition::{Basis, Condition, Figure, Measure, Obligation, SteadyState, 
 pub use fault::{AnyOf, Fault, FaultTarget, Kill, Moment, Pause, Reference, When};
 pub use feed::{Feed, Pick};
 pub use journey::{
-    Branch, ChooseStep, Exponential, IfStep, Journey, JourneyBlock, LetStep, Lognormal, Poll, PollStep, Repeat,
-    RepeatStep, Step, Steps, Switch, Think, ThinkBlock, ThinkStep, Uniform,
+    Branch, ChooseStep, Exponential, IfStep, Journey, JourneyBlock, JourneyStep, LetStep, Lognormal, Poll, PollStep,
+    Repeat, RepeatStep, Step, Steps, Switch, Think, ThinkBlock, ThinkStep, Uniform,
 };
 pub use load::{Hold, Limits, Load, Phase, Ramp, Spacing, Spike, Stage, Stairs};
 pub use platform::{
