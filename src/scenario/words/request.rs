@@ -308,13 +308,13 @@ fn check_matcher(matcher: &MatcherBlock, at: Mark, cx: &mut Context<'_>) {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Capture {
     Json(String),
-    Block(CaptureBlock),
+    Block(Box<CaptureBlock>),
 }
 
 impl Raw for Capture {
     fn decode(node: &Node, at: Mark, cx: &mut Context<'_>) -> Option<Capture> {
         if let Kind::Map(_) = node.kind {
-            return cx.decode(node, at).map(Capture::Block);
+            return cx.decode(node, at).map(|block| Capture::Block(Box::new(block)));
         }
         let path = text(node, "a JSONPath or a map", cx)?;
         check_path(path, node.mark, cx).then(|| Capture::Json(path.to_owned()))
