@@ -21,8 +21,8 @@ fn check(text: &str) -> (Vec<Diagnostic>, Sources) {
     let (scenario, wrong) = files.read(&mut sources, None, &[]);
     found.extend(wrong);
     if let Some(scenario) = scenario {
-        let input = Input { scenario: &scenario, sources: &sources, entry: files.entry(), profile: None };
-        match compile(&input, &mut load) {
+        let input = Input { scenario: &scenario, sources: &mut sources, entry: files.entry(), profile: None };
+        match compile(input, &mut load) {
             Ok(compiled) => found.extend(compiled.warnings),
             Err(wrong) => found.extend(wrong),
         }

@@ -7,12 +7,17 @@ use peakdrill::{compile, scenario};
 
 const BASE: &str = include_str!("mistakes/base.yaml");
 
+const LOG: &str = r#"::1 - - [11/Nov/2026:20:00:00 +0800] "GET /products/7 HTTP/1.1" 200 9
+::1 - - [11/Nov/2026:20:00:09 +0800] "GET /cart HTTP/1.1" 200 9
+"#;
+
 /// Every mistake of `text`, as it is and in each of its profiles, as `peakdrill check` finds them.
 fn check(text: &[u8]) -> (Vec<Diagnostic>, Sources) {
     let mut sources = Sources::default();
     let mut load = |path: &str| match path {
         "drill.yaml" => Ok(text.to_vec()),
         "skus.csv" => Ok(b"id,price\na,5\nb,7\n".to_vec()),
+        "access.log" => Ok(LOG.as_bytes().to_vec()),
         "part.yaml" => Ok(b"journeys:\n  browse: [{ get: /more, endpoint: shop }]\n".to_vec()),
         _ => Err("no such file".to_owned()),
     };
@@ -21,8 +26,8 @@ fn check(text: &[u8]) -> (Vec<Diagnostic>, Sources) {
         let (read, wrong) = files.read(&mut sources, profile, &[]);
         found.extend(wrong);
         let Some(read) = &read else { continue };
-        let input = compile::Input { scenario: read, sources: &sources, entry: files.entry(), profile };
-        match compile::compile(&input, &mut load) {
+        let input = compile::Input { scenario: read, sources: &mut sources, entry: files.entry(), profile };
+        match compile::compile(input, &mut load) {
             Ok(compiled) => found.extend(compiled.warnings),
             Err(wrong) => found.extend(wrong),
         }
@@ -154,7 +159,41 @@ const CASES: &[Case] = &[
     Case("ready: { get: /healthz } }", "ready: { get: /healthz, within: «0s } }"),
     Case("at: outage + 1s", "at: «outage +"),
     Case("{{ tag == 'x' }}", "{{ tag «= 'x' }}"),
+    // Shapes of load
+    Case(HOLD, "- wave: { mean: 50/s, amplitude: «51/s, period: 10s, for: 60s, phase: after }"),
+    Case(HOLD, "- wave: { mean: 50/s, amplitude: 50/s, period: «0s, for: 60s, phase: after }"),
+    Case(HOLD, "- wave: { mean: 50/s, «amplitud: 50/s, period: 10s, for: 60s, phase: after }"),
+    Case(HOLD, "- wave: { mean: 50/s, amplitude: «50%, period: 10s, for: 60s, phase: after }"),
+    Case(HOLD, "- burst: { count: «0, spread: 1s }\n      - hold: { for: 60s, phase: after }"),
+    Case(HOLD, "- burst: { count: «10%, spread: 1s }\n      - hold: { for: 60s, phase: after }"),
+    Case(HOLD, "- «burst: { count: 10 }\n      - hold: { for: 60s, phase: after }"),
+    Case(HOLD, "- burst: { count: 10, spread: 0s, «phase: rush }\n      - hold: { for: 60s, phase: after }"),
+    Case(HOLD, "- hold: { for: 60s, phase: after }\n      - «burst: { count: 10, spread: 0s }"),
+    Case(HOLD, "- «burst: { count: 10000000, spread: 1us }\n      - hold: { for: 60s, phase: after }"),
+    Case(HOLD, "- file: { csv: «rates.csv, phase: after }"),
+    Case(HOLD, "- file: { «rates: rates.csv, phase: after }"),
+    Case("load:\n", "load:\n  old: { replay: { log: «acces.log, format: common, endpoint: shop } }\n"),
+    Case("load:\n", "load:\n  old: { «replay: { log: access.log, format: common } }\n"),
+    Case("load:\n", "load:\n  old: { replay: { log: access.log, format: common, endpoint: «shp } }\n"),
+    Case("load:\n", "load:\n  old: { replay: { log: access.log, format: «apache, endpoint: shop } }\n"),
+    Case("load:\n", "load:\n  old: { «spacing: even, replay: { log: access.log, format: common, endpoint: shop } }\n"),
+    Case(
+        "load:\n",
+        "load:\n  old: { replay: { log: access.log, format: common, endpoint: shop, only: { methods: [«post] } } }\n",
+    ),
+    Case(
+        "load:\n",
+        "load:\n  old: { «replay: { log: access.log, format: common, endpoint: shop, only: { methods: [head] } } }\n",
+    ),
+    Case("load:\n", "load:\n  old: { replay: { log: access.log, format: common, endpoint: shop, speed: «2/s } }\n"),
+    Case(
+        "load:\n",
+        "load:\n  old: { «replay: { log: access.log, format: common, endpoint: shop, names: { \"/cart\": place order } } }\n",
+    ),
 ];
+
+/// The last stage of the sound scenario.
+const HOLD: &str = "- hold: { for: 60s, phase: after }";
 
 /// The text with the mistake in it, and its line and column.
 fn planted(Case(from, to): &Case) -> (String, usize, usize) {

@@ -195,6 +195,7 @@ impl Sim {
                 spacing: self.spacing,
                 start: At::START,
                 stages: vec![Stage { kind: hold, phase: None }],
+                replay: None,
             }],
             series: vec![Series { load: LoadId(0), journey: JourneyId(0), step: StepId(0) }],
             phases: phases.collect(),

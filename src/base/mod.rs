@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod diagnostic;
 pub mod host;
+pub mod log;
 pub mod rng;
 pub mod template;
 pub mod units;

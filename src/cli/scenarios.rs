@@ -50,7 +50,7 @@ fn compile_as(
     found.extend(more);
     let scenario = scenario?;
     let input = compile::Input { scenario: &scenario, sources, entry: files.entry(), profile };
-    match compile::compile(&input, &mut load_feed) {
+    match compile::compile(input, &mut load_feed) {
         Ok(compiled) => {
             found.extend(compiled.warnings.iter().cloned());
             Some(compiled)

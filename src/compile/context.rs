@@ -8,7 +8,7 @@ use crate::base::diagnostic::{Diagnostic, Mark, Sources};
 use crate::scenario::{Field, List, Named, Spanned};
 
 pub(super) struct Cx<'s> {
-    pub(super) sources: &'s Sources,
+    pub(super) sources: &'s mut Sources,
     pub(super) found: Vec<Diagnostic>,
     /// Something was refused before: no plan can come of this.
     pub(super) broken: bool,
@@ -20,7 +20,7 @@ pub(super) struct Cx<'s> {
 }
 
 impl<'s> Cx<'s> {
-    pub(super) fn new(sources: &'s Sources, profile: Option<(String, Mark)>) -> Cx<'s> {
+    pub(super) fn new(sources: &'s mut Sources, profile: Option<(String, Mark)>) -> Cx<'s> {
         Cx { sources, found: Vec::new(), broken: false, origins: Vec::new(), missed: HashSet::new(), profile }
     }
 

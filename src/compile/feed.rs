@@ -130,7 +130,12 @@ fn shape(rows: &[Value]) -> Rows {
 }
 
 /// Where the file lies as seen from the scenario, and what is in it.
-fn file(name: &Spanned<String>, entry: SourceId, load: &mut Loader<'_>, cx: &mut Cx<'_>) -> Option<(String, Vec<u8>)> {
+pub(super) fn file(
+    name: &Spanned<String>,
+    entry: SourceId,
+    load: &mut Loader<'_>,
+    cx: &mut Cx<'_>,
+) -> Option<(String, Vec<u8>)> {
     let start = cx.sources.name(entry).to_owned();
     // A file named in an included file lies beside that one.
     let folder = |path: &str| path.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).unwrap_or_default();
@@ -141,15 +146,13 @@ fn file(name: &Spanned<String>, entry: SourceId, load: &mut Loader<'_>, cx: &mut
         Ok(bytes) => Some((kept, bytes)),
         Err(why) => {
             let message = format!("`{whole}` cannot be read: {why}");
-            cx.say(
-                Diagnostic::error("unreadable", name.mark, message).help("a file of a feed lies beside the scenario"),
-            );
+            cx.say(Diagnostic::error("unreadable", name.mark, message).help("it lies beside the scenario"));
             None
         }
     }
 }
 
-fn sha256(bytes: &[u8]) -> String {
+pub(super) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -16,7 +16,7 @@ use crate::plan::{
 use crate::scenario::{self, AnyKey, Field, Named, Reached, Spanned, Tree};
 
 /// Cuts a request that says nothing else.
-const TIMEOUT: Span = Span::seconds(30);
+pub(super) const TIMEOUT: Span = Span::seconds(30);
 
 type Named2 = Vec<(String, plan::Template)>;
 

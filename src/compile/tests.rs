@@ -1,5 +1,7 @@
 use super::*;
 use crate::base::diagnostic::{Diagnostic, Severity, Sources};
+use crate::base::units::{At, Span};
+use crate::plan;
 use crate::scenario;
 
 /// Compiles `text` with `files` beside it: the plan, or every mistake of reading and compiling as `line:column code message`.
@@ -23,8 +25,8 @@ fn compile_text(
     found.extend(wrong);
     let mut compiled = None;
     if let Some(scenario) = &read {
-        let input = Input { scenario, sources: &sources, entry: opened.entry(), profile };
-        match compile(&input, &mut load) {
+        let input = Input { scenario, sources: &mut sources, entry: opened.entry(), profile };
+        match compile(input, &mut load) {
             Ok(made) => compiled = Some(made),
             Err(wrong) => found.extend(wrong),
         }
@@ -51,9 +53,13 @@ fn shipped_scenarios_compile_in_every_profile() {
         (include_str!("../../scenarios/merchant-day.yaml"), &[None, Some("smoke")]),
         (include_str!("../../scenarios/after-sales-surge.yaml"), &[None, Some("smoke")]),
         (include_str!("../../scenarios/quickstart.yaml"), &[None]),
+        (include_str!("../../scenarios/flash-sale.yaml"), &[None, Some("smoke")]),
+        (include_str!("../../scenarios/replay.yaml"), &[None, Some("smoke")]),
+        (include_str!("../../scenarios/soak.yaml"), &[None, Some("smoke")]),
     ] {
         for profile in profiles {
-            if let Err(found) = compile_text(text, *profile, &[], &[]) {
+            let log = include_str!("../../scenarios/data/access.log");
+            if let Err(found) = compile_text(text, *profile, &[], &[("data/access.log", log)]) {
                 panic!("{profile:?}\n{}", found.join("\n"));
             }
         }
@@ -239,4 +245,100 @@ fn a_journey_in_another_is_the_same_as_its_steps_written_there() {
     );
     assert_eq!(twice.series.len(), inside.series.len());
     assert_eq!(twice.journeys[1].actions.len(), inside.journeys[1].actions.len() + 1);
+}
+
+/// A drill with one load, which is `load`.
+fn with_load(load: &str) -> String {
+    format!(
+        r#"peakdrill: 1
+name: shapes
+platform:
+  allow: [127.0.0.0/8]
+  endpoints: {{ shop: "http://127.0.0.1:8080" }}
+journeys:
+  look: [{{ get: / }}]
+load:
+  shoppers: {load}
+"#
+    )
+}
+
+#[test]
+fn rates_come_from_a_file() {
+    let text = with_load("{ mix: { look: 1 }, arrivals: [{ file: { csv: data/rates.csv } }, { hold: { for: 1s } }] }");
+    let rates = "\u{feff}rate , second\r\n0,0\r\n\r\n10, 4\n30,4\n30,6.5\n";
+    let plan = compile_text(&text, None, &[], &[("data/rates.csv", rates)]).unwrap().plan;
+    let schedule = plan::arrivals::Schedule::new(&plan.loads[0], 1, plan::LoadId(0));
+    let at = |millis: u64| schedule.rate_at(At(millis * 1_000_000)).as_per_second();
+    assert_eq!([at(0), at(2_000), at(3_999).round(), at(4_000), at(7_000)], [0.0, 5.0, 10.0, 30.0, 30.0]);
+    assert_eq!((schedule.count(), plan.end), (20 + 75 + 30, Span::millis(7_500)));
+}
+
+#[test]
+fn every_mistake_in_a_file_of_rates_has_its_place() {
+    let text = with_load("{ mix: { look: 1 }, arrivals: [{ file: { csv: rates.csv } }] }");
+    for (rates, expected) in [
+        ("", &["rates.csv:1:1"][..]),
+        ("time,rate\n0,1\n", &["rates.csv:1:1"]),
+        ("second,rate\n1,5\n2,5\n", &["rates.csv:2:1"]),
+        ("second,rate\n0,5\n", &["rates.csv:2:4"]),
+        (
+            "second,rate\n0,5\n2,-1\n3,5/s\nx,1\n5\n6,7,8\n5,1e9\n",
+            &["rates.csv:3:3", "rates.csv:4:3", "rates.csv:5:1", "rates.csv:6:1", "rates.csv:7:1", "rates.csv:8:3"],
+        ),
+        ("second,rate\n0,5\n9, 1\n 8,1\n8,2\n8,3\n", &["rates.csv:4:2", "rates.csv:6:1"]),
+    ] {
+        let found = compile_text(&text, None, &[], &[("rates.csv", rates)]).unwrap_err();
+        let places: Vec<&str> = found.iter().map(|said| said.split(' ').next().unwrap()).collect();
+        assert_eq!(places, expected, "{rates:?}\n{found:#?}");
+    }
+}
+
+const LOG: &str = r#"10.0.0.1 - - [11/Nov/2026:20:00:00 +0800] "GET /products/7?from=home HTTP/1.1" 200 9 "-" "x"
+10.0.0.2 - - [11/Nov/2026:20:00:00 +0800] "POST /orders HTTP/1.1" 201 9 "-" "x"
+10.0.0.1 - - [11/Nov/2026:20:00:04 +0800] "GET /products/8 HTTP/1.1" 404 9 "-" "x"
+10.0.0.2 - - [11/Nov/2026:20:00:06 +0800] "HEAD /products/9 HTTP/1.1" 304 - "-" "x"
+10.0.0.1 - - [11/Nov/2026:20:00:08 +0800] "GET /cart HTTP/1.1" 200 9 "-" "x"
+10.0.0.3 - - [11/Nov/2026:20:00:09 +0800] "GET /admin/1 HTTP/1.1" 200 9 "-" "x"
+"#;
+
+#[test]
+fn a_log_is_planned_as_arrivals() {
+    let text = with_load(
+        "{ start: 1s, replay: { log: a.log, format: combined, speed: 2x, amplify: 2x, only: { paths: [/cart, \"/products/*\"] }, \
+         names: { \"/products/*\": view product } } }",
+    )
+    .replace("journeys:\n  look: [{ get: / }]\n", "");
+    let plan = compile_text(&text, None, &[], &[("a.log", LOG)]).unwrap().plan;
+    let load = &plan.loads[0];
+    let replay = load.replay.as_ref().unwrap();
+    let tally = plan::Tally { taken: 3, other_methods: 1, other_paths: 1, refused_then: 1 };
+    assert_eq!((replay.tally, load.end()), (tally, At(6_000_000_000)));
+    // Each session twice, the second half a second after the first.
+    let schedule = plan::arrivals::Schedule::new(load, 1, plan::LoadId(0));
+    let millis: Vec<u64> = schedule.cursor(0, 1).map(|(_, at)| at.as_nanos() / 1_000_000).collect();
+    assert_eq!(millis, [1_000, 1_500, 4_000, 4_500, 5_000, 5_500]);
+    assert_eq!((schedule.peak().as_per_second(), schedule.before(At(4_000_000_000))), (3.0, 2));
+    let journeys: Vec<(&str, f64)> =
+        load.mix.iter().map(|(id, count)| (plan.journeys[id.index()].name.as_str(), *count)).collect();
+    assert_eq!(journeys, [("view product", 2.0), ("HEAD view product", 2.0), ("GET /cart", 2.0)]);
+    let steps: Vec<&str> = plan.steps.iter().map(|step| step.name.as_str()).collect();
+    assert_eq!(steps, ["view product", "GET /cart"], "figures are kept by name");
+    let stored = serde_json::to_string(&plan).unwrap();
+    assert!(!stored.contains("from=home") && !stored.contains("10.0.0.1"), "nothing of the log but what is planned");
+    assert_eq!(serde_json::from_str::<plan::Plan>(&stored).unwrap(), plan);
+}
+
+#[test]
+fn every_line_of_a_log_that_cannot_be_read_has_its_place() {
+    let text =
+        with_load("{ replay: { log: logs/a.log, format: common } }").replace("journeys:\n  look: [{ get: / }]\n", "");
+    let log =
+        "x - - [11/Nov/2026:20:00:00 +0800] \"GET / HTTP/1.1\" 200 9\nnothing\nx - - [noon] \"GET / HTTP/1.1\" 200 9\n";
+    let found = compile_text(&text, None, &[], &[("logs/a.log", log)]).unwrap_err();
+    let places: Vec<&str> = found.iter().map(|said| said.split(' ').next().unwrap()).collect();
+    assert_eq!(places, ["logs/a.log:2:8", "logs/a.log:3:8"], "{found:#?}");
+    let many = "?\n".repeat(50);
+    let found = compile_text(&text, None, &[], &[("logs/a.log", &many)]).unwrap_err();
+    assert!(found.len() == 20 && found[19].contains("and 30 more"), "{found:#?}");
 }

@@ -9,10 +9,12 @@ use super::fault;
 use super::feed;
 use super::instant::PhaseTable;
 use super::journey::{Journeys, Made, Steps, Used, Walker};
-use super::load;
+use super::limits;
+use super::load::{self, Files};
 use super::names::Names;
 use super::origin::Origins;
 use super::platform;
+use super::replay;
 use super::samples::Samples;
 use super::target;
 use super::text::{Own, Place, Reach};
@@ -28,7 +30,7 @@ use crate::scenario::{self, Loader, Scenario, Spanned};
 /// What a plan is made of.
 pub struct Input<'a> {
     pub scenario: &'a Scenario,
-    pub sources: &'a Sources,
+    pub sources: &'a mut Sources,
     /// The scenario's own file: files of feeds lie beside it.
     pub entry: SourceId,
     /// The profile that was laid over the file.
@@ -48,14 +50,15 @@ const CHORE: Span = Span::seconds(60);
 
 /// Compiles `input`; `load` reads a feed's file by its path. Says every mistake. The list is empty when the scenario has holes
 /// and nothing else is wrong: then it was all said on reading it.
-pub fn compile(input: &Input<'_>, load: &mut Loader<'_>) -> Result<Compiled, Vec<Diagnostic>> {
-    let profile = input.profile.and_then(|name| {
-        let profiles = input.scenario.profiles.value()?;
+pub fn compile(input: Input<'_>, load: &mut Loader<'_>) -> Result<Compiled, Vec<Diagnostic>> {
+    let Input { scenario, sources, entry, profile } = input;
+    let laid = profile.and_then(|name| {
+        let profiles = scenario.profiles.value()?;
         let entry = profiles.entries.iter().find(|(known, _)| known.value == name)?;
         Some((name.to_owned(), entry.1.as_ref()?.mark))
     });
-    let mut cx = Cx::new(input.sources, profile);
-    let plan = build(input, load, &mut cx);
+    let mut cx = Cx::new(sources, laid);
+    let plan = build(scenario, profile, Files { entry, load }, &mut cx);
     let mut found = cx.found;
     sort(&mut found);
     match plan {
@@ -68,25 +71,24 @@ pub fn compile(input: &Input<'_>, load: &mut Loader<'_>) -> Result<Compiled, Vec
 
 /// What visits of the journeys come to, by journey.
 #[derive(Default)]
-struct Walked {
-    journeys: Vec<plan::Journey>,
-    made: Vec<Vec<Made>>,
-    used: Vec<Vec<Used>>,
+pub(super) struct Walked {
+    pub(super) journeys: Vec<plan::Journey>,
+    pub(super) made: Vec<Vec<Made>>,
+    pub(super) used: Vec<Vec<Used>>,
     sheds: Option<Mark>,
-    longest_timeout: Span,
+    pub(super) longest_timeout: Span,
     /// True when every step is known.
-    whole: bool,
+    pub(super) whole: bool,
 }
 
-fn build(input: &Input<'_>, loader: &mut Loader<'_>, cx: &mut Cx<'_>) -> Option<Plan> {
-    let scenario = input.scenario;
+fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, cx: &mut Cx<'_>) -> Option<Plan> {
     cx.broken |= !scenario.complete;
     let about = about(scenario, cx);
     let seed = cx.settle("seed", &scenario.seed, SEED);
     let platform = cx.need(&scenario.platform).map(|platform| &platform.value);
     cx.broken |= platform.is_some_and(|platform| !platform.complete);
     let (processes, known, processes_whole) = platform::process_names(platform, cx);
-    let (feeds, rows) = feed::feeds(&scenario.feeds, input.entry, loader, cx);
+    let (feeds, rows) = feed::feeds(&scenario.feeds, files.entry, files.load, cx);
     let mut reach = Reach {
         vars: scenario.vars.value(),
         vars_whole: !scenario.vars.is_hole() && scenario.vars.value().is_none_or(|vars| vars.complete),
@@ -112,14 +114,16 @@ fn build(input: &Input<'_>, loader: &mut Loader<'_>, cx: &mut Cx<'_>) -> Option<
 
     let mut steps = Steps::new();
     let mut walked = Walked { whole: true, ..Walked::default() };
-    let known_journeys = Journeys::new(&scenario.journeys);
+    let mut known_journeys = Journeys::new(&scenario.journeys);
     let prepare = chores("prepare", &scenario.prepare, &known_journeys, &mut reach, &mut steps, &endpoint_names, cx);
-    let journey_names = &known_journeys.names;
     journeys(scenario, &known_journeys, &reach, &mut steps, &endpoint_names, &mut walked, cx);
     let cleanup = chores("cleanup", &scenario.cleanup, &known_journeys, &mut reach, &mut steps, &endpoint_names, cx);
 
     let mut phases = PhaseTable::new();
-    let loads = load::loads(scenario, journey_names, &mut phases, cx);
+    let journey_names = &mut known_journeys.names;
+    let replays = replay::replays(scenario, &endpoint_names, journey_names, &mut steps, &mut walked, &mut files, cx);
+    let journey_names = &known_journeys.names;
+    let loads = load::loads(scenario, replays, journey_names, &mut phases, &mut files, cx);
     if scenario.load.is_hole() || scenario.load.value().is_none_or(|map| !map.complete) || !loads.whole {
         phases.names.lacks();
     }
@@ -186,7 +190,7 @@ fn build(input: &Input<'_>, loader: &mut Loader<'_>, cx: &mut Cx<'_>) -> Option<
     let aborts = scenery.aborts(&scenario.abort, cx);
     let targets = target::targets(&scenario.targets, &scenery, &faults, &steady_states, cx);
 
-    let limits = load::limits(scenario, walked.sheds, walked.longest_timeout, cx);
+    let limits = limits::limits(scenario, walked.sheds, walked.longest_timeout, cx);
     if loads.whole && loads.mixes {
         dry::check(&feeds, &reach.feeds, &loads.list, &walked.used, cx);
     }
@@ -205,7 +209,7 @@ fn build(input: &Input<'_>, loader: &mut Loader<'_>, cx: &mut Cx<'_>) -> Option<
         version: VERSION,
         about,
         seed,
-        profile: input.profile.map(str::to_owned),
+        profile: profile.map(str::to_owned),
         vars: vars(scenario)?,
         platform: made_platform,
         prepare,
@@ -305,6 +309,10 @@ fn journeys(
     walked: &mut Walked,
     cx: &mut Cx<'_>,
 ) {
+    let loads = scenario.load.value().into_iter().flat_map(scenario::Named::iter);
+    if scenario.journeys.is_absent() && loads.map(|(_, load)| load).any(|load| !load.replay.is_absent()) {
+        return;
+    }
     let Some(map) = cx.need(&scenario.journeys) else {
         walked.whole = false;
         steps.lack();

@@ -279,6 +279,7 @@ impl Compiled {
             let (name, actions) = (&journey.name, &journey.actions);
             programs.push(build::program(name, journey.cookies, actions, &places, &mut scope, &mut sites)?);
         }
+        setting.feeds.logs.fill(plan, &places, &mut programs);
         Ok(Compiled { places, programs, scope, sites })
     }
 

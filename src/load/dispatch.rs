@@ -210,8 +210,9 @@ impl Dispatcher {
         let source = &mut self.sources[source];
         let (k, _) = source.next.take()?;
         source.next = source.rest.next();
-        let drawn = source.mix.draw(&mut Key::new(self.worker.seed, source.load, k).stream(Purpose::Mix, 0));
-        Some((k, source.lanes[drawn]))
+        let route = self.worker.feeds.logs.route(source.load, k);
+        let draw = || source.mix.draw(&mut Key::new(self.worker.seed, source.load, k).stream(Purpose::Mix, 0));
+        Some((k, source.lanes[route.unwrap_or_else(draw)]))
     }
 
     fn release(&mut self, source: usize, planned: At) {

@@ -14,6 +14,8 @@ pub enum LoadError {
     Endpoint { endpoint: String, source: WireError },
     #[error("feed `{feed}`: {why}")]
     Feed { feed: String, why: String },
+    #[error("the log of load `{load}`: {why}")]
+    Log { load: String, why: String },
     #[error("there is no journey `{0}` in this plan")]
     Journey(String),
     #[error("a worker could not be started: {0}")]

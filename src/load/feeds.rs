@@ -7,6 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::LoadError;
+use super::replay::Logs;
 use crate::base::rng::{Key, Permutation, Purpose, Zipf};
 use crate::base::template::{Cell, FeedShape};
 use crate::plan::arrivals::Schedule;
@@ -15,9 +16,12 @@ use crate::plan::{Action, Feed, FeedData, FeedId, LoadId, Pick, Plan, Repeat, Tu
 /// The most turns that a `while` makes.
 pub(super) const MOST_TURNS: u64 = 1000;
 
-/// All rows of a plan's feeds. Cheap to clone.
+/// All that a plan reads from files: rows of feeds, requests of logs. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Feeds(Arc<[Rows]>);
+pub struct Feeds {
+    rows: Arc<[Rows]>,
+    pub(super) logs: Logs,
+}
 
 #[derive(Debug)]
 struct Rows {
@@ -71,7 +75,7 @@ impl Feeds {
             };
             Ok(Rows { data, pick, rows, uses: all_uses(plan, &feed.name), secret: feed.secret.clone() })
         });
-        Ok(Feeds(read.collect::<Result<Vec<_>, _>>()?.into()))
+        Ok(Feeds { rows: read.collect::<Result<Vec<_>, LoadError>>()?.into(), logs: Logs::read(plan, folder)? })
     }
 
     pub(super) fn shapes(&self, plan: &Plan) -> Vec<FeedShape> {
@@ -82,14 +86,14 @@ impl Feeds {
                 _ => None,
             },
         };
-        plan.feeds.iter().zip(self.0.iter()).map(shape).collect()
+        plan.feeds.iter().zip(self.rows.iter()).map(shape).collect()
     }
 }
 
 impl Feeds {
     /// The row that a use of `feed` is given.
     fn row(&self, feed: u32, key: Key, turn: u64) -> Option<(&Rows, u64)> {
-        let rows = self.0.get(feed as usize)?;
+        let rows = self.rows.get(feed as usize)?;
         let stream = || key.stream(Purpose::Feed(feed), turn);
         let index = || {
             let uses = rows.uses.get(key.load as usize).copied().unwrap_or(Uses { before: 0, each: 1 });
@@ -121,7 +125,7 @@ impl Feeds {
     /// What of the rows that an arrival is given may never be written anywhere.
     pub(super) fn secrets(&self, key: Key, turn: u64) -> Vec<String> {
         let mut found = Vec::new();
-        for (index, rows) in self.0.iter().enumerate() {
+        for (index, rows) in self.rows.iter().enumerate() {
             if rows.secret.is_empty() {
                 continue;
             }
@@ -176,7 +180,7 @@ fn counted(data: Data) -> (Data, u64) {
     (data, rows)
 }
 
-fn bytes(file: &str, sha256: &str, folder: &Path) -> Result<Vec<u8>, String> {
+pub(super) fn bytes(file: &str, sha256: &str, folder: &Path) -> Result<Vec<u8>, String> {
     let bytes = std::fs::read(folder.join(file)).map_err(|error| format!("`{file}` could not be read: {error}"))?;
     let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     if found != sha256 {

@@ -20,6 +20,7 @@ mod lease;
 mod once;
 mod pool;
 mod program;
+mod replay;
 mod request;
 mod saturate;
 mod tally;

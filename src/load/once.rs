@@ -38,14 +38,15 @@ pub struct Carried {
     pub secret: Vec<String>,
 }
 
-/// Plays arrival `k` of `load`, with think times, in one pass through `journey`, on a
-/// thread of its own. Dropped, it cuts off whatever is in flight, and that thread has ended.
+/// Plays arrival `k` of `load`, with think times, in one pass through `journey`, on a thread of its own; of a replay the
+/// first one from `k` on that is of that journey. Dropped, it cuts off whatever is in flight, and that thread has ended.
 pub async fn once(setting: &Setting, load: LoadId, journey: JourneyId, k: u64) -> Result<Transcript, LoadError> {
     let compiled = Compiled::new(setting)?;
     let lane = Lane { load: Some(load), journey, program: journey.index(), series: Vec::new() };
     if journey.index() >= compiled.programs.len() {
         return Err(LoadError::Journey(journey.to_string()));
     }
+    let k = setting.feeds.logs.first(&setting.plan, load, journey, k);
     Ok(play(setting, compiled, lane, k, None).await?.0)
 }
 

@@ -7,6 +7,7 @@ use http::{HeaderName, Method};
 use regex::bytes::Regex;
 
 use super::judge::Judge;
+use super::replay::Logs;
 use crate::base::rng::{Exponential, Key, Lognormal, Purpose, Weighted};
 use crate::base::template::{Bound, BoundJson, JsonPath};
 use crate::base::units::Span;
@@ -108,7 +109,16 @@ pub(super) struct Again {
 
 pub(super) enum Target {
     Fixed(String),
-    Open { base: String, path: Bound, query: Vec<(String, Bound)> },
+    Open {
+        base: String,
+        path: Bound,
+        query: Vec<(String, Bound)>,
+    },
+    /// What the log of the arrival's load says.
+    Logged {
+        base: String,
+        logs: Logs,
+    },
 }
 
 pub(super) enum Content {

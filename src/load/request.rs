@@ -36,6 +36,13 @@ pub(super) fn outgoing(
     let from = text.len();
     match &ask.target {
         Target::Fixed(target) => text.extend_from_slice(target.as_bytes()),
+        Target::Logged { base, logs } => {
+            text.extend_from_slice(base.as_bytes());
+            let target = logs.target(visit.key.load, visit.key.k);
+            text.extend_from_slice(
+                target.ok_or_else(|| wrong(base.as_bytes(), "the log has no such request"))?.as_bytes(),
+            );
+        }
         Target::Open { base, path, query } => {
             text.extend_from_slice(base.as_bytes());
             path.render(visit, Escape::Path, text)?;

@@ -1,21 +1,21 @@
 use super::arrivals::Schedule;
 use super::{Action, Branch, EndpointId, JourneyId, LoadId, Plan, Turns};
-use crate::base::units::{Rate, Span};
+use crate::base::units::Span;
 
 impl Plan {
-    /// The requests per second that an endpoint must expect at the loads' peaks. Both branches of an `if` and one turn of
-    /// a `while` count, and loads are added as if they peaked together: never too few.
-    pub fn peak_requests(&self, endpoint: EndpointId) -> Rate {
+    /// The requests that an endpoint must expect within `span` at the most. Both branches of an `if` and one turn of a
+    /// `while` count, and loads are added as if they peaked together: never too few.
+    fn most_requests(&self, endpoint: EndpointId, span: Span) -> f64 {
         let of_load = |(index, load): (usize, &super::Load)| {
-            let peak = Schedule::new(load, self.seed, LoadId::at(index)).peak().as_per_second();
+            let most = Schedule::new(load, self.seed, LoadId::at(index)).most_within(span);
             let all: f64 = load.mix.iter().map(|(_, weight)| weight).sum();
             let each = load.mix.iter().filter_map(|(journey, weight)| {
                 let journey = self.journeys.get(journey.index())?;
                 Some(weight / all * requests(&journey.actions, endpoint))
             });
-            peak * each.sum::<f64>()
+            most * each.sum::<f64>()
         };
-        Rate::per_second(self.loads.iter().enumerate().map(of_load).sum())
+        self.loads.iter().enumerate().map(of_load).sum()
     }
 
     /// Whether visits of a load take this journey by itself, and not only as a part of others.
@@ -28,7 +28,7 @@ impl Plan {
     pub fn needed_connections(&self, endpoint: EndpointId) -> u32 {
         let longest = self.steps.iter().filter_map(|step| step.within).fold(self.limits.patience, Span::max);
         // A hair less, since a product of floats comes out above a whole number now and then.
-        let needed = (self.peak_requests(endpoint).over(longest) * (1.0 - 1e-9)).ceil();
+        let needed = (self.most_requests(endpoint, longest) * (1.0 - 1e-9)).ceil();
         needed.clamp(1.0, f64::from(u32::MAX)) as u32
     }
 }

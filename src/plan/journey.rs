@@ -81,6 +81,16 @@ pub enum Method {
     Options,
 }
 
+impl Method {
+    pub const ALL: [Method; 7] =
+        [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete, Method::Head, Method::Options];
+
+    /// The method of that name, in capitals.
+    pub fn of(name: &str) -> Option<Method> {
+        Method::ALL.into_iter().find(|method| method.to_string() == name)
+    }
+}
+
 impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

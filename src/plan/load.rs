@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{JourneyId, LoadId, PhaseId, StepId};
+use super::{JourneyId, LoadId, PhaseId, Replay, StepId};
 use crate::base::units::{At, Rate, Share, Span, Text};
 
 /// One open-model load: visits that begin at planned instants, whatever the platform does.
@@ -13,6 +13,9 @@ pub struct Load {
     pub spacing: Spacing,
     pub start: At,
     pub stages: Vec<Stage>,
+    /// The arrivals of a log, in place of stages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Replay>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +61,26 @@ pub enum StageKind {
         hold: Span,
         fall: Span,
     },
+    /// Day and night: mean + amplitude · sin(2π · t / period), t from the stage's start. It begins at the mean, going up.
+    Wave {
+        mean: Rate,
+        /// At most the mean.
+        amplitude: Rate,
+        period: Span,
+        span: Span,
+    },
+    /// Exactly `count` arrivals on top of `level`, evenly over `spread`; over zero: all at one instant.
+    Burst {
+        level: Rate,
+        count: u64,
+        spread: Span,
+    },
+    /// Straight from one point to the next; two of one instant are a step. The first lies at zero.
+    Points {
+        /// The file that they were read from, as named in the scenario.
+        file: String,
+        points: Vec<(Span, Rate)>,
+    },
 }
 
 /// A flight of stairs is cut off here, whatever a plan says.
@@ -69,6 +92,9 @@ impl StageKind {
             StageKind::Ramp { span, .. } | StageKind::Hold { span, .. } => span,
             StageKind::Stairs { every, .. } => every.saturating_mul(self.levels().count() as u64),
             StageKind::Spike { rise, hold, fall, .. } => rise + hold + fall,
+            StageKind::Wave { span, .. } => span,
+            StageKind::Burst { spread, .. } => spread,
+            StageKind::Points { ref points, .. } => points.last().map_or(Span::ZERO, |(at, _)| *at),
         }
     }
 
@@ -78,6 +104,11 @@ impl StageKind {
             StageKind::Ramp { to, .. } | StageKind::Stairs { to, .. } => to,
             StageKind::Hold { rate, .. } => rate,
             StageKind::Spike { from, .. } => from,
+            StageKind::Wave { mean, amplitude, period, span } => {
+                Rate::per_second(wave_at(mean.as_per_second(), amplitude.as_per_second(), period, span))
+            }
+            StageKind::Burst { level, .. } => level,
+            StageKind::Points { ref points, .. } => points.last().map_or(Rate::ZERO, |(_, rate)| *rate),
         }
     }
 
@@ -97,6 +128,12 @@ impl StageKind {
     }
 }
 
+/// The rate of a wave, `at` from its start.
+pub(super) fn wave_at(mean: f64, amplitude: f64, period: Span, at: Span) -> f64 {
+    let turned = (at.as_nanos() % period.as_nanos().max(1)) as f64 / period.as_nanos().max(1) as f64;
+    mean + amplitude * (std::f64::consts::TAU * turned).sin()
+}
+
 impl Load {
     /// When each stage begins and ends.
     pub fn stage_times(&self) -> impl Iterator<Item = (At, At)> {
@@ -110,6 +147,9 @@ impl Load {
 
     /// The end of the last stage.
     pub fn end(&self) -> At {
+        if let Some(replay) = &self.replay {
+            return self.start + replay.span();
+        }
         self.stage_times().last().map_or(self.start, |(_, end)| end)
     }
 }

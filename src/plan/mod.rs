@@ -13,6 +13,7 @@ mod id;
 mod journey;
 mod load;
 mod platform;
+mod replay;
 
 pub use condition::{Abort, Basis, Bound, Condition, Measure, Quantity, Scope, SteadyState, Target, Timing, Unit};
 pub use fault::{Fault, FaultKind, Instant, Moment};
@@ -29,6 +30,8 @@ pub use platform::{
     Allow, Attach, Chore, ChoreWork, Connections, Endpoint, Mark, PerConnection, Platform, Process, ProcessSource,
     Ready, Tls, Watch, WatchKind,
 };
+
+pub use replay::{Choice, Replay, Route, Taken, Tally};
 
 use std::collections::BTreeMap;
 

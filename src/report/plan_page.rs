@@ -7,7 +7,8 @@ use super::table::{Align, Paint, Table, one_line};
 use super::{Colour, Words};
 use crate::base::units::{At, Rate};
 use crate::plan::{
-    Action, Allow, Attach, ChoreWork, Instant, JourneyId, Moment, Plan, ProcessSource, Scope, Spacing, Turns, WatchKind,
+    Action, Allow, Attach, ChoreWork, Instant, JourneyId, Load, Moment, Plan, ProcessSource, Replay, Scope, Spacing,
+    StageKind, Turns, WatchKind,
 };
 
 const INDENT: &str = "  ";
@@ -77,12 +78,22 @@ fn arrivals(out: &mut String, page: &PlanPage<'_>, words: Words, colour: Colour)
         let visits: u64 = seconds.iter().sum();
         let peak = seconds.iter().copied().max().unwrap_or(0);
         let line = words.plan_load_line(words.n_visits(visits), words.rate(Rate::per_second(peak as f64)));
-        let spacing = match load.spacing {
-            Spacing::Even => words.plan_spacing_even(),
-            Spacing::Poisson => words.plan_spacing_poisson(),
+        let spacing = match (&load.replay, load.spacing) {
+            (Some(_), _) => words.plan_spacing_log(),
+            (None, Spacing::Even) => words.plan_spacing_even(),
+            (None, Spacing::Poisson) => words.plan_spacing_poisson(),
         };
         let name = one_line(&words.titled(&load.title, &load.name));
         let _ = writeln!(out, "{INDENT}{}", words.colon(name, [line, spacing].join(" · ")));
+        for stage in &load.stages {
+            if let StageKind::Points { file, points } = &stage.kind {
+                let lines = words.plan_rates(one_line(file), words.count(points.len() as u64));
+                let _ = writeln!(out, "{INDENT}{lines}");
+            }
+        }
+        if let Some(replay) = &load.replay {
+            replayed(out, plan, load, replay, words, colour);
+        }
         let weights: f64 = load.mix.iter().map(|(_, weight)| weight).sum();
         let mix: Vec<String> = load
             .mix
@@ -93,7 +104,9 @@ fn arrivals(out: &mut String, page: &PlanPage<'_>, words: Words, colour: Colour)
                 Some(words.pair(one_line(&words.title(&journey.title, &journey.name)), words.share(share)))
             })
             .collect();
-        let _ = writeln!(out, "{INDENT}{}", words.colon(words.plan_mix(), mix.join(" · ")));
+        if load.replay.is_none() {
+            let _ = writeln!(out, "{INDENT}{}", words.colon(words.plan_mix(), mix.join(" · ")));
+        }
         let wide = seconds.len().clamp(1, WIDE);
         let bars = columns(seconds, wide);
         let highest = bars.iter().copied().fold(0.0, f64::max);
@@ -110,6 +123,30 @@ fn arrivals(out: &mut String, page: &PlanPage<'_>, words: Words, colour: Colour)
     if plan.loads.is_empty() {
         let _ = writeln!(out, "{INDENT}{}", words.plan_nothing());
     }
+}
+
+/// What of a log is sent.
+fn replayed(out: &mut String, plan: &Plan, load: &Load, replay: &Replay, words: Words, colour: Colour) {
+    let how = words.plan_replay(
+        one_line(&replay.file),
+        words.n_requests(replay.tally.taken),
+        words.number(replay.speed),
+        words.number(replay.amplify),
+    );
+    let _ = writeln!(out, "{INDENT}{how}");
+    let left_out = words.plan_left_out(
+        words.count(replay.tally.other_methods),
+        words.count(replay.tally.other_paths),
+        words.count(replay.tally.refused_then),
+    );
+    let _ = writeln!(out, "{INDENT}{}", Paint::Dim.on(colour, &left_out));
+    let mut table = Table::bare(&[Align::Left, Align::Left, Align::Right]);
+    for (route, (_, count)) in replay.routes.iter().zip(&load.mix) {
+        let step = plan.steps.iter().find(|step| step.name == route.name);
+        let name = step.map_or_else(|| route.name.clone(), |step| words.title(&step.title, &step.name));
+        table.plain(vec![route.method.to_string(), name, words.count(count.round() as u64)]);
+    }
+    out.push_str(&table.render("    ", colour));
 }
 
 /// Arrivals per second in each of `wide` columns.
@@ -366,6 +403,43 @@ mod tests {
     #[test]
     fn a_plan_in_chinese() {
         insta::assert_snapshot!(page(crate::base::units::Lang::Zh));
+    }
+
+    #[test]
+    fn a_replay_says_what_would_be_sent() {
+        use crate::base::units::{Lang, Span};
+        use crate::plan::{Choice, Method, Route, StageKind, Tally};
+        let mut plan = sample::plan();
+        let load = &mut plan.loads[0];
+        load.replay = Some(Replay {
+            file: "data/access.log".to_owned(),
+            sha256: String::new(),
+            choice: Choice {
+                format: crate::base::log::Format::Combined,
+                methods: vec![Method::Get, Method::Head],
+                paths: Vec::new(),
+                names: Vec::new(),
+            },
+            speed: 2.0,
+            amplify: 1.5,
+            routes: [(Method::Get, "list products", 0), (Method::Head, "view product", 1)]
+                .map(|(method, name, id)| Route { name: name.to_owned(), method, journey: JourneyId(id) })
+                .to_vec(),
+            tally: Tally { taken: 2_000, other_methods: 12, other_paths: 3, refused_then: 1 },
+            instants: (0..3_000).map(|k| Span::millis(k * 10)).collect(),
+        });
+        load.mix = vec![(JourneyId(0), 2_900.0), (JourneyId(1), 100.0)];
+        let mut rates = load.clone();
+        rates.replay = None;
+        let points = vec![(Span::ZERO, Rate::ZERO), (Span::SECOND, Rate::per_second(5.0))];
+        rates.stages[0].kind = StageKind::Points { file: "rates.csv".to_owned(), points };
+        plan.loads.push(rates);
+        let arrivals = [vec![100; 30], vec![5; 30]];
+        let page = |lang| {
+            let page = PlanPage { plan: &plan, origins: &[], arrivals: &arrivals, warnings: &[] };
+            plan_page(&page, Words::new(lang), Colour::Off).split("\n\n").nth(1).unwrap_or_default().to_owned()
+        };
+        insta::assert_snapshot!([Lang::En, Lang::Zh].map(page).join("\n\n"));
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Table {
     }
 }
 
-const GROUND: [&str; 7] = ["units", "rng", "diagnostic", "yaml", "template", "clock", "host"];
+const GROUND: [&str; 8] = ["units", "rng", "diagnostic", "yaml", "template", "log", "clock", "host"];
 
 fn room_name(word: &str) -> String {
     if GROUND.contains(&word) { format!("base::{word}") } else { word.to_owned() }

@@ -3,6 +3,7 @@
 mod figures;
 mod journeys;
 mod outcomes;
+mod replay;
 mod seconds;
 pub(crate) mod support;
 mod visits;

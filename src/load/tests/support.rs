@@ -139,6 +139,7 @@ impl Maker {
             spacing,
             start: At::START,
             stages: vec![Stage { kind, phase: None }],
+            replay: None,
         });
         for (journey, _) in mix {
             let mut steps = Vec::new();

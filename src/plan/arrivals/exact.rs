@@ -33,6 +33,16 @@ impl Exact {
         Exact::sum(area.high, area.low + rates.low * nanos)
     }
 
+    /// Some whole arrivals.
+    pub(super) fn whole(count: u64) -> Exact {
+        Exact::product(count as f64, ARRIVAL)
+    }
+
+    /// A float in the unit of this type.
+    pub(super) fn float(high: f64) -> Exact {
+        Exact { high, low: 0.0 }
+    }
+
     /// Where arrival `k` lies: k + ½.
     pub(super) fn arrival(k: u64) -> Exact {
         Exact::product((k as f64).mul_add(2.0, 1.0), ARRIVAL / 2.0)
@@ -41,6 +51,11 @@ impl Exact {
     pub(super) fn plus(self, other: Exact) -> Exact {
         let high = Exact::sum(self.high, other.high);
         Exact::sum(high.high, high.low + self.low + other.low)
+    }
+
+    /// self − other.
+    pub(super) fn less(self, other: Exact) -> Exact {
+        self.plus(Exact { high: -other.high, low: -other.low })
     }
 
     /// self − other, rounded once.

@@ -1,5 +1,8 @@
+use std::sync::Arc;
+
 use rand_distr::{Binomial, Distribution};
 
+use super::Exact;
 use super::curve::Curve;
 use crate::base::rng::{Key, Purpose};
 use crate::base::units::At;
@@ -9,21 +12,48 @@ const LEAF: u64 = 32;
 /// Stretches of 2⁻⁴⁸ of a load are not split further, however full.
 const DEPTH: u32 = 48;
 
-/// `count` uniform points on an axis of length one, which is halved again and again: how many of a stretch's points lie in
-/// its left half is binomial, drawn from a stream of the stretch's own. So every point can be had without the others.
-#[derive(Debug, Clone, Copy)]
+/// The arrivals of each stretch of a curve, scattered over it. Cheap to clone.
+#[derive(Debug, Clone)]
 pub(super) struct Scatter {
-    key: Key,
-    count: u64,
+    parts: Arc<[Part]>,
 }
 
 impl Scatter {
-    pub(super) fn new(seed: u64, load: u32, count: u64) -> Scatter {
-        Scatter { key: Key::new(seed, load, 0), count }
+    pub(super) fn new(seed: u64, load: u32, curve: &Curve) -> Scatter {
+        let mut parts = Vec::new();
+        for (index, (from, to)) in curve.stretches().enumerate() {
+            let (first, next) = (from.arrivals(), to.arrivals());
+            if next > first {
+                let key = Key::new(seed, load, index as u64);
+                parts.push(Part { key, first, count: next - first, from, width: to.less(from) });
+            }
+        }
+        Scatter { parts: parts.into() }
     }
 
+    /// The part that holds arrival `k`.
+    fn part(&self, k: u64) -> Option<&Part> {
+        let after = self.parts.partition_point(|part| part.first <= k);
+        after.checked_sub(1).and_then(|index| self.parts.get(index))
+    }
+}
+
+/// `count` uniform points on an axis of length one, which is halved again and again: how many of a stretch's points lie in
+/// its left half is binomial, drawn from a stream of the stretch's own. So every point can be had without the others.
+#[derive(Debug)]
+struct Part {
+    key: Key,
+    /// Its first arrival.
+    first: u64,
+    count: u64,
+    /// Where it lies on the axis of N.
+    from: Exact,
+    width: Exact,
+}
+
+impl Part {
     fn root(&self) -> Stretch {
-        self.stretch(0, 0, 0, self.count)
+        self.stretch(0, 0, self.first, self.count)
     }
 
     fn stretch(&self, depth: u32, index: u64, first: u64, count: u64) -> Stretch {
@@ -43,15 +73,21 @@ impl Scatter {
         }
     }
 
+    /// The instant at which `share` of all has come.
+    fn quantile(&self, curve: &Curve, share: f64) -> At {
+        curve.invert(self.from.plus(self.width.part(share)))
+    }
+
     /// The instants of a leaf's arrivals, sorted. Its ends bound them, so that rounding never swaps neighbours.
     fn fill(&self, leaf: &Stretch, curve: &Curve, instants: &mut Vec<At>) {
         let width = (-f64::from(leaf.depth)).exp2();
-        let (low, high) = (curve.quantile(leaf.index as f64 * width), curve.quantile((leaf.index + 1) as f64 * width));
+        let edge = |index: u64| self.quantile(curve, index as f64 * width);
+        let (low, high) = (edge(leaf.index), edge(leaf.index + 1));
         let mut stream = self.key.stream(Purpose::Leaf, leaf.name());
         instants.clear();
         instants.extend((0..leaf.count).map(|_| {
             let share = (leaf.index as f64 + stream.unit()) * width;
-            curve.quantile(share).clamp(low, high.max(low))
+            self.quantile(curve, share).clamp(low, high.max(low))
         }));
         instants.sort_unstable();
     }
@@ -94,19 +130,20 @@ impl Seeker {
     /// The instant of arrival `k`, which must be below the count.
     pub(super) fn at(&mut self, scatter: &Scatter, curve: &Curve, k: u64) -> At {
         if !self.way.last().is_some_and(|leaf| leaf.holds(k)) {
+            let Some(part) = scatter.part(k) else { return curve.end() };
             while self.way.last().is_some_and(|stretch| !stretch.holds(k)) {
                 self.way.pop();
             }
             let mut here = self.way.last().copied().unwrap_or_else(|| {
-                let root = scatter.root();
+                let root = part.root();
                 self.way.push(root);
                 root
             });
             while !here.is_leaf() {
-                here = scatter.half(&here, k);
+                here = part.half(&here, k);
                 self.way.push(here);
             }
-            scatter.fill(&here, curve, &mut self.instants);
+            part.fill(&here, curve, &mut self.instants);
         }
         let first = self.way.last().map_or(0, |leaf| leaf.first);
         let within = usize::try_from(k.saturating_sub(first)).unwrap_or(usize::MAX);

@@ -6,7 +6,8 @@ use crate::plan::{Stage, StageKind};
 
 fn load(spacing: Spacing, start: At, stages: &[StageKind]) -> Load {
     let stages = stages.iter().map(|kind| Stage { kind: kind.clone(), phase: None }).collect();
-    Load { name: "shoppers".to_owned(), title: Text::default(), mix: Vec::new(), spacing, start, stages }
+    let (name, title) = ("shoppers".to_owned(), Text::default());
+    Load { name, title, mix: Vec::new(), spacing, start, stages, replay: None }
 }
 
 fn rate(per_second: u32) -> Rate {
@@ -17,19 +18,37 @@ fn schedule(spacing: Spacing, stages: &[StageKind]) -> Schedule {
     Schedule::new(&load(spacing, At::START, stages), 618, LoadId(0))
 }
 
-/// The same curve in whole numbers, by other means: pieces (from, nanos, a, b).
-fn pieces(start: u64, stages: &[StageKind]) -> Vec<(i128, i128, i128, i128)> {
+/// The same curve in whole numbers, by other means: a piece brings (a + b)/2 · nanos in a straight line, and `extra`
+/// arrivals evenly beside them.
+#[derive(Debug, Clone, Copy)]
+struct Whole {
+    from: i128,
+    nanos: i128,
+    a: i128,
+    b: i128,
+    extra: i128,
+}
+
+impl Whole {
+    /// In half billionths of an arrival, as the rates are whole numbers.
+    fn sum(&self) -> i128 {
+        (self.a + self.b) * self.nanos + 2_000_000_000 * self.extra
+    }
+}
+
+fn pieces(start: u64, stages: &[StageKind]) -> Vec<Whole> {
     let whole = |rate: Rate| rate.as_per_second() as i128;
     let mut pieces = Vec::new();
     let mut from = i128::from(start);
-    let mut push = |nanos: Span, a: i128, b: i128| {
+    let mut add = |nanos: Span, a: i128, b: i128, extra: i128| {
         let nanos = i128::from(nanos.as_nanos());
-        if nanos > 0 {
-            pieces.push((from, nanos, a, b));
+        if nanos > 0 || extra > 0 {
+            pieces.push(Whole { from, nanos, a, b, extra });
             from += nanos;
         }
     };
     for stage in stages {
+        let mut push = |nanos, a, b| add(nanos, a, b, 0);
         match *stage {
             StageKind::Ramp { from, to, span } => push(span, whole(from), whole(to)),
             StageKind::Hold { rate, span } => push(span, whole(rate), whole(rate)),
@@ -47,26 +66,37 @@ fn pieces(start: u64, stages: &[StageKind]) -> Vec<(i128, i128, i128, i128)> {
                 push(hold, whole(to), whole(to));
                 push(fall, whole(to), whole(from));
             }
+            StageKind::Burst { level, count, spread } => add(spread, whole(level), whole(level), i128::from(count)),
+            StageKind::Points { ref points, .. } => {
+                for pair in points.windows(2) {
+                    push(Span::nanos(pair[1].0.as_nanos() - pair[0].0.as_nanos()), whole(pair[0].1), whole(pair[1].1));
+                }
+            }
+            StageKind::Wave { .. } => unreachable!("a wave is not whole"),
         }
     }
     pieces
 }
 
 /// Does N, in exact arithmetic, pass k + ½ within one nanosecond of `at`?
-fn is_exact(pieces: &[(i128, i128, i128, i128)], k: u64, at: At) -> bool {
+fn is_exact(pieces: &[Whole], k: u64, at: At) -> bool {
     let x = (2 * i128::from(k) + 1) * 1_000_000_000;
     let at = i128::from(at.as_nanos());
-    // 2·10⁹·N(t) against x, multiplied by the nanoseconds of the piece to stay whole.
+    // 2·10⁹·N(t) against x, multiplied by the nanoseconds of the piece to stay whole. A burst at one instant is over at it.
     let reached = |t: i128| {
         let mut before = 0;
-        for (index, (from, nanos, a, b)) in pieces.iter().enumerate() {
-            if t < from + nanos || index + 1 == pieces.len() {
-                let t = (t - from).clamp(0, *nanos);
-                return (2 * a * t + before - x) * nanos + (b - a) * t * t;
+        for (index, piece) in pieces.iter().enumerate() {
+            let Whole { from, nanos, a, b, extra } = *piece;
+            if t < from {
+                return before - x;
             }
-            before += (a + b) * nanos;
+            if nanos > 0 && (t < from + nanos || index + 1 == pieces.len()) {
+                let t = (t - from).clamp(0, nanos);
+                return (2 * a * t + before - x) * nanos + (b - a) * t * t + 2_000_000_000 * extra * t;
+            }
+            before += piece.sum();
         }
-        0
+        before - x
     };
     reached(at - 1) <= 0 && reached(at + 1) >= 0
 }
@@ -91,8 +121,21 @@ fn stages() -> impl Strategy<Value = Vec<StageKind>> {
             hold,
             fall
         }),
+        (level(), 1u64..50_000, span()).prop_map(|(level, count, spread)| StageKind::Burst { level, count, spread }),
+        prop::collection::vec((span(), level()), 1..6).prop_map(|steps| {
+            let mut at = Span::ZERO;
+            let points = steps.into_iter().enumerate().map(|(index, (step, rate))| {
+                at = if index == 0 { Span::ZERO } else { at + step };
+                (at, rate)
+            });
+            StageKind::Points { file: "rates.csv".to_owned(), points: points.collect() }
+        }),
     ];
-    prop::collection::vec(stage, 0..6)
+    // Not at the very end: a burst at one instant would lie on it.
+    prop::collection::vec(stage, 0..6).prop_map(|mut stages| {
+        stages.push(StageKind::Hold { rate: Rate::ZERO, span: Span::nanos(1) });
+        stages
+    })
 }
 
 proptest! {
@@ -102,9 +145,9 @@ proptest! {
     fn even_arrivals_are_exact_for_every_shape(stages in stages(), start in 0u64..1_000_000_000, picks in prop::collection::vec(any::<u64>(), 24)) {
         let schedule = Schedule::new(&load(Spacing::Even, At(start), &stages), 618, LoadId(0));
         let pieces = pieces(start, &stages);
-        let total: i128 = pieces.iter().map(|(_, nanos, a, b)| (a + b) * nanos).sum();
+        let total: i128 = pieces.iter().map(Whole::sum).sum();
         prop_assert_eq!(i128::from(schedule.count()), (total + 1_000_000_000) / 2_000_000_000);
-        prop_assert_eq!(i128::from(schedule.end().as_nanos()), pieces.last().map_or(i128::from(start), |(from, nanos, ..)| from + nanos));
+        prop_assert_eq!(i128::from(schedule.end().as_nanos()), pieces.last().map_or(i128::from(start), |last| last.from + last.nanos));
         prop_assert_eq!(schedule.at(schedule.count()), None);
         if schedule.count() > 0 {
             for k in picks.into_iter().map(|pick| pick % schedule.count()).chain([0, schedule.count() - 1]) {
@@ -127,7 +170,8 @@ proptest! {
             for (k, at) in poisson.cursor(first, 1).take(300) {
                 prop_assert!(at >= last && at < poisson.end());
                 prop_assert_eq!(poisson.at(k), Some(at));
-                prop_assert!(poisson.rate_at(at) > Rate::ZERO || poisson.rate_at(At(at.as_nanos().saturating_sub(1))) > Rate::ZERO);
+                let bursts = stages.iter().any(|stage| matches!(stage, StageKind::Burst { spread: Span::ZERO, .. }));
+                prop_assert!(bursts || poisson.rate_at(at) > Rate::ZERO || poisson.rate_at(At(at.as_nanos().saturating_sub(1))) > Rate::ZERO);
                 last = at;
             }
         }
@@ -158,6 +202,213 @@ proptest! {
         let by_hand = schedule.cursor(0, 1).filter(|(_, at)| (At(cuts[0])..At(cuts[2])).contains(at)).count() as u64;
         prop_assert_eq!(schedule.between(At(cuts[0]), At(cuts[2])), by_hand);
     }
+}
+
+/// sin² by its series, in whole multiples of 2⁻⁶⁰, for a share of a half turn: an arithmetic of its own to judge the wave's by.
+fn sine_squared(share: (i128, i128)) -> i128 {
+    const ONE: i128 = 1 << 60;
+    // π · 2⁶⁰
+    const PI: i128 = 3_622_009_729_038_561_421;
+    let by = |a: i128, b: i128| a * b / ONE;
+    let angle = 2 * PI * share.0 / share.1;
+    // sin² x = (1 − cos 2x) / 2 = Σ (−1)ⁿ⁺¹ (2x)²ⁿ / (2 · (2n)!), for 2x within ±π.
+    let angle = if angle > PI { 2 * PI - angle } else { angle };
+    let square = by(angle, angle);
+    let (mut term, mut sum) = (ONE / 2, 0);
+    for n in 1..24 {
+        term = -by(term, square) / (2 * n * (2 * n - 1));
+        sum -= term;
+    }
+    sum
+}
+
+const SCALE: i128 = 1 << 38;
+
+/// What a wave brings in its first `t` nanoseconds, in arrivals times [`SCALE`]:
+/// mean · t + amplitude · period / π · sin²(π · t / period).
+fn waved(mean: u32, amplitude: u32, period: u64, t: u64) -> i128 {
+    // π · 2⁶⁰
+    const PI: i128 = 3_622_009_729_038_561_421;
+    let (mean, amplitude, period, t) = (i128::from(mean), i128::from(amplitude), i128::from(period), i128::from(t));
+    let swing = sine_squared((t % period, period)) * (amplitude * period) / 1_000_000_000;
+    mean * t * SCALE / 1_000_000_000 + swing * SCALE / PI
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn waves_are_exact(
+        mean in 1u32..16_000,
+        part in prop_oneof![Just(1.0), 0.0..1.0],
+        period in prop_oneof![1_000_000u64..8_000_000_000_000, (1u64..8_000).prop_map(|s| s * 1_000_000_000)],
+        turns in prop_oneof![0.01..4.0, Just(1.0), Just(0.25)],
+        before in 0u32..3_000,
+        picks in prop::collection::vec(any::<u64>(), 24),
+    ) {
+        let amplitude = (f64::from(mean) * part) as u32;
+        let span = Span::nanos((period as f64 * turns) as u64 + 1);
+        let wave = StageKind::Wave { mean: rate(mean), amplitude: rate(amplitude), period: Span::nanos(period), span };
+        let hold = StageKind::Hold { rate: rate(before), span: Span::seconds(1) };
+        for spacing in [Spacing::Even, Spacing::Poisson] {
+            let schedule = schedule(spacing, &[hold.clone(), wave.clone()]);
+            // What the floats of one period can be wrong by, in arrivals.
+            let off = f64::from(amplitude) * period as f64 / 1e9 * 3e-16 + 1e-9;
+            let off = (off * SCALE as f64) as i128;
+            let of = |t: u64| waved(mean, amplitude, period, t) + i128::from(before) * SCALE;
+            let total = of(span.as_nanos());
+            let count = i128::from(schedule.count());
+            prop_assert!((total - count * SCALE).abs() <= SCALE / 2 + off, "{count} arrivals");
+            let mut last = None;
+            for k in picks.iter().map(|pick| pick % schedule.count().max(1)).chain([schedule.count().saturating_sub(1)]) {
+                let Some(at) = schedule.at(k) else { continue };
+                prop_assert!(at < schedule.end());
+                prop_assert_eq!(schedule.cursor(k, 7).next(), Some((k, at)));
+                if k > 0 {
+                    prop_assert!(schedule.at(k - 1).unwrap() <= at);
+                }
+                if spacing == Spacing::Even && at >= At(1_000_000_000) {
+                    let t = at.as_nanos() - 1_000_000_000;
+                    let x = (2 * i128::from(k) + 1) * SCALE / 2;
+                    prop_assert!(of(t.saturating_sub(1)) <= x + off && of(t + 1) >= x - off, "arrival {k} at {at}");
+                }
+                last = last.max(Some(at));
+            }
+        }
+    }
+
+    #[test]
+    fn bursts_are_as_many_as_they_say(
+        poisson in any::<bool>(),
+        bursts in prop::collection::vec((1u64..5_000, prop_oneof![Just(0u64), 1u64..2_000_000_000], 0u32..500), 1..4),
+        workers in 1u64..5,
+    ) {
+        let spacing = if poisson { Spacing::Poisson } else { Spacing::Even };
+        let mut stages = Vec::new();
+        let mut windows = Vec::new();
+        let mut from = 0;
+        for (count, spread, level) in bursts {
+            let hold = StageKind::Hold { rate: rate(level), span: Span::seconds(1) };
+            stages.extend([hold.clone(), StageKind::Burst { level: rate(level), count, spread: Span::nanos(spread) }]);
+            from += 1_000_000_000;
+            windows.push((At(from), At(from + spread), count, u64::from(level) * spread));
+            from += spread;
+        }
+        stages.push(StageKind::Hold { rate: Rate::ZERO, span: Span::SECOND });
+        let schedule = schedule(spacing, &stages);
+        for (from, to, count, level) in windows {
+            // From the burst's first instant on: at one instant alone, all of them, and nobody else.
+            let to = if from == to { to + Span::nanos(1) } else { to };
+            let found = schedule.between(from, to);
+            // The level beside it is what it is to the nearest whole arrival on both sides.
+            let level = level as f64 / 1e9;
+            prop_assert!(found as f64 >= count as f64 + (level - 1.5).floor() && found as f64 <= count as f64 + level + 1.5, "{found} of {count} and {level}");
+            if level == 0.0 {
+                prop_assert_eq!(found, count);
+            }
+        }
+        let mut shared: Vec<(u64, At)> = (0..workers).flat_map(|worker| schedule.cursor(worker, workers)).collect();
+        shared.sort_unstable();
+        prop_assert!(shared.windows(2).all(|pair| pair[0].1 <= pair[1].1));
+        prop_assert_eq!(shared, schedule.cursor(0, 1).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn workers_share_out_every_arrival_of_every_shape(stages in stages(), seed in any::<u64>(), poisson in any::<bool>(), workers in 2u64..5) {
+        let spacing = if poisson { Spacing::Poisson } else { Spacing::Even };
+        let schedule = Schedule::new(&load(spacing, At::START, &stages), seed, LoadId(1));
+        let most = schedule.count().min(2_000);
+        let mut shared: Vec<(u64, At)> =
+            (0..workers).flat_map(|worker| schedule.cursor(worker, workers).take_while(|(k, _)| *k < most)).collect();
+        shared.sort_unstable();
+        prop_assert_eq!(shared, (0..most).map(|k| (k, schedule.at(k).unwrap())).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_window_never_holds_more_than_was_said(stages in stages(), span in 1u64..5_000_000_000, from in any::<u64>()) {
+        let schedule = Schedule::new(&load(Spacing::Even, At::START, &stages), 618, LoadId(0));
+        let from = from % schedule.end().as_nanos();
+        let found = schedule.between(At(from), At(from + span)) as f64;
+        prop_assert!(found <= schedule.most_within(Span::nanos(span)).ceil() + 1.0, "{found}");
+    }
+
+    #[test]
+    fn replays_keep_the_order_of_each_session(
+        steps in prop::collection::vec((0u64..2_000_000_000, 0u32..6), 1..60),
+        speed in 0.1f64..20.0,
+        amplify in prop_oneof![0.1f64..4.0, Just(1.0), Just(3.0)],
+    ) {
+        // Sessions are numbered as they first come.
+        let (mut at, mut seen) = (0, Vec::new());
+        let sources: Vec<Source> = steps.iter().map(|(step, session)| {
+            at += step;
+            let known = seen.iter().position(|known| known == session).unwrap_or_else(|| {
+                seen.push(*session);
+                seen.len() - 1
+            });
+            Source { at: Span::nanos(at), session: known as u32 }
+        }).collect();
+        let arrivals = sequence(&sources, speed, amplify);
+        prop_assert!(arrivals.windows(2).all(|pair| pair[0].0 <= pair[1].0));
+        let mut copies = 0;
+        for session in 0..seen.len() as u32 {
+            let own: Vec<usize> = (0..sources.len()).filter(|index| sources[*index].session == session).collect();
+            let sent: Vec<(Span, usize)> = arrivals.iter().copied().filter(|(_, index)| sources[*index].session == session).collect();
+            let each = sent.len() / own.len();
+            prop_assert_eq!(each * own.len(), sent.len());
+            copies += each;
+            // Each copy is the session again, moved as one.
+            for copy in 0..each {
+                let of_copy: Vec<Span> = own.iter().map(|index| {
+                    let mut times: Vec<Span> = sent.iter().filter(|(_, sent)| sent == index).map(|(at, _)| *at).collect();
+                    times.sort_unstable();
+                    times[copy]
+                }).collect();
+                let moved: Vec<i128> = of_copy.iter().zip(&own).map(|(at, index)| {
+                    i128::from(at.as_nanos()) - (sources[*index].at.as_nanos() as f64 / speed).round() as i128
+                }).collect();
+                prop_assert!(moved.iter().all(|by| *by == moved[0] && (0..1_000_000_000).contains(by)), "{moved:?}");
+            }
+        }
+        prop_assert_eq!(copies, (seen.len() as f64 * amplify * (1.0 + 1e-12)).round() as usize);
+    }
+}
+
+#[test]
+fn a_wave_begins_at_its_mean_and_leaves_the_level_that_it_ends_at() {
+    let wave = |seconds| StageKind::Wave {
+        mean: rate(100),
+        amplitude: rate(100),
+        period: Span::seconds(40),
+        span: Span::seconds(seconds),
+    };
+    let schedule = schedule(Spacing::Even, &[wave(100)]);
+    let at = |second: u64| schedule.rate_at(At(second * 1_000_000_000)).as_per_second();
+    assert_eq!([at(0), at(10), at(20), at(50)].map(f64::round), [100.0, 200.0, 100.0, 200.0]);
+    assert!(at(30) < 1e-9);
+    assert_eq!(
+        (schedule.peak(), schedule.count()),
+        (rate(200), 100 * 100 + (100.0 * 40.0 / std::f64::consts::PI).round() as u64)
+    );
+    assert_eq!(wave(50).last_rate(), rate(200));
+    assert_eq!(wave(60).last_rate().as_per_second().round(), 100.0);
+}
+
+#[test]
+fn instants_of_a_replay_are_stored_as_the_steps_between_them() {
+    let instants: Instants = [0, 5, 5, 1_000].map(Span::nanos).into_iter().collect();
+    let text = serde_json::to_string(&instants).unwrap();
+    assert_eq!(text, "\"0 5 0 995\"");
+    assert_eq!(serde_json::from_str::<Instants>(&text).unwrap(), instants);
+    assert!(serde_json::from_str::<Instants>("\"18446744073709551615 1\"").is_err());
+    assert_eq!(
+        (
+            instants.most_within(Span::nanos(1)),
+            instants.most_within(Span::nanos(6)),
+            instants.most_within(Span::SECOND)
+        ),
+        (2, 3, 4)
+    );
 }
 
 #[test]

@@ -411,6 +411,14 @@ messages! {
     plan_load_line(visits, peak) "{visits} in all, {peak} at its peak" "共{visits}，峰值{peak}";
     plan_spacing_even() "evenly spaced" "均匀间隔";
     plan_spacing_poisson() "Poisson" "泊松间隔";
+    plan_spacing_log() "as the log says" "按日志时刻";
+    plan_rates(file, lines) "Rates from {file}: {lines} lines" "速率取自{file}，共{lines}行";
+    plan_replay(file, requests, speed, amplify)
+        "Replay of {file}: {requests} of it, {speed} times as fast, each session {amplify} times"
+        "回放{file}：取其中{requests}，速度{speed}倍，每个会话{amplify}份";
+    plan_left_out(methods, paths, refused)
+        "Left out: {methods} of other methods, {paths} of other paths, {refused} answered with 4xx then"
+        "未回放：其他方法{methods}条，其他路径{paths}条，当时应答为4xx的{refused}条";
     plan_mix() "Mix" "业务配比";
     plan_follows() "Requests per second that follow" "由此产生的每秒请求数";
     plan_follows_note()

@@ -1,4 +1,4 @@
-use super::When;
+use super::{Replay, When};
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{Rate, Share, Span, Text};
 use crate::scenario::decode::Context;
@@ -10,26 +10,46 @@ block! {
     pub struct Load("a load") {
         title: optional("title") Text,
         /// Journeys and their weights.
-        mix: required("mix") Named<f64>,
+        mix: optional("mix") Named<f64>,
         /// Journeys started per second, stage by stage.
-        arrivals: required("arrivals") List<Stage>,
+        arrivals: optional("arrivals") List<Stage>,
+        /// The requests of a log, in place of journeys: each at its instant.
+        replay: optional("replay") Replay,
         /// `even`, or `poisson` as independent visitors come.
         spacing: optional("spacing") Spacing,
         /// When its first stage begins; left out: at once.
         start: optional("start") Span,
     }
-    later("users", "search", "replay", "first", "pace", "refresh");
+    one_of("arrivals", "replay");
+    later("users", "search", "first", "pace", "refresh");
     check(check_load);
 }
 
-fn check_load(load: &Load, _: Mark, cx: &mut Context<'_>) {
-    let Some(mix) = load.mix.get() else { return };
-    if mix.entries.is_empty() && mix.complete {
-        cx.say(Diagnostic::error("empty-map", mix.mark, "`mix` names no journey").help("write { journey: weight }"));
+fn check_load(load: &Load, at: Mark, cx: &mut Context<'_>) {
+    if load.replay.written().is_some() {
+        for (word, mark, why) in [
+            ("mix", load.mix.written(), "the log says what is asked for"),
+            ("spacing", load.spacing.written(), "the log says when"),
+        ] {
+            if let Some(mark) = mark {
+                let message = format!("`{word}` does not go with `replay`: {why}");
+                cx.say(Diagnostic::error("does-not-go", mark, message).help("leave it out"));
+            }
+        }
+        return;
     }
-    for (name, weight) in mix.iter().filter(|(_, weight)| weight.value <= 0.0) {
-        let message = format!("the weight of `{}` is not over 0", name.value);
-        cx.say(Diagnostic::error("range", weight.mark, message).help("leave the journey out instead"));
+    if load.mix.is_absent() && load.complete && load.arrivals.written().is_some() {
+        cx.say(Diagnostic::error("needs-word", at, "a load needs `mix`"));
+    }
+    if let Some(mix) = load.mix.get() {
+        if mix.entries.is_empty() && mix.complete {
+            let empty = Diagnostic::error("empty-map", mix.mark, "`mix` names no journey");
+            cx.say(empty.help("write { journey: weight }"));
+        }
+        for (name, weight) in mix.iter().filter(|(_, weight)| weight.value <= 0.0) {
+            let message = format!("the weight of `{}` is not over 0", name.value);
+            cx.say(Diagnostic::error("range", weight.mark, message).help("leave the journey out instead"));
+        }
     }
     if let Some(stages) = load.arrivals.get().filter(|stages| stages.items.is_empty() && stages.complete) {
         cx.say(Diagnostic::error("empty-list", stages.mark, "`arrivals` holds no stage"));
@@ -47,9 +67,11 @@ block! {
         hold: optional("hold") Hold,
         stairs: optional("stairs") Stairs,
         spike: optional("spike") Spike,
+        wave: optional("wave") Wave,
+        burst: optional("burst") Burst,
+        file: optional("file") RateFile,
     }
-    one_of("ramp", "hold", "stairs", "spike");
-    later("wave", "burst", "file");
+    one_of("ramp", "hold", "stairs", "spike", "wave", "burst", "file");
     refused("phase" => "write it inside the stage: hold: { …, phase: name }");
 }
 
@@ -115,6 +137,68 @@ block! {
         rise: required("rise") Span,
         span: required("for") Span,
         fall: required("fall") Span,
+        /// The phase that this stage is, or belongs to.
+        phase: optional("phase") String,
+    }
+}
+
+block! {
+    /// Day and night: mean + amplitude · sin, from the mean upwards.
+    pub struct Wave("`wave`") {
+        mean: required("mean") Rate,
+        /// At most the mean.
+        amplitude: required("amplitude") Rate,
+        /// From one crest to the next.
+        period: required("period") Span,
+        span: required("for") Span,
+        /// The phase that this stage is, or belongs to.
+        phase: optional("phase") String,
+    }
+    check(check_wave);
+}
+
+fn check_wave(wave: &Wave, _: Mark, cx: &mut Context<'_>) {
+    positive(&wave.period, "period", cx);
+    positive(&wave.span, "for", cx);
+    if let (Some(mean), Some(amplitude)) = (wave.mean.get(), wave.amplitude.get())
+        && amplitude.value > mean.value
+    {
+        let message = "`amplitude` is over `mean`: the rate would fall below 0";
+        let over = Diagnostic::error("range", amplitude.mark, message).related(mean.mark, "`mean` is here");
+        cx.say(over.help(format!("write at most {}", mean.value)));
+    }
+}
+
+block! {
+    /// So many arrivals on top of the level, evenly over `spread`.
+    pub struct Burst("`burst`") {
+        count: required("count") u64,
+        /// 0s: all at one instant.
+        spread: required("spread") Span,
+        /// The phase that this stage is, or belongs to.
+        phase: optional("phase") String,
+    }
+    check(check_burst);
+}
+
+fn check_burst(burst: &Burst, _: Mark, cx: &mut Context<'_>) {
+    if let Some(count) = burst.count.get().filter(|count| !(1..=100_000_000).contains(&count.value)) {
+        cx.say(Diagnostic::error("range", count.mark, "`count` is from 1 to 100000000"));
+    }
+    if let (Some(spread), Some(mark)) = (burst.spread.get(), burst.phase.written())
+        && spread.value == Span::ZERO
+    {
+        let message = "a burst at one instant lasts for no time, and a phase must";
+        let help = "give the stage after it the phase: what the burst does is seen there";
+        cx.say(Diagnostic::error("does-not-go", mark, message).help(help));
+    }
+}
+
+block! {
+    /// Rates from a file: a line for each, the level goes straight from one to the next.
+    pub struct RateFile("`file`") {
+        /// Beside the scenario, with the columns `second` (from 0) and `rate` (per second).
+        csv: required("csv") String,
         /// The phase that this stage is, or belongs to.
         phase: optional("phase") String,
     }

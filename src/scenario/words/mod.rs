@@ -6,6 +6,7 @@ mod feed;
 mod journey;
 mod load;
 mod platform;
+mod replay;
 mod request;
 mod top;
 
@@ -16,11 +17,12 @@ pub use journey::{
     Branch, ChooseStep, Exponential, IfStep, Journey, JourneyBlock, JourneyStep, LetStep, Lognormal, Poll, PollStep,
     Repeat, RepeatStep, Step, Steps, Switch, Think, ThinkBlock, ThinkStep, Uniform,
 };
-pub use load::{Hold, Limits, Load, Phase, Ramp, Spacing, Spike, Stage, Stairs};
+pub use load::{Burst, Hold, Limits, Load, Phase, Ramp, RateFile, Spacing, Spike, Stage, Stairs, Wave};
 pub use platform::{
     Arguments, Attach, Chore, Connections, DrillMark, Endpoint, EndpointBlock, PerConnection, Platform, ProbeWatch,
     Process, ProcessWatch, Ready, Tls, Watch,
 };
+pub use replay::{JsonFields, JsonLines, KnownFormat, LogFormat, Only, Replay, ReplayMethod};
 pub use request::{
     Capture, CaptureBlock, Contains, Expect, Matcher, MatcherBlock, Method, OnFailure, Request, Status, StatusSet,
     Until,

@@ -51,8 +51,8 @@ block! {
         cleanup: optional("cleanup") List<Chore>,
         /// Rows of data for visits.
         feeds: optional("feeds") Named<Feed, Reached>,
-        /// What one visitor does.
-        journeys: required("journeys") Named<Journey>,
+        /// What one visitor does; left out where all loads replay logs.
+        journeys: optional("journeys") Named<Journey>,
         /// Who comes, and how many.
         load: required("load") Named<Load>,
         /// When the drill ends; left out: with its last stage.
@@ -71,6 +71,15 @@ block! {
         limits: optional("limits") Limits,
     }
     later("ledgers", "invariants", "actions", "compare");
+    check(check_scenario);
+}
+
+fn check_scenario(scenario: &Scenario, at: Mark, cx: &mut Context<'_>) {
+    let loads = scenario.load.value().into_iter().flat_map(Named::iter);
+    let replays = loads.map(|(_, load)| load).any(|load| load.replay.written().is_some());
+    if scenario.journeys.is_absent() && scenario.complete && !replays {
+        cx.say(Diagnostic::error("needs-word", at, "a scenario needs `journeys`"));
+    }
 }
 
 /// The version of the language; only 1 exists.
