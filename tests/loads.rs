@@ -79,6 +79,7 @@ load:
       log: old.log
       format: {{ json: {{ time: ts }} }}
       amplify: 3x
+      names: {{ /old/2: old two }}
 # Other tests run meanwhile: how punctual the arrivals are is not what is tried here.
 limits: {{ lag: 500ms }}
 targets:
@@ -89,7 +90,7 @@ targets:
     );
     yard.file("several.yaml", &text);
     let page = yard.run(&["plan", "several.yaml"]).expect(0).out;
-    for line in ["steady: 200 visits", "A sale (sale): 90 visits", "again: 9 visits", "GET  GET /old/*  9"] {
+    for line in ["steady: 200 visits", "A sale (sale): 90 visits", "again: 9 visits", "GET  old two     3"] {
         assert!(page.contains(line), "no {line:?} in\n{page}");
     }
     yard.run(&["run", "several.yaml"]).expect(0);
@@ -118,6 +119,8 @@ targets:
     let summary = summary(&run);
     assert_eq!(summary["visits"]["planned"], 299);
     assert_eq!(summary["requests"]["ok"], 299 + of("/buy"));
+    let step = |name: &str| summary["steps"].as_array().and_then(|all| all.iter().find(|step| step["step"] == name));
+    assert_eq!(step("old two").map(|step| &step["ok"]), Some(&3.into()), "figures are kept by name");
     let html = std::fs::read_to_string(run.join("report.html")).expect("the report");
     assert!(html.contains("A sale"), "the report names the load");
 
@@ -155,7 +158,7 @@ fn a_flash_sale_sells_what_there_is_and_no_piece_more() {
     let kept = format!("--data, \"{}\", --skus", data.display());
     assert_eq!(text.matches("--data, \"{{ folder }}\", --skus").count(), 1);
     yard.file("flash-sale.yaml", &text.replace("--data, \"{{ folder }}\", --skus", &kept));
-    yard.run(&["run", "flash-sale.yaml", "--profile", "smoke"]).expect(0);
+    let ended = yard.run(&["run", "flash-sale.yaml", "--profile", "smoke"]);
 
     let rows = rusqlite::Connection::open(data.join("store.db")).expect("the store's rows");
     let number = |select: &str| rows.query_row(select, [], |row| row.get::<_, i64>(0)).expect(select);
@@ -169,6 +172,7 @@ fn a_flash_sale_sells_what_there_is_and_no_piece_more() {
     let reserved = "SELECT coalesce(sum(quantity), 0) FROM orders WHERE state = 'placed'";
     assert_eq!(number("SELECT sum(reserved) FROM stock"), number(reserved), "a piece is reserved for each order");
 
+    ended.expect(0);
     let summary = summary(&yard.last_run());
     let steps = summary["steps"].as_array().expect("steps");
     let snatch = steps.iter().find(|step| step["step"] == "snatch").expect("the step");

@@ -160,6 +160,8 @@ const CASES: &[Case] = &[
     Case("at: outage + 1s", "at: «outage +"),
     Case("{{ tag == 'x' }}", "{{ tag «= 'x' }}"),
     // Shapes of load
+    Case("  shoppers:\n    mix: { browse: 80, buy: 20 }\n", "  «shoppers:\n"),
+    Case("mix: { browse: 80, buy: 20 }", "«mxi: { browse: 80, buy: 20 }"),
     Case(HOLD, "- wave: { mean: 50/s, amplitude: «51/s, period: 10s, for: 60s, phase: after }"),
     Case(HOLD, "- wave: { mean: 50/s, amplitude: 50/s, period: «0s, for: 60s, phase: after }"),
     Case(HOLD, "- wave: { mean: 50/s, «amplitud: 50/s, period: 10s, for: 60s, phase: after }"),

@@ -200,8 +200,10 @@ mod tests {
             files: folder.path().to_owned(),
             constants: Map::new(),
             options: load::Options { workers: Some(1), spin: None },
+            scratch: None,
         };
-        let ended = drill::run(&setting, &mut View { live: None }).unwrap();
+        let (_hand, pressed) = tokio::sync::mpsc::unbounded_channel();
+        let ended = drill::run(&setting, &mut Signals::from(pressed), &mut View { live: None }).unwrap();
         assert!(ended.broken && ended.left.is_empty() && ended.lost.is_none(), "{ended:?}");
         assert_eq!(ended.reason, EndReason::HarnessFailed);
         let voice = Voice { lang: Language::En, color: ColorChoice::Never };

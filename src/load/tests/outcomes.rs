@@ -317,6 +317,8 @@ fn a_worker_fails_aloud_when_a_visit_panics() {
     let mut maker = Maker::new(&server.url());
     let steps = vec![maker.get("/a")];
     let setting = super::support::setting(maker.only(steps, 1.0, Span::SECOND));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let alone = crate::load::once(&setting, crate::plan::LoadId(0), crate::plan::JourneyId(0), 0);
+    let alone = runtime.block_on(alone);
     assert!(matches!(alone, Err(crate::load::LoadError::Gone)), "{alone:?}");
 }
