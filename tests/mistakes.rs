@@ -130,6 +130,30 @@ const CASES: &[Case] = &[
     ),
     Case("int(1, 50)", "«itn(1, 50)"),
     Case("rate: \"{{ vars.peak }}\"", "rate: «\"{{ int(1, 5) }}/s\""),
+    // Connections
+    Case("pay: { url: \"https://pay.example\",", "pay: { connections: { new: «130% }, url: \"https://pay.example\","),
+    Case("pay: { url: \"https://pay.example\",", "pay: { connections: { new: «0.3 }, url: \"https://pay.example\","),
+    Case(
+        "pay: { url: \"https://pay.example\",",
+        "pay: { connections: { per: visit, new: «30% }, url: \"https://pay.example\",",
+    ),
+    Case("pay: { url: \"https://pay.example\",", "pay: { connections: { age: «0s }, url: \"https://pay.example\","),
+    Case(
+        "pay: { url: \"https://pay.example\",",
+        "pay: { connections: { source: [«eth0] }, url: \"https://pay.example\",",
+    ),
+    Case(
+        "pay: { url: \"https://pay.example\",",
+        "pay: { connections: { source: [10.0.0.1, «10.0.0.9-10.0.0.2] }, url: \"https://pay.example\",",
+    ),
+    Case(
+        "pay: { url: \"https://pay.example\",",
+        "pay: { connections: { source: «[10.0.0.0/16] }, url: \"https://pay.example\",",
+    ),
+    Case("pay: { url: \"https://pay.example\",", "pay: { connections: { source: «[] }, url: \"https://pay.example\","),
+    Case("allow: [127.0.0.0/8,", "allow: [127.0.0.0/8, «\"unix:run/shop.sock\","),
+    Case("url: \"https://pay.example\"", "url: «\"unix:run/shop.sock\""),
+    Case("url: \"https://pay.example\"", "url: «\"unix:/run/shop.sock\""),
     // Meaning
     Case("url: \"https://pay.example\"", "url: «\"https://evil.example\""),
     Case("allow: [127.0.0.0/8,", "allow: [«127.0.0.0/80,"),

@@ -169,9 +169,8 @@ impl Phases {
                     row
                 };
                 let taken = (0..plan.journeys.len()).map(JourneyId::at).filter(|id| plan.is_taken(*id));
-                let visits = taken.map(|journey| {
-                    visit_row(journey, &self.visits(journey, phase, plan.limits.shed), &quantiles)
-                });
+                let visits =
+                    taken.map(|journey| visit_row(journey, &self.visits(journey, phase, plan.limits.shed), &quantiles));
                 Table { phase, window, rows: scopes.iter().map(row).collect(), visits: visits.collect() }
             })
             .collect()

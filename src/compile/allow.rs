@@ -7,8 +7,7 @@ use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::plan::Allow;
 use crate::scenario::{List, Spanned};
 
-const HELP: &str =
-    "write a network (127.0.0.0/8), an address (10.1.2.3), or a name with or without its port (shop.test:8080)";
+const HELP: &str = "write a network (127.0.0.0/8), an address (10.1.2.3), a name with or without its port (shop.test:8080), or unix:/path";
 
 /// What `allow` allows; `None` when an entry was refused, since nobody knows what it was to allow.
 pub(super) fn read(list: &Spanned<List<String>>, cx: &mut Cx<'_>) -> Option<Vec<Allow>> {
@@ -32,6 +31,9 @@ pub(super) fn read(list: &Spanned<List<String>>, cx: &mut Cx<'_>) -> Option<Vec<
 }
 
 fn entry(text: &str) -> Option<Allow> {
+    if let Some(path) = text.strip_prefix("unix:") {
+        return is_socket(path).then(|| Allow::Socket { path: path.to_owned() });
+    }
     if let Ok(network) = text.parse::<ipnet::IpNet>() {
         return Some(Allow::Network { address: network.network(), prefix: network.prefix_len() });
     }
@@ -61,6 +63,11 @@ fn split(text: &str) -> Option<(&str, Option<u16>)> {
     }
 }
 
+/// The path of a Unix socket: from the root, since nobody should have to guess where it begins.
+fn is_socket(path: &str) -> bool {
+    path.starts_with('/') && !path.ends_with('/') && !path.contains(char::is_control)
+}
+
 fn is_host(host: &str) -> bool {
     let label = |label: &str| {
         !label.is_empty()
@@ -76,6 +83,7 @@ fn holds_address(allowed: &[Allow], wanted: IpAddr, wanted_port: u16) -> bool {
         Allow::Network { address, prefix } => {
             ipnet::IpNet::new(*address, *prefix).is_ok_and(|network| network.contains(&wanted))
         }
+        Allow::Socket { .. } => false,
         Allow::Name { host, port } => host.parse() == Ok(wanted) && port.is_none_or(|port| port == wanted_port),
     })
 }
@@ -95,11 +103,31 @@ fn holds(allowed: &[Allow], wanted: &str, wanted_port: u16) -> bool {
     named || local
 }
 
+fn check_socket(text: &str, path: &str, mark: Mark, allowed: Option<&[Allow]>, cx: &mut Cx<'_>) {
+    if text.contains("{{") || text.contains("{%") {
+        return;
+    }
+    if !is_socket(path) {
+        let message = format!("`{text}` is no path of a Unix socket");
+        cx.say(Diagnostic::error("url", mark, message).help("write it from the root: unix:/run/shop.sock"));
+    } else if allowed.is_some_and(|allowed| {
+        !allowed.is_empty()
+            && !allowed.iter().any(|entry| matches!(entry, Allow::Socket { path: known } if known == path))
+    }) {
+        let message = format!("`{text}` is outside `allow`: nothing may be sent there");
+        let help = format!("add `{text}` to `platform.allow`, if it may be drilled");
+        cx.say(Diagnostic::error("outside-allow", mark, message).help(help));
+    }
+}
+
 /// Checks the URL of an endpoint: scheme, host, port, nothing else, and that its host is allowed.
 pub(super) fn check_url(text: &str, mark: Mark, allowed: Option<&[Allow]>, cx: &mut Cx<'_>) {
     let wrong = |message: String| {
         Diagnostic::error("url", mark, message).help("write the scheme, the host and the port: http://127.0.0.1:8080")
     };
+    if let Some(path) = text.strip_prefix("unix:") {
+        return check_socket(text, path, mark, allowed, cx);
+    }
     let Some((rest, port)) = text
         .strip_prefix("http://")
         .map(|rest| (rest, 80))
@@ -107,7 +135,7 @@ pub(super) fn check_url(text: &str, mark: Mark, allowed: Option<&[Allow]>, cx: &
     else {
         // What begins with a template tells nothing.
         if !text.starts_with("{{") && !text.starts_with("{%") {
-            cx.say(wrong(format!("`{text}` is no URL of http or https")));
+            cx.say(wrong(format!("`{text}` is no URL of http or https, and no `unix:` with a path")));
         }
         return;
     };

@@ -9,8 +9,8 @@ use super::text::{Own, Place, ProcessName, Reach};
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{Span, Text};
 use crate::plan::{
-    self, Allow, Attach, Connections, EndpointId, Mark as DrillMark, PerConnection, ProcessId, ProcessSource, Ready,
-    Tls, Watch, WatchKind,
+    self, Allow, Attach, Connections, EndpointId, Mark as DrillMark, ProcessId, ProcessSource, Ready, Tls, Watch,
+    WatchKind,
 };
 use crate::scenario::{self, Field, Named, Reached, Spanned};
 
@@ -201,7 +201,7 @@ pub(super) fn endpoints(
             url,
             headers: Vec::new(),
             tls: Tls::default(),
-            connections: Connections { max: 0, queue: 0, per: PerConnection::Shared, warm: 0 },
+            connections: Connections::default(),
         };
         let url = |url: &Spanned<scenario::Template>, cx: &mut Cx<'_>| {
             allow::check_url(url.text().trim(), url.mark, allowed, cx);

@@ -1,13 +1,17 @@
 //! Connections: how many there may be where the scenario does not say.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use super::context::Cx;
 use crate::base::diagnostic::Diagnostic;
-use crate::plan::{Connections, EndpointId, PerConnection, Plan};
-use crate::scenario::{self, Field, Named};
+use crate::base::units::{Share, Span};
+use crate::plan::{Addresses, Connections, EndpointId, PerConnection, Plan};
+use crate::scenario::{self, Field, List, Named, Spanned};
 
 /// More than this only when it is written: each is an open file and some memory.
 const MOST: u32 = 10_000;
 const MOST_WRITTEN: u64 = 1_000_000;
+const MOST_SOURCES: u128 = 4_096;
 
 /// What is written, checked; what is not is 0 until [`settle`].
 pub(super) fn check(written: &scenario::Connections, cx: &mut Cx<'_>) -> Connections {
@@ -33,7 +37,69 @@ pub(super) fn check(written: &scenario::Connections, cx: &mut Cx<'_>) -> Connect
         None | Some(scenario::PerConnection::Shared) => PerConnection::Shared,
         Some(scenario::PerConnection::Visit) => PerConnection::Visit,
     };
-    Connections { max: max.unwrap_or(0), queue: queue.unwrap_or(0), per, warm: warm.unwrap_or(0) }
+    let new = cx.get(&written.new).map_or(Share(0.0), |new| new.value);
+    if let Some(written) = written.new.get() {
+        if !(0.0..=1.0).contains(&new.0) {
+            cx.say(Diagnostic::error("range", written.mark, "`new` is a share of the visits: from 0% to 100%"));
+        } else if per == PerConnection::Visit {
+            let message = "`new` is for connections that visits share; with `per: visit` every visitor is new";
+            cx.say(Diagnostic::error("does-not-go", written.mark, message).help("leave out one of the two"));
+        }
+    }
+    let age = cx.get(&written.age).map(|age| age.value);
+    if let Some(written) = written.age.get().filter(|age| age.value == Span::ZERO) {
+        let help = "write `per: visit` for a connection for each visit";
+        cx.say(Diagnostic::error("range", written.mark, "`age` is more than nothing").help(help));
+    }
+    let source = cx.get(&written.source).map(|list| sources(list, cx)).unwrap_or_default();
+    let [max, queue, warm] = [max, queue, warm].map(Option::unwrap_or_default);
+    Connections { max, queue, per, warm, new, age, source }
+}
+
+fn sources(list: &Spanned<List<String>>, cx: &mut Cx<'_>) -> Vec<Addresses> {
+    let (mut made, mut count) = (Vec::new(), 0u128);
+    for item in cx.items(&list.value) {
+        match addresses(item.value.trim()) {
+            Some(addresses) => {
+                count = count.saturating_add(addresses.count());
+                made.push(addresses);
+            }
+            None => {
+                let message = format!("`{}` is no local address, no range of them and no network", item.value);
+                let help = "write 10.0.0.1, 10.0.0.1-10.0.0.9 or 10.0.0.0/28";
+                cx.say(Diagnostic::error("source", item.mark, message).help(help));
+            }
+        }
+    }
+    if list.items.is_empty() && list.complete {
+        let message = "`source` names no address";
+        cx.say(Diagnostic::error("empty-list", list.mark, message).help("leave it out: the system chooses then"));
+    }
+    if count > MOST_SOURCES {
+        let message = format!("`source` names {count} addresses, and {MOST_SOURCES} are the most");
+        cx.say(Diagnostic::error("range", list.mark, message));
+    }
+    made
+}
+
+/// An address, a range of them, or a network without the first and the last, which stand for all of it.
+fn addresses(text: &str) -> Option<Addresses> {
+    if let Some((from, to)) = text.split_once('-') {
+        let range = Addresses { from: from.trim().parse().ok()?, to: to.trim().parse().ok()? };
+        return (range.count() > 0).then_some(range);
+    }
+    if let Ok(address) = text.parse() {
+        return Some(Addresses { from: address, to: address });
+    }
+    let network = text.parse::<ipnet::IpNet>().ok()?;
+    let (from, to) = (network.network(), network.broadcast());
+    match (from, to) {
+        (IpAddr::V4(from), IpAddr::V4(to)) if network.prefix_len() < 31 => {
+            let inside = |bits| Ipv4Addr::from_bits(bits).into();
+            Some(Addresses { from: inside(from.to_bits() + 1), to: inside(to.to_bits() - 1) })
+        }
+        _ => Some(Addresses { from, to }),
+    }
 }
 
 /// The default `max` is what unanswered requests come to at the peak: a full pool of that is the platform's fault, a smaller
@@ -57,5 +123,26 @@ pub(super) fn settle(plan: &mut Plan, written: &Field<Named<scenario::Endpoint>>
         endpoint.connections.max = max;
         endpoint.connections.queue = one("queue", connections.map(|c| &c.queue), max);
         endpoint.connections.warm = one("warm", connections.map(|c| &c.warm), 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn local_addresses_are_one_a_range_or_a_network() {
+        let read = |text| addresses(text).map(|range| (range.from.to_string(), range.to.to_string(), range.count()));
+        let found = |from: &str, to: &str, count| Some((from.to_owned(), to.to_owned(), count));
+        assert_eq!(read("127.0.0.2"), found("127.0.0.2", "127.0.0.2", 1));
+        assert_eq!(read("10.0.0.250 - 10.0.1.4"), found("10.0.0.250", "10.0.1.4", 11));
+        assert_eq!(read("10.0.0.16/28"), found("10.0.0.17", "10.0.0.30", 14));
+        assert_eq!(read("10.0.0.7/32"), found("10.0.0.7", "10.0.0.7", 1));
+        assert_eq!(read("fd00::10-fd00::1f"), found("fd00::10", "fd00::1f", 16));
+        for none in ["", "localhost", "10.0.0.9-10.0.0.1", "10.0.0.1-fd00::1", "10.0.0.1:80", "10.0.0.0/33", "1-2"] {
+            assert_eq!(read(none), None, "{none}");
+        }
+        let last = addresses("10.0.0.250-10.0.1.4").unwrap().iter().last();
+        assert_eq!(last, Some([10, 0, 1, 4].into()));
     }
 }

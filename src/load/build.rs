@@ -35,9 +35,9 @@ pub(super) fn places(plan: &Plan, scope: &mut Scope, door: &Door) -> Result<Vec<
             place: place(),
             why: "its address must be known before the load begins".to_owned(),
         })?;
-        let origin = door
-            .origin(&url, &endpoint.tls)
-            .map_err(|source| LoadError::Endpoint { endpoint: endpoint.name.clone(), source })?;
+        let refuse = |source| LoadError::Endpoint { endpoint: endpoint.name.clone(), source };
+        let mut origin = door.origin(&url, &endpoint.tls).map_err(refuse)?;
+        origin.leave_from(&endpoint.connections.source).map_err(refuse)?;
         let mut headers = vec![
             (header::HOST, Text::Fixed(origin.authority().clone())),
             (

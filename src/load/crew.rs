@@ -210,10 +210,12 @@ impl Work {
             let connections = &endpoint.connections;
             // One that a visit keeps through its think times may be full of visitors who ask nothing.
             let enough = connections.per == PerConnection::Shared
+                && connections.new.0 == 0.0
                 && connections.max >= plan.needed_connections(EndpointId::at(index));
             let full = if enough { UnsentKind::PoolFull } else { UnsentKind::PoolSmall };
             let part = |total| share(total, self.index, self.workers);
-            Pool::new(part(connections.max).max(1), part(connections.queue), full)
+            let pool = Pool::new(part(connections.max).max(1), part(connections.queue), full);
+            pool.closing_after(connections.age)
         });
         let books = Books::new(plan, self.index);
         let parts = compiled.parts(&self.setting, lanes, pools.collect(), books, false, self.workers);
@@ -312,6 +314,7 @@ impl Compiled {
             run: run_word(&setting.run),
             places: self.places,
             per: plan.platform.endpoints.iter().map(|endpoint| endpoint.connections.per).collect(),
+            new: plan.platform.endpoints.iter().map(|endpoint| endpoint.connections.new.0).collect(),
             programs: self.programs,
             lanes,
             slots: self.scope.slots(),

@@ -231,7 +231,8 @@ impl Dispatcher {
         };
         let reserved = self.worker.programs[self.worker.lanes[lane].program].first;
         if let Some(endpoint) = reserved
-            && let Taken::Full = self.worker.take(me, endpoint)
+            && let new = self.worker.is_new(self.worker.lanes[lane].load, k, endpoint)
+            && let Taken::Full = self.worker.take(me, endpoint, new)
         {
             // Decided here, so that an arrival that cannot be sent costs no visit.
             // One that was released late itself says nothing about the platform.

@@ -7,14 +7,23 @@ use super::exchange::{Why, abandoned};
 use super::pool::{Taken, Ticket};
 use super::visit::Visit;
 use super::worker::{Cut, Worker};
+use crate::base::rng::{Key, Purpose};
 use crate::base::units::Span;
-use crate::plan::EndpointId;
+use crate::plan::{EndpointId, LoadId};
 use crate::record::{BadKind, UnsentKind};
 use crate::wire::{Connection, Dialled, WireError};
 
 impl Worker {
-    pub(super) fn take(&self, me: usize, endpoint: EndpointId) -> Taken {
-        let taken = self.pools.borrow_mut()[endpoint.index()].take(me);
+    /// Whether arrival `k` is a new visitor to this endpoint. One number for all endpoints: who is new to one is new to
+    /// any with as large a share.
+    pub(super) fn is_new(&self, load: Option<LoadId>, k: u64, endpoint: EndpointId) -> bool {
+        let share = self.new.get(endpoint.index()).copied().unwrap_or(0.0);
+        let Some(load) = load.filter(|_| share > 0.0) else { return false };
+        Key::new(self.seed, load.0, k).stream(Purpose::Visitor, 0).unit() < share
+    }
+
+    pub(super) fn take(&self, me: usize, endpoint: EndpointId, new: bool) -> Taken {
+        let taken = self.pools.borrow_mut()[endpoint.index()].take(me, new);
         match taken {
             Taken::Ticket(ticket) => {
                 self.with(me, |runner| runner.ticket = Some(ticket));
@@ -87,18 +96,19 @@ impl Visit<'_> {
     ) -> Result<Connection, (Outcome, Why)> {
         if let Some((_, own)) = self.values.own.iter_mut().find(|(known, _)| *known == endpoint) {
             if let Some(mut connection) = own.take()
-                && connection.is_open()
+                && self.worker.pools.borrow()[endpoint.index()].keeps(&mut connection)
             {
                 return Ok(connection);
             }
             return self.dial(endpoint, limit, dialled).await;
         }
+        let new = self.is_new(endpoint);
         if let Some(other) = self.arrival.reserved.take_if(|reserved| *reserved != endpoint) {
             // What was kept for a step that came to nothing is not for this one.
             self.worker.leave(self.me, other);
         }
         if self.arrival.reserved.take_if(|reserved| *reserved == endpoint).is_none()
-            && let Taken::Full = self.worker.take(self.me, endpoint)
+            && let Taken::Full = self.worker.take(self.me, endpoint, new)
         {
             return Err((Outcome::Unsent(self.worker.full(endpoint)), Why::QueueFull));
         }
@@ -117,8 +127,9 @@ impl Visit<'_> {
             self.values.own.push((endpoint, None));
         }
         match ticket {
-            Ticket::Use(connection) => Ok(connection),
-            Ticket::Open => self.dial(endpoint, limit, dialled).await,
+            Ticket::Use(connection) if !new => Ok(connection),
+            // A new visitor makes one in place of what was handed over to it.
+            Ticket::Use(_) | Ticket::Open => self.dial(endpoint, limit, dialled).await,
         }
     }
 
@@ -142,7 +153,7 @@ impl Visit<'_> {
                     WireError::OpenFiles => Outcome::Unsent(UnsentKind::OpenFiles),
                     WireError::Ports => Outcome::Unsent(UnsentKind::Ports),
                     WireError::Memory => Outcome::Unsent(UnsentKind::Memory),
-                    WireError::Forbidden { .. } => Outcome::Bad(BadKind::Forbidden),
+                    WireError::Forbidden { .. } | WireError::ForbiddenSocket(_) => Outcome::Bad(BadKind::Forbidden),
                     _ => Outcome::Bad(BadKind::Connect),
                 };
                 (outcome, error.into())
@@ -156,7 +167,11 @@ impl Visit<'_> {
     }
 
     pub(super) fn is_own(&self, endpoint: EndpointId) -> bool {
-        self.worker.per_visit[endpoint.index()]
+        self.worker.per_visit[endpoint.index()] || self.is_new(endpoint)
+    }
+
+    fn is_new(&self, endpoint: EndpointId) -> bool {
+        self.worker.is_new(self.lane.load, self.arrival.k, endpoint)
     }
 
     pub(super) fn put_back(&mut self, endpoint: EndpointId, connection: Connection) {

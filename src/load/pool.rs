@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 
+use crate::base::units::Span;
 use crate::record::UnsentKind;
 use crate::wire::Connection;
 
@@ -29,19 +30,34 @@ pub(super) struct Pool {
     max: usize,
     queue: VecDeque<usize>,
     queue_max: usize,
+    /// A connection this old is closed.
+    age: Option<Span>,
     /// Whose fault it is when an arrival finds the pool full.
     pub full: UnsentKind,
 }
 
 impl Pool {
     pub(super) fn new(max: usize, queue_max: usize, full: UnsentKind) -> Pool {
-        Pool { idle: Vec::new(), open: 0, max, queue: VecDeque::new(), queue_max, full }
+        Pool { idle: Vec::new(), open: 0, max, queue: VecDeque::new(), queue_max, age: None, full }
     }
 
-    /// A connection for `runner`, or a place in the queue.
-    pub(super) fn take(&mut self, runner: usize) -> Taken {
-        while let Some(mut connection) = self.idle.pop() {
-            if connection.is_open() {
+    pub(super) fn closing_after(self, age: Option<Span>) -> Pool {
+        Pool { age, ..self }
+    }
+
+    /// Whether another request may go out on `connection`.
+    pub(super) fn keeps(&self, connection: &mut Connection) -> bool {
+        connection.is_open() && self.age.is_none_or(|age| connection.age() < age)
+    }
+
+    /// A connection for `runner`, or a place in the queue. To a new visitor, only the right to make one.
+    pub(super) fn take(&mut self, runner: usize, new: bool) -> Taken {
+        if new && self.open >= self.max && self.idle.pop().is_some() {
+            // In its place, which is counted already.
+            return Taken::Ticket(Ticket::Open);
+        }
+        while !new && let Some(mut connection) = self.idle.pop() {
+            if self.keeps(&mut connection) {
                 return Taken::Ticket(Ticket::Use(connection));
             }
             self.open -= 1;
@@ -59,7 +75,7 @@ impl Pool {
 
     /// A connection comes back, open or not; its ticket goes to whoever waits longest.
     pub(super) fn give_back(&mut self, mut connection: Connection) -> Option<(usize, Ticket)> {
-        if !connection.is_open() {
+        if !self.keeps(&mut connection) {
             return self.give_up();
         }
         match self.queue.pop_front() {
@@ -90,11 +106,13 @@ impl Pool {
         }
     }
 
-    /// Lets go of idle connections that the other end has closed.
+    /// Lets go of idle connections that the other end has closed, or that are too old.
     pub(super) fn sweep(&mut self) {
-        let before = self.idle.len();
-        self.idle.retain_mut(Connection::is_open);
-        self.open -= before - self.idle.len();
+        let mut idle = std::mem::take(&mut self.idle);
+        let before = idle.len();
+        idle.retain_mut(|connection| self.keeps(connection));
+        self.open -= before - idle.len();
+        self.idle = idle;
     }
 
     pub(super) fn open(&self) -> usize {

@@ -27,8 +27,8 @@ pub use journey::{
 };
 pub use load::{Limits, Load, Phase, Series, Spacing, Stage, StageKind};
 pub use platform::{
-    Allow, Attach, Chore, ChoreWork, Connections, Endpoint, Mark, PerConnection, Platform, Process, ProcessSource,
-    Ready, Tls, Watch, WatchKind,
+    Addresses, Allow, Attach, Chore, ChoreWork, Connections, Endpoint, Mark, PerConnection, Platform, Process,
+    ProcessSource, Ready, Tls, Watch, WatchKind,
 };
 
 pub use replay::{Choice, Replay, Route, Taken, Tally};

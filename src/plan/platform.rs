@@ -1,9 +1,9 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
 use super::{Action, EndpointId, ProcessId, Template};
-use crate::base::units::{Span, Text};
+use crate::base::units::{Share, Span, Text};
 
 /// The system under drill.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -29,6 +29,10 @@ pub enum Allow {
     Name {
         host: String,
         port: Option<u16>,
+    },
+    /// A Unix socket, by its path.
+    Socket {
+        path: String,
     },
 }
 
@@ -79,7 +83,7 @@ pub struct Ready {
 pub struct Endpoint {
     pub name: String,
     pub title: Text,
-    /// Sees `process.* vars.* env.*`; the scheme is http or https.
+    /// Sees `process.* vars.* env.*`; the scheme is http or https, or it is `unix:` and a path.
     pub url: Template,
     pub headers: Vec<(String, Template)>,
     pub tls: Tls,
@@ -94,7 +98,7 @@ pub struct Tls {
     pub server_name: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Connections {
     /// The greatest number of connections open at once, over all workers.
     pub max: u32,
@@ -103,12 +107,53 @@ pub struct Connections {
     pub per: PerConnection,
     /// Opened before the load begins.
     pub warm: u32,
+    /// The share of visits that come on a new connection of their own, where the others share kept ones.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub new: Share,
+    /// A connection this old is closed between two requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age: Option<Span>,
+    /// The local addresses that connections go out from, in turn; none: the system chooses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub source: Vec<Addresses>,
 }
 
+fn is_none(share: &Share) -> bool {
+    share.0 == 0.0
+}
+
+/// Addresses of one kind, from one to another, both in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Addresses {
+    pub from: IpAddr,
+    pub to: IpAddr,
+}
+
+impl Addresses {
+    /// How many there are: none where the ends do not fit.
+    pub fn count(self) -> u128 {
+        let ends = match (self.from, self.to) {
+            (IpAddr::V4(from), IpAddr::V4(to)) => (from.to_bits().into(), to.to_bits().into()),
+            (IpAddr::V6(from), IpAddr::V6(to)) => (from.to_bits(), to.to_bits()),
+            _ => return 0,
+        };
+        let (from, to): (u128, u128) = ends;
+        to.checked_sub(from).map_or(0, |steps| steps.saturating_add(1))
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = IpAddr> {
+        (0..self.count()).map(move |index| match self.from {
+            IpAddr::V4(from) => IpAddr::V4(Ipv4Addr::from_bits(from.to_bits() + index as u32)),
+            IpAddr::V6(from) => IpAddr::V6(Ipv6Addr::from_bits(from.to_bits() + index)),
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PerConnection {
     /// Kept alive and shared by all visits of a load.
+    #[default]
     Shared,
     /// Each visit opens its own and closes it at its end.
     Visit,

@@ -10,9 +10,7 @@ use tokio::task::LocalSet;
 
 use super::*;
 use crate::base::units::Text;
-use crate::plan::{
-    About, Connections, Endpoint, EndpointId, Limits, PerConnection, ProcessSource, Ready, Template, Watch, WatchKind,
-};
+use crate::plan::{About, Connections, Endpoint, EndpointId, Limits, ProcessSource, Ready, Template, Watch, WatchKind};
 
 const HOST: &str = "PLATFORM_TEST_LISTENS_ON";
 
@@ -76,7 +74,7 @@ pub(crate) fn scene(processes: Vec<crate::plan::Process>) -> Scene {
         url: Template("http://{{ process.node_1.address }}".to_owned()),
         headers: Vec::new(),
         tls: Default::default(),
-        connections: Connections { max: 1, queue: 1, per: PerConnection::Shared, warm: 0 },
+        connections: Connections { max: 1, queue: 1, ..Connections::default() },
     };
     let probe = WatchKind::Probe { endpoint: EndpointId(0), get: "/healthz".to_owned(), every: Span::millis(100) };
     let plan = Plan {

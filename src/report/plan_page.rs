@@ -331,6 +331,7 @@ fn platform(out: &mut String, plan: &Plan, words: Words, colour: Colour) {
         .iter()
         .map(|allow| match allow {
             Allow::Network { address, prefix } => format!("{address}/{prefix}"),
+            Allow::Socket { path } => format!("unix:{path}"),
             Allow::Name { host, port: Some(port) } => format!("{host}:{port}"),
             Allow::Name { host, port: None } => words.with_name(host, words.plan_any_port()),
         })

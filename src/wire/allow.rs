@@ -1,4 +1,5 @@
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
@@ -9,19 +10,26 @@ use crate::plan::Allow;
 pub(super) struct AllowList {
     networks: Vec<IpNet>,
     names: Vec<(String, Option<u16>)>,
+    sockets: Vec<PathBuf>,
 }
 
 impl AllowList {
     pub(super) fn new(allow: &[Allow]) -> AllowList {
-        let mut list = AllowList { networks: Vec::new(), names: Vec::new() };
+        let mut list = AllowList { networks: Vec::new(), names: Vec::new(), sockets: Vec::new() };
         for one in allow {
             match one {
                 // A prefix that is too long for its family matches nothing, which is the safe side.
                 Allow::Network { address, prefix } => list.networks.extend(IpNet::new(*address, *prefix)),
+                Allow::Socket { path } => list.sockets.push(path.into()),
                 Allow::Name { host, port } => list.names.push((host.clone(), *port)),
             }
         }
         list
+    }
+
+    /// Whether the Unix socket at `path`, as it is written, may be dialled.
+    pub(super) fn permits_socket(&self, path: &Path) -> bool {
+        self.sockets.iter().any(|known| known.as_os_str() == path.as_os_str())
     }
 
     /// Whether `address`, which `host` resolved to, may be dialled.

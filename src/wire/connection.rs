@@ -4,12 +4,13 @@ use super::plain::Plain;
 use super::stream::Stream;
 use super::{Outgoing, WireError};
 use crate::base::clock::Clock;
-use crate::base::units::At;
+use crate::base::units::{At, Span};
 
 /// A connection that carries one request at a time. It has no task of its own: it moves while a request is asked.
 pub struct Connection {
     speaker: Speaker,
     clock: Clock,
+    made: At,
     requests: u64,
 }
 
@@ -27,20 +28,27 @@ enum Speaker {
 impl Connection {
     pub(super) async fn over(stream: Stream, clock: Clock) -> Result<Connection, WireError> {
         match stream {
-            Stream::Plain(socket) => {
-                Ok(Connection { speaker: Speaker::Plain(Plain::new(socket.into_tcp())), clock, requests: 0 })
-            }
+            Stream::Plain(socket) => Ok(Connection::new(Speaker::Plain(Plain::new(socket.into_transport())), clock)),
             tls => Connection::by_hyper(tls, clock).await,
         }
     }
 
     pub(super) async fn by_hyper(stream: Stream, clock: Clock) -> Result<Connection, WireError> {
-        Ok(Connection { speaker: Speaker::Hyper(Box::new(Hyper::new(stream).await?)), clock, requests: 0 })
+        Ok(Connection::new(Speaker::Hyper(Box::new(Hyper::new(stream).await?)), clock))
+    }
+
+    fn new(speaker: Speaker, clock: Clock) -> Connection {
+        Connection { speaker, made: clock.now(), clock, requests: 0 }
+    }
+
+    /// How long ago it was made.
+    pub fn age(&self) -> Span {
+        self.clock.now().since(self.made)
     }
 
     #[cfg(test)]
     pub(super) fn rigged(clock: Clock) -> Connection {
-        Connection { speaker: Speaker::Rigged, clock, requests: 0 }
+        Connection::new(Speaker::Rigged, clock)
     }
 
     /// How many requests it has carried.

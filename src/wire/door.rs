@@ -1,18 +1,22 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 
 use super::allow::AllowList;
+use super::source::Sources;
 use super::stream::{Socket, Stream};
+use super::transport::Transport;
 use super::{Connection, Origin, WireError, tls};
 use crate::base::clock::Clock;
 use crate::base::units::{At, Span};
 use crate::plan::{Allow, Tls};
 
-/// How long a name's addresses are used before it is asked for again: short enough to follow a failover by DNS.
+/// How long a name's addresses are used before it is asked for again. The system's resolver does not tell for how long
+/// they hold: this is short enough to follow a failover by DNS, and spares most connections the look-up.
 const NAME_AGE: Span = Span::SECOND;
 
 /// The one way outward. Every connection is held to the allow-list at the address it goes to, after DNS.
@@ -27,6 +31,8 @@ struct Inner {
     /// Where files that the plan names lie.
     folder: PathBuf,
     names: Mutex<HashMap<(Arc<str>, u16), Resolved>>,
+    /// Connections to names with several addresses: each begins at another.
+    dialled: AtomicUsize,
 }
 
 #[derive(Debug, Clone)]
@@ -51,6 +57,7 @@ impl Door {
             allow: AllowList::new(allow),
             folder: folder.to_owned(),
             names: Mutex::default(),
+            dialled: AtomicUsize::new(0),
         }))
     }
 
@@ -98,22 +105,26 @@ impl Door {
         }
     }
 
-    /// Dials the addresses of `host` that may be dialled, one after the other, until one answers.
-    async fn dial(&self, host: &Arc<str>, port: u16) -> Result<(TcpStream, Dialled), WireError> {
+    /// Dials the addresses of `host` that may be dialled, one after the other, until one answers. Connections begin at
+    /// each in turn, so that they are spread over all of them.
+    async fn dial(&self, host: &Arc<str>, port: u16, from: &Sources) -> Result<(TcpStream, Dialled), WireError> {
         let clock = &self.0.clock;
         let begun = clock.now();
         let addresses = self.resolve(host, port).await?;
         let resolved = clock.now();
         let mut last = None;
-        for &address in addresses.iter() {
-            match TcpStream::connect(address).await {
+        let turn = match addresses.len() {
+            0 | 1 => 0,
+            several => self.0.dialled.fetch_add(1, Ordering::Relaxed) % several,
+        };
+        for &address in addresses[turn..].iter().chain(&addresses[..turn]) {
+            match from.connect(address).await {
                 Ok(tcp) => {
                     let _ = tcp.set_nodelay(true);
                     let connect = clock.now().since(resolved);
                     return Ok((tcp, Dialled { dns: resolved.since(begun), connect, tls: Span::ZERO }));
                 }
                 Err(error) => {
-                    let error = WireError::of_connect(&error, address);
                     let ends = error.is_own_limit();
                     last = Some(error);
                     if ends {
@@ -125,15 +136,34 @@ impl Door {
         Err(last.unwrap_or_else(|| WireError::Dns { host: host.to_string(), why: "it has no address".to_owned() }))
     }
 
+    /// Dials the socket at `path`, if that may be.
+    async fn dial_socket(&self, path: &Arc<Path>) -> Result<(Transport, Dialled), WireError> {
+        if !self.0.allow.permits_socket(path) {
+            return Err(WireError::ForbiddenSocket(path.clone()));
+        }
+        let begun = self.0.clock.now();
+        let unix = UnixStream::connect(path).await.map_err(|error| WireError::of_socket(&error, path))?;
+        let connect = self.0.clock.now().since(begun);
+        Ok((Transport::Unix(unix), Dialled { connect, ..Dialled::default() }))
+    }
+
+    async fn transport(&self, origin: &Origin) -> Result<(Transport, Dialled), WireError> {
+        if let Some(path) = &origin.socket {
+            return self.dial_socket(path).await;
+        }
+        let (tcp, dialled) = self.dial(&origin.host, origin.port, &origin.sources).await?;
+        Ok((Transport::Tcp(tcp), dialled))
+    }
+
     /// Makes a connection to `origin`. It has no time limit of its own.
     pub async fn connect(&self, origin: &Origin) -> Result<(Connection, Dialled), WireError> {
-        let (tcp, mut dialled) = self.dial(&origin.host, origin.port).await?;
+        let (transport, mut dialled) = self.transport(origin).await?;
         let clock = &self.0.clock;
         #[cfg(test)]
-        if super::scripted::is_rigged(&tcp) {
+        if matches!(&transport, Transport::Tcp(tcp) if super::scripted::is_rigged(tcp)) {
             return Ok((Connection::rigged(clock.clone()), dialled));
         }
-        let socket = Socket::new(tcp, clock.clone());
+        let socket = Socket::new(transport, clock.clone());
         let stream = match &origin.tls {
             None => Stream::Plain(socket),
             Some(secure) => {
@@ -152,16 +182,23 @@ impl Door {
     /// The same with hyper as the speaker, whatever the origin: what our own is held against.
     #[cfg(test)]
     pub(super) async fn connect_by_hyper(&self, origin: &Origin) -> Result<Connection, WireError> {
-        let (tcp, _) = self.dial(&origin.host, origin.port).await?;
+        let (transport, _) = self.transport(origin).await?;
         let clock = self.0.clock.clone();
-        Connection::by_hyper(Stream::Plain(Socket::new(tcp, clock.clone())), clock).await
+        Connection::by_hyper(Stream::Plain(Socket::new(transport, clock.clone())), clock).await
     }
 
     /// Whether something listens at `host:port`: a connection that is made and closed again.
     pub async fn reach(&self, host: &str, port: u16, within: Span) -> Result<(), WireError> {
         let host = Arc::from(host);
-        let dialled = self.0.clock.timeout(within, self.dial(&host, port)).await;
+        let dialled = self.0.clock.timeout(within, self.dial(&host, port, &Sources::default())).await;
         dialled.map_err(|_| WireError::Timeout(within))?.map(|_| ())
+    }
+
+    /// Has `host` lead to these addresses from now on.
+    #[cfg(test)]
+    pub(super) fn know(&self, host: &str, port: u16, addresses: &[SocketAddr]) {
+        let resolved = Resolved { at: At::MAX, addresses: addresses.into() };
+        self.names().insert((host.into(), port), resolved);
     }
 
     fn names(&self) -> std::sync::MutexGuard<'_, HashMap<(Arc<str>, u16), Resolved>> {

@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::base::units::Span;
@@ -8,10 +9,18 @@ use crate::base::units::Span;
 /// Why something could not be sent or answered. Made on the path of requests: texts are put together only when shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
-    #[error("`{url}` is no address to send to: {why}; write it as http://host:port or https://host:port")]
+    #[error("`{url}` is no address to send to: {why}; write it as http://host:port, https://host:port or unix:/path")]
     Address { url: String, why: String },
     #[error("`{host}` is at {address}, which `platform.allow` does not name; add it there if the drill may reach it")]
     Forbidden { host: Arc<str>, address: SocketAddr },
+    #[error("`connections.source` names {address}, which no connection can go out from: {kind}; is it this machine's?")]
+    Source { address: IpAddr, kind: io::ErrorKind },
+    #[error("`connections.source` names no address of the kind that {0} has: name one of IPv4, or of IPv6")]
+    NoSource(SocketAddr),
+    #[error("`platform.allow` does not name unix:{}; add it there if the drill may reach it", .0.display())]
+    ForbiddenSocket(Arc<Path>),
+    #[error("the socket {} could not be reached: {kind}", .path.display())]
+    Socket { path: Arc<Path>, kind: io::ErrorKind },
     #[error("`{host}` could not be resolved: {why}")]
     Dns { host: String, why: String },
     #[error("{0} refused the connection")]
@@ -36,7 +45,10 @@ pub enum WireError {
     Timeout(Span),
     #[error("no more files can be opened; raise the limit of open files (ulimit -n) or lower `connections.max`")]
     OpenFiles,
-    #[error("no local port is left for another connection; lower `connections.max` or widen ip_local_port_range")]
+    #[error(
+        "no local port is left for another connection; lower `connections.max`, name (more) addresses in \
+         `connections.source`, or widen ip_local_port_range"
+    )]
     Ports,
     #[error("the kernel has no memory for another connection; lower `connections.max`")]
     Memory,
@@ -52,6 +64,15 @@ impl WireError {
             Some(libc::ECONNREFUSED) => WireError::Refused(address),
             Some(libc::ECONNRESET) => WireError::Reset,
             _ => WireError::Unreachable { address, kind: error.kind() },
+        }
+    }
+
+    /// What the kernel said to a connection to a Unix socket.
+    pub(super) fn of_socket(error: &io::Error, path: &Arc<Path>) -> WireError {
+        match error.raw_os_error() {
+            Some(libc::EMFILE | libc::ENFILE) => WireError::OpenFiles,
+            Some(libc::ENOMEM | libc::ENOBUFS) => WireError::Memory,
+            _ => WireError::Socket { path: path.clone(), kind: error.kind() },
         }
     }
 

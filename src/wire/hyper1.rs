@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use http::{Request, Response, response};
+use http::{Request, Response, StatusCode, response};
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
 use super::answer::{Answer, Head, Lost};
+use super::plain::{LONGEST_HEAD, too_long};
 use super::stream::{Stamps, Stream};
 use super::{Outgoing, WireError};
 use crate::base::clock::Clock;
@@ -28,7 +29,7 @@ pub(super) struct Hyper {
 impl Hyper {
     pub(super) async fn new(stream: Stream) -> Result<Hyper, WireError> {
         let stamps = stream.stamps();
-        let handshake = http1::Builder::new().handshake(TokioIo::new(stream)).await;
+        let handshake = http1::Builder::new().max_buf_size(LONGEST_HEAD).handshake(TokioIo::new(stream)).await;
         let (sender, driver) = handshake.map_err(|error| classify(&error))?;
         Ok(Hyper { sender, driver, stamps, open: true })
     }
@@ -81,7 +82,14 @@ impl Hyper {
             Ok(answer) => answer.into_parts(),
             Err(error) => return Err(self.lost(error.as_ref().map_or(WireError::Closed, classify), None, clock)),
         };
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            let error = WireError::Protocol("a change of protocol that nobody asked for".into());
+            return Err(self.lost(error, None, clock));
+        }
         let head = write(&head, into);
+        if head.text.len() > LONGEST_HEAD {
+            return Err(self.lost(too_long(), None, clock));
+        }
         let start = into.len();
         match self.read(body, keep, into).await {
             Ok(length) => {

@@ -6,20 +6,26 @@
 mod allow;
 mod answer;
 mod chunks;
+#[cfg(test)]
+mod conformance;
 mod connection;
 mod door;
 mod error;
 mod hyper1;
 mod origin;
 mod outgoing;
+#[cfg(test)]
+mod pieces;
 mod plain;
 mod probe;
 #[cfg(test)]
 pub(crate) mod scripted;
+mod source;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod transport;
 
 pub use answer::{Answer, Head, Headers, Lost};
 pub use connection::Connection;

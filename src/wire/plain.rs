@@ -1,29 +1,40 @@
 //! HTTP/1.1 over a socket without TLS, by hand: no allocation on the path of one request, nothing kept for an idle
 //! connection but its socket. Held to the same tests as hyper's.
 
-use std::pin::Pin;
-use std::task::{Context, Waker};
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::answer::{Answer, Head, Lost};
 use super::chunks::{Chunks, Piece};
+use super::transport::Transport;
 use super::{Outgoing, WireError};
 use crate::base::clock::Clock;
 use crate::base::units::At;
 
 /// A longer head is no honest one.
-const LONGEST_HEAD: usize = 64 * 1024;
+pub(super) const LONGEST_HEAD: usize = 64 * 1024;
 /// Room for reading, at least.
 const ROOM: usize = 4096;
-const MOST_HEADERS: usize = 128;
+/// As many as hyper takes.
+const MOST_HEADERS: usize = 100;
+/// A longer body is no honest one.
+const LONGEST_BODY: u64 = u64::MAX - 2;
 
 pub(super) struct Plain {
-    tcp: TcpStream,
+    transport: Transport,
     open: bool,
     sent: Option<At>,
     first: Option<At>,
+}
+
+/// What of a request is still to be sent.
+struct Unsent<'r> {
+    rest: &'r [u8],
+    failed: Option<io::Error>,
 }
 
 /// How the end of a body is known.
@@ -41,8 +52,8 @@ struct Parsed {
 }
 
 impl Plain {
-    pub(super) fn new(tcp: TcpStream) -> Plain {
-        Plain { tcp, open: true, sent: None, first: None }
+    pub(super) fn new(transport: Transport) -> Plain {
+        Plain { transport, open: true, sent: None, first: None }
     }
 
     pub(super) fn sent(&self) -> Option<At> {
@@ -55,7 +66,7 @@ impl Plain {
             let mut buffer = ReadBuf::new(&mut byte);
             let mut cx = Context::from_waker(Waker::noop());
             // Whatever there is to read now, an end or a byte that nobody asked for, makes it useless.
-            self.open = Pin::new(&mut self.tcp).poll_read(&mut cx, &mut buffer).is_pending();
+            self.open = Pin::new(&mut self.transport).poll_read(&mut cx, &mut buffer).is_pending();
         }
         self.open
     }
@@ -97,17 +108,13 @@ impl Plain {
         clock: &Clock,
         found: &mut Option<Head>,
     ) -> Result<(std::ops::Range<usize>, u64, bool), WireError> {
-        // A server may answer before it has read everything, and close: its answer counts, so it is read all the same.
-        let written = self.write(outgoing.bytes(), clock).await;
-        let mut at = 0;
-        let mut parsed = loop {
-            if self.fill(into, ROOM, clock).await? == 0 {
-                return Err(match written {
-                    Err(error) => WireError::of_stream(&error),
-                    Ok(()) => WireError::Closed,
-                });
+        let mut unsent = Unsent { rest: outgoing.bytes(), failed: None };
+        let parsed = loop {
+            if self.fill(&mut unsent, into, ROOM, clock).await? == 0 {
+                return Err(unsent.failed.as_ref().map_or(WireError::Closed, WireError::of_stream));
             }
-            // Answers with 1xx come before the one that counts.
+            // Answers with 1xx come before the one that counts, any number of them.
+            let mut at = 0;
             let parsed = loop {
                 match parse(&into[at..], outgoing.is_head())? {
                     Some(parsed) if parsed.head.status == 101 => {
@@ -117,33 +124,20 @@ impl Plain {
                     other => break other,
                 }
             };
+            into.drain(..at);
             match parsed {
                 Some(parsed) => break parsed,
-                None if into.len() - at > LONGEST_HEAD => {
-                    return Err(WireError::Protocol("a head of more than 64 KiB".into()));
-                }
+                None if into.len() >= LONGEST_HEAD => return Err(too_long()),
                 None => {}
             }
         };
-        parsed.head.text = at + parsed.head.text.start..at + parsed.head.text.end;
         let start = parsed.head.text.end;
         *found = Some(parsed.head);
-        let (end, length) = self.body(&parsed.length, start, keep, into, clock).await?;
+        let (end, length) = self.body(&parsed.length, start, keep, &mut unsent, into, clock).await?;
         // What comes after the end belongs to no request of ours.
-        let keeps = parsed.keeps && written.is_ok() && into.len() == end;
+        let keeps = parsed.keeps && unsent.rest.is_empty() && into.len() == end;
         into.truncate(end);
         Ok((start..end, length, keeps))
-    }
-
-    async fn write(&mut self, bytes: &[u8], clock: &Clock) -> std::io::Result<()> {
-        let (begun, size) = std::future::poll_fn(|cx| {
-            // The attempt that succeeds is the one that counts.
-            let begun = clock.now();
-            Pin::new(&mut self.tcp).poll_write(cx, bytes).map_ok(|size| (begun, size))
-        })
-        .await?;
-        self.sent = (size > 0).then_some(begun);
-        self.tcp.write_all(&bytes[size..]).await
     }
 
     /// Reads the body; gives where its kept part ends in `into`, and its whole length.
@@ -152,6 +146,7 @@ impl Plain {
         length: &Length,
         start: usize,
         keep: usize,
+        unsent: &mut Unsent<'_>,
         into: &mut Vec<u8>,
         clock: &Clock,
     ) -> Result<(usize, u64), WireError> {
@@ -196,7 +191,7 @@ impl Plain {
                         }
                         _ => ROOM * 4,
                     };
-                    if self.fill(into, room, clock).await? == 0 {
+                    if self.fill(unsent, into, room, clock).await? == 0 {
                         return match length {
                             Length::Close => Ok((end, total)),
                             _ => Err(WireError::Closed),
@@ -207,10 +202,22 @@ impl Plain {
         }
     }
 
-    /// Reads what there is; 0 at the end.
-    async fn fill(&mut self, into: &mut Vec<u8>, room: usize, clock: &Clock) -> Result<usize, WireError> {
+    /// Reads what there is; 0 at the end. Meanwhile sends what is still to be sent: a server may answer before it has
+    /// read everything, and then read no more, or close; its answer counts.
+    async fn fill(
+        &mut self,
+        unsent: &mut Unsent<'_>,
+        into: &mut Vec<u8>,
+        room: usize,
+        clock: &Clock,
+    ) -> Result<usize, WireError> {
         into.reserve(room);
-        let read = self.tcp.read_buf(into).await.map_err(|error| WireError::of_stream(&error))?;
+        let (transport, sent) = (&mut self.transport, &mut self.sent);
+        let read = std::future::poll_fn(|cx| {
+            unsent.send(transport, sent, clock, cx);
+            pin!(transport.read_buf(into)).poll(cx)
+        });
+        let read = read.await.map_err(|error| WireError::of_stream(&error))?;
         if read > 0 && self.first.is_none() {
             self.first = Some(clock.now());
         }
@@ -220,6 +227,28 @@ impl Plain {
     pub(super) fn first(&self) -> Option<At> {
         self.first
     }
+}
+
+impl Unsent<'_> {
+    /// Sends as much as goes out without waiting. `sent` is when the attempt began that took the first byte.
+    fn send(&mut self, transport: &mut Transport, sent: &mut Option<At>, clock: &Clock, cx: &mut Context<'_>) {
+        while !self.rest.is_empty() && self.failed.is_none() {
+            let begun = sent.unwrap_or_else(|| clock.now());
+            match Pin::new(&mut *transport).poll_write(cx, self.rest) {
+                Poll::Ready(Ok(0)) => self.failed = Some(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(size)) => {
+                    *sent = Some(begun);
+                    self.rest = &self.rest[size..];
+                }
+                Poll::Ready(Err(error)) => self.failed = Some(error),
+                Poll::Pending => return,
+            }
+        }
+    }
+}
+
+pub(super) fn too_long() -> WireError {
+    WireError::Protocol("a head of more than 64 KiB".into())
 }
 
 fn data(size: usize) -> Piece {
@@ -235,68 +264,85 @@ fn parse(bytes: &[u8], to_head: bool) -> Result<Option<Parsed>, WireError> {
     let size = match parsed {
         Ok(httparse::Status::Complete(size)) => size,
         Ok(httparse::Status::Partial) => return Ok(None),
-        Err(error) => return Err(WireError::Protocol(words(error).into())),
+        Err(error) => return Err(WireError::Protocol(fault(error).into())),
     };
     let status = response.code.unwrap_or(0);
-    let mut keeps = response.version == Some(1);
-    let (mut length, mut chunked) = (None, false);
+    if status < 100 {
+        return Err(WireError::Protocol("a status under 100".into()));
+    }
+    if size > LONGEST_HEAD {
+        return Err(too_long());
+    }
+    let modern = response.version == Some(1);
+    let (mut closes, mut keeps) = (false, modern);
+    let (mut known, mut coded) = (None, None);
     for header in response.headers.iter() {
         // By length first: most are none of these three.
         match header.name.len() {
             14 if header.name.eq_ignore_ascii_case("content-length") => {
-                let value = number(header.value)
-                    .ok_or_else(|| WireError::Protocol("a content-length that is no number".into()))?;
-                if length.is_some_and(|known| known != value) {
-                    return Err(WireError::Protocol("two content-lengths that differ".into()));
-                }
-                length = Some(value);
+                known = words(header.value).fold(known, same);
             }
             17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
-                let last = header.value.rsplit(|byte| *byte == b',').next().unwrap_or_default();
-                if !last.trim_ascii().eq_ignore_ascii_case(b"chunked") {
-                    return Err(WireError::Protocol("a transfer-encoding that is not chunked".into()));
-                }
-                chunked = true;
+                coded = Some(words(header.value).last().is_some_and(|word| word.eq_ignore_ascii_case(b"chunked")));
             }
             10 if header.name.eq_ignore_ascii_case("connection") => {
-                for word in header.value.split(|byte| *byte == b',') {
-                    match word.trim_ascii() {
-                        word if word.eq_ignore_ascii_case(b"close") => keeps = false,
-                        word if word.eq_ignore_ascii_case(b"keep-alive") => keeps = true,
-                        _ => {}
-                    }
+                for word in words(header.value) {
+                    closes |= word.eq_ignore_ascii_case(b"close");
+                    keeps |= word.eq_ignore_ascii_case(b"keep-alive");
                 }
             }
             _ => {}
         }
     }
-    let length = match (chunked, length) {
+    let wrong = |why: &'static str| Err(WireError::Protocol(why.into()));
+    let length = match (coded, known) {
         _ if to_head || status < 200 || matches!(status, 204 | 304) => Length::Exactly(0),
-        (true, _) => Length::Chunked,
-        (false, Some(length)) => Length::Exactly(length),
-        (false, None) => Length::Close,
+        (Some(_), _) if !modern => return wrong("a transfer-encoding in HTTP/1.0"),
+        // Where there is a length as well, it goes before that (RFC 9112, 6.3).
+        (Some(true), _) => Length::Chunked,
+        (Some(false), _) => Length::Close,
+        (None, Some(Ok(length))) => Length::Exactly(length),
+        (None, Some(Err(why))) => return wrong(why),
+        (None, None) => Length::Close,
     };
-    keeps &= !matches!(length, Length::Close);
-    Ok(Some(Parsed { head: Head { status, text: 0..size }, length, keeps }))
+    let keeps = keeps && !closes && !matches!(length, Length::Close);
+    // Line ends that stand before the status line are passed over.
+    let start = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    Ok(Some(Parsed { head: Head { status, text: start..size }, length, keeps }))
 }
 
 /// What is wrong with a head, without putting a text together for each.
-fn words(error: httparse::Error) -> &'static str {
+fn fault(error: httparse::Error) -> &'static str {
     match error {
         httparse::Error::HeaderName => "the name of a header is none",
         httparse::Error::HeaderValue => "the value of a header is none",
         httparse::Error::NewLine => "a line that does not end as it should",
         httparse::Error::Status => "its status is none",
         httparse::Error::Token => "a byte that may not stand in a head",
-        httparse::Error::TooManyHeaders => "more than 128 headers",
+        httparse::Error::TooManyHeaders => "more than 100 headers",
         httparse::Error::Version => "its first line names no version of HTTP",
     }
 }
 
-fn number(value: &[u8]) -> Option<u64> {
-    let value = value.trim_ascii();
-    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+/// What stands between the commas of a header's value; a value with other than ASCII in it has one that nobody knows.
+fn words(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let value = if value.is_ascii() { value } else { b"?" };
+    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
+}
+
+/// A length that is given several times is one if it is the same each time (RFC 9110, 8.6).
+fn same(known: Option<Result<u64, &'static str>>, word: &[u8]) -> Option<Result<u64, &'static str>> {
+    let value = number(word).filter(|value| *value <= LONGEST_BODY).ok_or("a content-length that is no number");
+    Some(match (known, value) {
+        (Some(Ok(known)), Ok(value)) if known != value => Err("two content-lengths that differ"),
+        (Some(Err(why)), _) => Err(why),
+        (_, value) => value,
+    })
+}
+
+fn number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    std::str::from_utf8(value).ok()?.parse().ok()
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }

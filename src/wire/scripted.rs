@@ -87,10 +87,24 @@ impl Scripted {
         tls: Option<tokio_rustls::TlsAcceptor>,
         script: impl Fn(&Seen) -> Vec<Do> + Send + Sync + 'static,
     ) -> Scripted {
+        Scripted::listen(std::net::TcpListener::bind("127.0.0.1:0").unwrap(), tls, script)
+    }
+
+    pub(crate) fn start_on(
+        listener: std::net::TcpListener,
+        script: impl Fn(&Seen) -> Vec<Do> + Send + Sync + 'static,
+    ) -> Scripted {
+        Scripted::listen(listener, None, script)
+    }
+
+    fn listen(
+        listener: std::net::TcpListener,
+        tls: Option<tokio_rustls::TlsAcceptor>,
+        script: impl Fn(&Seen) -> Vec<Do> + Send + Sync + 'static,
+    ) -> Scripted {
         let clock = Clock::start();
         let log: Arc<Mutex<Vec<Seen>>> = Arc::default();
         let script: Arc<Script> = Arc::new(script);
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = tokio::sync::oneshot::channel();

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use super::transport::Transport;
 use crate::base::clock::Clock;
 use crate::base::units::At;
 
@@ -59,25 +59,25 @@ fn note(stamp: &AtomicU64, at: At) {
 /// A socket that stamps what passes through it, under TLS if there is any.
 #[derive(Debug)]
 pub(super) struct Socket {
-    tcp: TcpStream,
+    transport: Transport,
     clock: Clock,
     pub(super) stamps: Arc<Stamps>,
 }
 
 impl Socket {
-    pub(super) fn new(tcp: TcpStream, clock: Clock) -> Socket {
-        Socket { tcp, clock, stamps: Arc::default() }
+    pub(super) fn new(transport: Transport, clock: Clock) -> Socket {
+        Socket { transport, clock, stamps: Arc::default() }
     }
 
-    pub(super) fn into_tcp(self) -> TcpStream {
-        self.tcp
+    pub(super) fn into_transport(self) -> Transport {
+        self.transport
     }
 }
 
 impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.tcp).poll_read(cx, buf))?;
+        ready!(Pin::new(&mut self.transport).poll_read(cx, buf))?;
         if buf.filled().len() > before {
             note(&self.stamps.first, self.clock.now());
         }
@@ -88,7 +88,7 @@ impl AsyncRead for Socket {
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let begun = self.clock.now();
-        let written = Pin::new(&mut self.tcp).poll_write(cx, buf);
+        let written = Pin::new(&mut self.transport).poll_write(cx, buf);
         self.stamps.note_written(&written, begun);
         written
     }
@@ -99,21 +99,21 @@ impl AsyncWrite for Socket {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let begun = self.clock.now();
-        let written = Pin::new(&mut self.tcp).poll_write_vectored(cx, bufs);
+        let written = Pin::new(&mut self.transport).poll_write_vectored(cx, bufs);
         self.stamps.note_written(&written, begun);
         written
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.tcp.is_write_vectored()
+        self.transport.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_flush(cx)
+        Pin::new(&mut self.transport).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_shutdown(cx)
+        Pin::new(&mut self.transport).poll_shutdown(cx)
     }
 }
 

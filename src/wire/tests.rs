@@ -298,3 +298,90 @@ fn a_connection_that_was_closed_meanwhile_is_seen_before_use() {
         }
     });
 }
+
+#[test]
+fn connections_are_spread_over_the_addresses_of_a_name_and_pass_by_the_dead() {
+    let first = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = first.local_addr().unwrap().port();
+    let second = std::net::TcpListener::bind(("127.0.0.2", port)).unwrap();
+    for listener in [&first, &second] {
+        listener.set_nonblocking(true).unwrap();
+    }
+    run(async {
+        let door = door(&[loopback(), name("shop.test", None)].concat());
+        let target = |address: [u8; 4]| std::net::SocketAddr::from((address, port));
+        door.know("shop.test", port, &[target([127, 0, 0, 1]), target([127, 0, 0, 2])]);
+        let origin = origin(&door, &format!("http://shop.test:{port}"));
+        for _ in 0..3 {
+            let _both = (door.connect(&origin).await.unwrap(), door.connect(&origin).await.unwrap());
+            assert!(first.accept().is_ok() && second.accept().is_ok(), "each has one of two");
+        }
+        drop(second);
+        for _ in 0..4 {
+            door.connect(&origin).await.unwrap();
+        }
+        assert_eq!((0..5).take_while(|_| first.accept().is_ok()).count(), 4);
+    });
+}
+
+#[test]
+#[allow(clippy::print_stderr)] // A skipped test says so.
+fn an_address_of_ipv6_is_reached_like_any_other() {
+    let Ok(listener) = std::net::TcpListener::bind("[::1]:0") else {
+        assert!(std::env::var_os("CI").is_none(), "this machine has no IPv6");
+        eprintln!("SKIPPED: this machine has no IPv6");
+        return;
+    };
+    let server = Scripted::start_on(listener, |_| ok("six"));
+    let allow = vec![Allow::Network { address: std::net::Ipv6Addr::LOCALHOST.into(), prefix: 128 }];
+    run(async {
+        let door = door(&allow);
+        let origin = origin(&door, &server.url());
+        assert_eq!(door.probe(&origin, "/", &[], LONG).await.unwrap().body, "six");
+        let outside = self::door(&loopback());
+        assert!(matches!(outside.probe(&origin, "/", &[], LONG).await, Err(WireError::Forbidden { .. })));
+    });
+    assert!(server.url().starts_with("http://[::1]:"));
+    assert_eq!(server.log()[0].header("host"), Some(server.address.to_string().as_str()));
+}
+
+#[test]
+fn a_unix_socket_is_reached_when_it_is_allowed_by_its_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let serving = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut seen = Vec::new();
+        let mut buffer = [0; 1024];
+        while !seen.ends_with(b"\r\n\r\n") {
+            match stream.read(&mut buffer).unwrap() {
+                0 => break,
+                read => seen.extend_from_slice(&buffer[..read]),
+            }
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nlocal").unwrap();
+        String::from_utf8(seen).unwrap()
+    });
+    let path = path.to_str().unwrap();
+    let socket = |path: &str| vec![Allow::Socket { path: path.to_owned() }];
+    run(async {
+        let url = format!("unix:{path}");
+        for allow in [loopback(), socket("/elsewhere"), socket(&format!("{path}x"))] {
+            let door = door(&allow);
+            let refused = door.probe(&origin(&door, &url), "/", &[], LONG).await;
+            assert_eq!(refused, Err(WireError::ForbiddenSocket(std::path::Path::new(path).into())));
+        }
+        let door = door(&socket(path));
+        assert_eq!(door.probe(&origin(&door, &url), "/a", &[], LONG).await.unwrap().body, "local");
+    });
+    let seen = serving.join().unwrap();
+    assert!(seen.starts_with("GET /a HTTP/1.1\r\n") && seen.contains("host: localhost\r\n"), "{seen}");
+    run(async {
+        let gone = format!("{path}.gone");
+        let door = door(&socket(&gone));
+        let refused = door.probe(&origin(&door, &format!("unix:{gone}")), "/", &[], LONG).await;
+        assert!(matches!(refused, Err(WireError::Socket { .. })), "{refused:?}");
+    });
+}

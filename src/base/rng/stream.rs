@@ -25,6 +25,8 @@ pub enum Purpose {
     Resample(u32),
     /// Which branch of a `choose` is taken (the action's number in the plan; use: the turn).
     Choice(u32),
+    /// Whether a visitor is new, and comes on a connection of its own.
+    Visitor,
 }
 
 impl Purpose {
@@ -40,6 +42,7 @@ impl Purpose {
             Purpose::Plan(index) => (7, index),
             Purpose::Resample(index) => (8, index),
             Purpose::Choice(index) => (9, index),
+            Purpose::Visitor => (10, 0),
         };
         (kind << 32) | index as u64
     }

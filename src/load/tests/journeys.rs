@@ -22,7 +22,7 @@ fn capture(name: &str, path: &str) -> Capture {
     Capture { name: name.to_owned(), from: CaptureFrom::Json(path.to_owned()), secret: false }
 }
 
-fn range(name: &str, to: i64, pick: Pick) -> Feed {
+pub(super) fn range(name: &str, to: i64, pick: Pick) -> Feed {
     Feed {
         name: name.to_owned(),
         data: FeedData::Range { from: 1, to },

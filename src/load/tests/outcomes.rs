@@ -1,11 +1,12 @@
 use serde_json::json;
 
 use super::support::{Maker, expect, run, run_with, text};
-use crate::base::units::{At, Span};
+use crate::base::rng::{Key, Purpose};
+use crate::base::units::{At, Share, Span};
 use crate::load::{Crews, News, Options};
-use crate::plan::{Matcher, OnFailure, PerConnection, StatusSet, Tls};
+use crate::plan::{Action, Matcher, OnFailure, PerConnection, Pick, StatusSet, Think, Tls};
 use crate::record::{BadKind, UnsentKind};
-use crate::wire::scripted::{Do, Scripted, answer, ok};
+use crate::wire::scripted::{Do, Scripted, Seen, answer, ok};
 
 const ONE: Options = Options { workers: Some(1), spin: None };
 
@@ -244,6 +245,56 @@ fn a_visit_may_have_its_own_connection() {
     let connections: std::collections::BTreeSet<u64> = log.iter().map(|seen| seen.connection).collect();
     assert_eq!((connections.len(), log.len()), (20, 40));
     assert_eq!(told.windows.iter().map(|window| window.health.connected).sum::<u64>(), 20);
+}
+
+#[test]
+fn new_visitors_come_on_connections_of_their_own_and_the_others_share() {
+    let server = Scripted::start(|_| ok(""));
+    let mut maker = Maker::new(&server.url());
+    maker.connections().new = Share(0.3);
+    // Of few, so that new visitors take the place of idle ones and stand in the queue, too.
+    maker.connections().max = 2;
+    maker.plan.feeds = vec![super::journeys::range("n", 1_000, Pick::InOrder)];
+    let steps = vec![maker.get("/a/{{ feed.n }}"), maker.get("/b/{{ feed.n }}")];
+    let plan = maker.only(steps, 100.0, Span::seconds(2));
+    let seed = plan.seed;
+    let told = run_with(plan, ONE, |_, _| {});
+    let visitor = |seen: &Seen| seen.path[3..].parse::<u64>().unwrap();
+    let mut log = server.log();
+    assert_eq!(log.len(), 400);
+    let first = log.iter().map(visitor).min().unwrap();
+    let is_new = |n: u64| Key::new(seed, 0, n - first).stream(Purpose::Visitor, 0).unit() < 0.3;
+    log.sort_by_key(|seen| (seen.connection, seen.nth));
+    let (mut new, mut connections) = (0, 0);
+    for connection in log.chunk_by(|one, other| one.connection == other.connection) {
+        connections += 1;
+        if connection.iter().any(|seen| is_new(visitor(seen))) {
+            let paths: Vec<&str> = connection.iter().map(|seen| &seen.path[..2]).collect();
+            assert_eq!(paths, ["/a", "/b"], "its own, and closed at its end");
+            assert_eq!(visitor(&connection[0]), visitor(&connection[1]));
+            new += 1;
+        }
+    }
+    assert_eq!(new, (first..first + 200).filter(|n| is_new(*n)).count());
+    assert!((35..90).contains(&new), "{new}");
+    assert_eq!(told.windows.iter().map(|window| window.health.connected).sum::<u64>(), connections);
+}
+
+#[test]
+fn a_connection_that_is_too_old_is_closed_between_two_requests() {
+    for per in [PerConnection::Shared, PerConnection::Visit] {
+        let server = Scripted::start(|_| ok(""));
+        let mut maker = Maker::new(&server.url());
+        maker.connections().age = Some(Span::millis(100));
+        maker.connections().per = per;
+        let think = Action::Think(Think::Fixed(Span::millis(150)));
+        let steps = vec![maker.get("/a"), think, maker.get("/b")];
+        let told = run_with(maker.only(steps, 1.0, Span::SECOND), ONE, |_, _| {});
+        assert_eq!((told.counts("/a").ok, told.counts("/b").ok), (1, 1));
+        let connections: Vec<u64> = server.log().iter().map(|seen| seen.connection).collect();
+        assert_eq!(connections, [0, 1], "{per:?}");
+        assert_eq!(told.windows.iter().map(|window| window.health.connected).sum::<u64>(), 2);
+    }
 }
 
 #[test]

@@ -9,8 +9,8 @@ use crate::base::units::{At, Rate, Share, Span};
 use crate::load::{Crews, Feeds, News, Options, Setting};
 use crate::plan::{
     About, Action, Allow, Body, Connections, Endpoint, EndpointId, Expect, Journey, JourneyId, Limits, Load, LoadId,
-    Method, OnFailure, PerConnection, Plan, Platform, Request, Series, SeriesId, Spacing, Stage, StageKind, Step,
-    StepId, Template, Tls,
+    Method, OnFailure, Plan, Platform, Request, Series, SeriesId, Spacing, Stage, StageKind, Step, StepId, Template,
+    Tls,
 };
 use crate::record::{Book, Cell, Counts, Failure, VisitCell, Window};
 use crate::wire::Door;
@@ -43,7 +43,7 @@ impl Maker {
             url: text(url),
             headers: Vec::new(),
             tls: Tls::default(),
-            connections: Connections { max: 2_000, queue: 2_000, per: PerConnection::Shared, warm: 0 },
+            connections: Connections { max: 2_000, queue: 2_000, ..Connections::default() },
         };
         let plan = Plan {
             version: crate::plan::VERSION,

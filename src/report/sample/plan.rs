@@ -95,7 +95,7 @@ pub(crate) fn plan() -> Plan {
                 url: Template("http://{{ process.gateway.address }}".to_owned()),
                 headers: Vec::new(),
                 tls: Tls::default(),
-                connections: Connections { max: 600, queue: 600, per: PerConnection::Shared, warm: 0 },
+                connections: Connections { max: 600, queue: 600, ..Connections::default() },
             }],
             watches: vec![Watch {
                 name: "health".to_owned(),

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::Steps;
 use crate::base::diagnostic::{Diagnostic, Mark};
-use crate::base::units::{Span, Text};
+use crate::base::units::{Share, Span, Text};
 use crate::base::yaml::{Kind, Node};
 use crate::scenario::decode::{Context, Raw};
 use crate::scenario::define::{block, words};
@@ -13,7 +13,7 @@ use crate::scenario::value::Template;
 block! {
     /// The system under drill.
     pub struct Platform("`platform`") {
-        /// Addresses, or names with ports; nothing else is ever sent a request or a fault.
+        /// Addresses, names with ports, or unix: and a path; nothing else is ever sent a request or a fault.
         allow: required("allow") List<String>,
         /// The header that every request carries.
         mark: optional("mark") DrillMark,
@@ -172,7 +172,7 @@ block! {
     /// Where requests go, and how.
     pub struct EndpointBlock("an endpoint") {
         title: optional("title") Text,
-        /// http:// or https://, host and port.
+        /// http:// or https://, host and port; or unix: and the path of a socket.
         url: required("url") Template,
         /// Sent with every request.
         headers: optional("headers") Named<Template, AnyKey>,
@@ -203,8 +203,13 @@ block! {
         per: optional("per") PerConnection,
         /// Arrivals that may wait for one.
         queue: optional("queue") u64,
+        /// The share of visits by new visitors, each on a connection of its own; the others come back on kept ones.
+        new: optional("new") Share,
+        /// A connection this old is closed, between two requests.
+        age: optional("age") Span,
+        /// Local addresses to connect from, in turn: an address, a range (10.0.0.1-10.0.0.9) or a network (10.0.0.0/28).
+        source: optional("source") List<String>,
     }
-    later("new", "age", "source");
 }
 
 words! {
