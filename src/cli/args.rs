@@ -2,7 +2,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::part::{self, StartAt};
 use crate::base::units::Lang;
+use crate::plan::arrivals::Slice;
 
 /// Load, faults and recovery in one file on one clock: peak-traffic drills with a verdict.
 #[derive(Debug, Parser)]
@@ -63,6 +65,8 @@ pub(super) enum Command {
     Try(TryArgs),
     /// Run drills: load, faults, verdict, report.
     Run(RunArgs),
+    /// Make one run out of those of a drill's parts, and judge it.
+    Merge(MergeArgs),
     /// Make the report of a stored run again.
     Report(ReportArgs),
     /// Undo what interrupted runs left behind.
@@ -158,9 +162,25 @@ pub(super) struct RunArgs {
     /// Threads that make load; as many as measured best for this machine unless said.
     #[arg(long, env = "PEAKDRILL_WORKERS", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(super) workers: Option<u16>,
+    /// Make only this part of the drill's arrivals, such as `2/4`; `peakdrill merge` judges all of them. Part 1 also starts
+    /// the platform, injects the faults and watches. A part exits with 0 when it was carried out.
+    #[arg(long, value_name = "I/N", value_parser = part::number, requires = "start_at")]
+    pub(super) part: Option<Slice>,
+    /// When all parts start: an instant such as `2026-06-18T20:30:00Z`, by each machine's wall clock, or `+30s`.
+    #[arg(long, value_name = "INSTANT", value_parser = part::start, requires = "part", allow_hyphen_values = true)]
+    pub(super) start_at: Option<StartAt>,
     /// No live line.
     #[arg(long)]
     pub(super) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MergeArgs {
+    /// The runs of all parts: folders, or names under the reports folder.
+    #[arg(required = true, value_name = "RUN")]
+    pub(super) runs: Vec<PathBuf>,
+    #[arg(long, env = "PEAKDRILL_REPORTS", default_value = "reports", value_name = "FOLDER")]
+    pub(super) reports: PathBuf,
 }
 
 #[derive(Debug, Args)]

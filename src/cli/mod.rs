@@ -6,8 +6,10 @@ mod args;
 mod check;
 mod exit;
 mod files;
+mod merge;
 mod once;
 mod pages;
+mod part;
 mod plan;
 mod recover;
 mod render;
@@ -54,6 +56,7 @@ fn command(command: &Command, speech: Speech) -> Exit {
         Command::Plan(args) => plan::plan(args, speech),
         Command::Try(args) => once::once(args, speech),
         Command::Run(args) => run::run(args, speech),
+        Command::Merge(args) => merge::merge(args, speech),
         Command::Report(args) => report::report(args, speech),
         Command::Recover(args) => recover::recover(args, speech),
         Command::Residue(args) => recover::residue(args, speech),

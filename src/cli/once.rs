@@ -43,7 +43,7 @@ pub(super) fn once(args: &TryArgs, speech: Speech) -> Exit {
             return Exit::Inconclusive;
         }
     };
-    let mut setting = match run::setting(&args.file, compiled, place.path(), Default::default()) {
+    let mut setting = match run::setting(&args.file, compiled, place.path(), Default::default(), None) {
         Ok(setting) => setting,
         Err(why) => {
             speech.complain(&why);

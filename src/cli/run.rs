@@ -4,14 +4,14 @@ use std::sync::Arc;
 use super::args::RunArgs;
 use super::exit::Exit;
 use super::speech::Speech;
-use super::{render, scenarios};
+use super::{part, render, scenarios};
 use crate::analysis::Snapshot;
 use crate::base::clock::{Clock, Wall};
 use crate::compile::Compiled;
 use crate::drill::{self, Audience, Ended, Signals};
 use crate::live::Live;
 use crate::load;
-use crate::record::{self, Entry};
+use crate::record::{self, EndReason, Entry, Part};
 
 pub(super) fn run(args: &RunArgs, speech: Speech) -> Exit {
     let mut signals = match Signals::listen() {
@@ -34,6 +34,10 @@ pub(super) fn run(args: &RunArgs, speech: Speech) -> Exit {
     if wrong {
         return Exit::Wrong;
     }
+    if args.part.is_some() && plans.len() > 1 {
+        speech.complain(&"one start instant is for one drill: give a single file with --part");
+        return Exit::Wrong;
+    }
     let mut worst = Exit::Passed;
     for (file, compiled) in plans {
         if signals.came() {
@@ -52,20 +56,25 @@ pub(super) fn run(args: &RunArgs, speech: Speech) -> Exit {
 
 fn one(args: &RunArgs, speech: Speech, file: &Path, compiled: Compiled, signals: &mut Signals) -> Exit {
     let options = load::Options { workers: args.workers, spin: None };
-    let setting = match setting(file, compiled, &args.reports, options) {
+    let part = args.part.zip(args.start_at).map(|(slice, start)| part::of(&compiled.plan, slice, start)).transpose();
+    let setting = match part.and_then(|part| setting(file, compiled, &args.reports, options, part)) {
         Ok(setting) => setting,
         Err(why) => {
             speech.complain(&why);
             return Exit::Wrong;
         }
     };
+    if let Some(part) = &setting.part {
+        let words = speech.words;
+        speech.say(&format!("{}\n", words.event_part(part.part, part.of, words.wall(part.start))));
+    }
     let plan = setting.plan.clone();
     let mut view =
         View { live: (!args.quiet).then(|| Live::new(&plan, speech.words, speech.screen(), std::io::stderr())) };
     let ended = drill::run(&setting, signals, &mut view);
     view.finish();
     match ended {
-        Ok(ended) => told(&ended, speech),
+        Ok(ended) => told(&ended, speech, setting.part.as_ref().is_some_and(|part| part.of > 1)),
         Err(error) => {
             speech.complain(&error);
             Exit::Inconclusive
@@ -79,16 +88,24 @@ pub(super) fn setting(
     compiled: Compiled,
     reports: &Path,
     options: load::Options,
+    part: Option<Part>,
 ) -> Result<drill::Setting, String> {
     let wall = Clock::start().wall();
-    let run = record::run_id(&wall.compact(), &compiled.plan.about.name, salt(wall));
+    let (run, whole) = match &part {
+        Some(part) => (part.run(), part.whole.clone()),
+        None => {
+            let run = record::run_id(&wall.compact(), &compiled.plan.about.name, salt(wall));
+            (run.clone(), run)
+        }
+    };
     let io = |what: &str, error: std::io::Error| format!("{what}: {error}");
     let origins = serde_json::to_value(&compiled.origins).map_err(|error| error.to_string())?;
     Ok(drill::Setting {
-        constants: scenarios::constants(&compiled.plan, &run)?,
+        constants: scenarios::constants(&compiled.plan, &whole)?,
         plan: Arc::new(compiled.plan),
         origins,
         run,
+        part,
         reports: reports.to_owned(),
         scratch: None,
         program: std::env::current_exe().map_err(|error| io("the program's own path is not known", error))?,
@@ -103,12 +120,14 @@ fn salt(wall: Wall) -> u64 {
     (wall.unix_nanos() / 1_000) ^ u64::from(std::process::id())
 }
 
-/// Says what the run came to, and where the rest can be read.
-fn told(ended: &Ended, speech: Speech) -> Exit {
+/// Says what the run came to, and where the rest can be read. One part of several is not judged alone: it is done when it
+/// came to its end.
+fn told(ended: &Ended, speech: Speech, is_part: bool) -> Exit {
     let mut exit = match render::render(&ended.folder, speech, render::Pictures::IfPossible) {
         Ok(rendered) => {
             speech.print(&rendered.terminal);
             match rendered.failed {
+                None if is_part && ended.reason == EndReason::Finished => Exit::Passed,
                 None => rendered.exit,
                 Some(error) => {
                     let again = "`peakdrill report` makes it again from the record";
@@ -194,6 +213,7 @@ mod tests {
             plan: Arc::new(maker.only(vec![step], 20.0, Span::seconds(5))),
             origins: Value::Null,
             run: "r1".to_owned(),
+            part: None,
             reports: folder.path().join("reports"),
             program,
             here: folder.path().to_owned(),
@@ -207,6 +227,6 @@ mod tests {
         assert!(ended.broken && ended.left.is_empty() && ended.lost.is_none(), "{ended:?}");
         assert_eq!(ended.reason, EndReason::HarnessFailed);
         let voice = Voice { lang: Language::En, color: ColorChoice::Never };
-        assert_eq!(told(&ended, Speech::new(&voice)).code(), 70);
+        assert_eq!(told(&ended, Speech::new(&voice), false).code(), 70);
     }
 }

@@ -117,7 +117,8 @@ pub(super) fn constants(plan: &Plan, run: &str) -> Result<Map<String, Value>, St
     Ok(named.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-fn each_text(value: &Value, look: &mut impl FnMut(&str)) {
+/// Every text in `value` that may be a template.
+pub(super) fn each_text(value: &Value, look: &mut impl FnMut(&str)) {
     match value {
         Value::String(text) if text.contains('{') => look(text),
         Value::Array(items) => items.iter().for_each(|item| each_text(item, look)),

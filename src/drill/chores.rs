@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::Setting;
 use crate::base::template::Masker;
 use crate::load::{self, Feeds};
-use crate::plan::{Chore, ChoreWork};
+use crate::plan::{Chore, ChoreWork, Plan};
 use crate::platform::Platform;
 use crate::record::Folder;
 use crate::undo::Journal;
@@ -14,6 +14,7 @@ use crate::wire::Door;
 /// `prepare` and `cleanup`: one after another, outside all figures, each with its deadline.
 pub(super) struct Chores<'c> {
     pub(super) setting: &'c Setting,
+    pub(super) plan: Arc<Plan>,
     pub(super) door: Door,
     pub(super) platform: &'c Platform,
     pub(super) journal: Journal,
@@ -67,8 +68,8 @@ impl Chores<'_> {
 
     pub(super) fn load_setting(&self, feeds: Feeds) -> load::Setting {
         load::Setting {
-            plan: self.setting.plan.clone(),
-            run: self.setting.run.clone(),
+            plan: self.plan.clone(),
+            run: self.setting.whole().to_owned(),
             constants: Arc::new(self.constants.clone()),
             feeds,
             door: self.door.clone(),

@@ -9,6 +9,7 @@ mod book;
 mod cast;
 mod chores;
 mod conductor;
+mod part;
 mod run;
 mod seconds;
 mod signals;
@@ -29,7 +30,7 @@ pub use signals::Signals;
 use crate::analysis::Snapshot;
 use crate::load;
 use crate::plan::Plan;
-use crate::record::{EndReason, Entry, Folder, RecordError};
+use crate::record::{EndReason, Entry, Folder, Part, RecordError};
 use crate::undo::{Left, Scratch, UndoError};
 
 /// What a run is made with.
@@ -39,6 +40,8 @@ pub struct Setting {
     pub origins: Value,
     /// The run's id: the name of its folder.
     pub run: String,
+    /// Which part of the drill this is. None: all of it, which starts as soon as it is ready.
+    pub part: Option<Part>,
     /// Where runs are kept, one folder each.
     pub reports: PathBuf,
     /// That folder, where it goes with the run.

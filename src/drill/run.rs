@@ -10,16 +10,17 @@ use tokio::task::LocalSet;
 use super::book::Book;
 use super::chores::Chores;
 use super::conductor::{Conducted, Conductor, note};
+use super::part;
 use super::signals::Signals;
 use super::{Audience, DrillError, Ended, Setting};
 use crate::analysis::Fold;
 use crate::base::clock::Clock;
 use crate::base::host;
 use crate::base::template::Masker;
-use crate::base::units::Span;
+use crate::base::units::{At, Span};
 use crate::fault::Faults;
 use crate::load::{self, Crews, Feeds, Transcript};
-use crate::plan::{Chore, JourneyId, LoadId};
+use crate::plan::{Chore, JourneyId, LoadId, Plan};
 use crate::platform::{self, Happening, Platform};
 use crate::record::{self, EndReason, Event, HostFacts, Writer};
 use crate::undo::{Guardian, Journal};
@@ -93,11 +94,15 @@ async fn whole(
     }
     let mut book = Book::new(writer, Fold::new(&setting.plan), &clock, audience);
     book.note(opened(setting, &clock));
+    if let Some(part) = &setting.part {
+        book.note(Event::Part(part.clone()));
+    }
+    let plan = setting.carried_out();
 
     let (tell, mut happenings) = unbounded_channel();
-    let door = Door::new(&clock, &setting.plan.platform.allow, &setting.files);
+    let door = Door::new(&clock, &plan.platform.allow, &setting.files);
     let platform = Platform::new(platform::Setting {
-        plan: setting.plan.clone(),
+        plan: plan.clone(),
         folder: folder.clone(),
         program: setting.program.clone(),
         here: setting.here.clone(),
@@ -111,6 +116,7 @@ async fn whole(
             let platform = Arc::new(platform);
             let mut stage = Stage {
                 setting,
+                plan,
                 clock,
                 book: &mut book,
                 platform: platform.clone(),
@@ -157,6 +163,8 @@ async fn close(
 /// What the whole play needs, from the first process to the last.
 struct Stage<'s, 'b> {
     setting: &'s Setting,
+    /// As this part carries it out.
+    plan: Arc<Plan>,
     clock: Clock,
     book: &'s mut Book<'b>,
     platform: Arc<Platform>,
@@ -175,6 +183,7 @@ impl Stage<'_, '_> {
         let platform = self.platform.clone();
         let mut chores = Chores {
             setting: self.setting,
+            plan: self.plan.clone(),
             door: self.door.clone(),
             platform: &platform,
             journal: self.journal.clone(),
@@ -190,8 +199,11 @@ impl Stage<'_, '_> {
             }
             (Err(conducted), _) => conducted,
         };
-        let before = self.signals.count();
-        let _ = self.carry_out(&mut chores, &self.setting.plan.cleanup, true).await;
+        let (before, plan) = (self.signals.count(), self.plan.clone());
+        if conducted.reason == EndReason::Finished {
+            self.let_others_drain().await;
+        }
+        let _ = self.carry_out(&mut chores, &plan.cleanup, true).await;
         for error in self.attend(2, platform.stop()).await.unwrap_or_default() {
             self.book.note(Event::Noted { text: error.to_string() });
         }
@@ -253,9 +265,9 @@ impl Stage<'_, '_> {
             Ok(feeds) => feeds,
             Err(error) => return Err(self.not_prepared(error.to_string())),
         };
-        let platform = self.platform.clone();
+        let (platform, plan) = (self.platform.clone(), self.plan.clone());
         let ready = match self.attend(1, platform.start()).await {
-            Some(Ok(())) => self.carry_out(chores, &self.setting.plan.prepare, false).await,
+            Some(Ok(())) => self.carry_out(chores, &plan.prepare, false).await,
             Some(Err(error)) => return Err(self.not_prepared(error.to_string())),
             None => Err(Interrupted),
         };
@@ -295,11 +307,14 @@ impl Stage<'_, '_> {
     }
 
     async fn conduct(&mut self, load: load::Setting) -> Conducted {
-        let crews = match Crews::start(&load, self.setting.options).await {
+        let crews = match Crews::start_slice(&load, self.setting.options, self.setting.slice()).await {
             Ok(crews) => crews,
             Err(error) => return self.not_prepared(error.to_string()),
         };
-        let zero = self.clock.now() + LEAD;
+        let zero = match self.zero().await {
+            Ok(zero) => zero,
+            Err(reason) => return Conducted { reason, broken: false },
+        };
         let clock = self.clock.restarted(zero);
         // On the drill's clock from here on: an instant before its start reads 0.
         self.clock = clock.clone();
@@ -309,10 +324,10 @@ impl Stage<'_, '_> {
             Err(error) => return self.not_prepared(error.to_string()),
         };
         crews.begin(zero);
-        self.book.note(Event::LoadBegan);
+        self.book.note_at(At::START, Event::LoadBegan);
         let faults = Faults::new(self.platform.clone(), self.journal.clone(), clock.clone());
         let conductor = Conductor {
-            plan: &self.setting.plan,
+            plan: &self.plan,
             clock,
             book: self.book,
             surgeon: faults,
@@ -324,6 +339,26 @@ impl Stage<'_, '_> {
         let conducted = conductor.conduct().await;
         drop(watching);
         conducted
+    }
+
+    /// The start instant: at once, or the one that all parts were given, shortly before which this returns.
+    async fn zero(&mut self) -> Result<At, EndReason> {
+        let Some(part) = &self.setting.part else { return Ok(self.clock.now() + LEAD) };
+        let zero = part::start(part, &self.clock).map_err(|by| EndReason::Late { by })?;
+        if let Some(text) = part::lateness(zero, &self.clock) {
+            self.book.note(Event::Noted { text });
+        }
+        let clock = self.clock.clone();
+        let waited = self.attend(1, clock.sleep_until(zero.saturating_sub(LEAD))).await;
+        waited.map(|()| zero).ok_or(EndReason::Interrupted)
+    }
+
+    /// Waits until no part can be waiting for an answer, before the platform is cleaned up and stopped. Cut short by any
+    /// signal.
+    async fn let_others_drain(&mut self) {
+        let Some(quiet) = self.setting.quiet() else { return };
+        let clock = self.clock.clone();
+        let _ = self.attend(1, clock.sleep_until(quiet)).await;
     }
 }
 

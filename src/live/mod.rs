@@ -142,9 +142,12 @@ fn matters(event: &Event) -> bool {
         | Event::Signalled { .. }
         | Event::ClockStepped { .. }
         | Event::Noted { .. }
+        | Event::Lacking { .. }
         | Event::Residue { .. } => true,
         Event::Drained { abandoned } => *abandoned > 0,
         Event::Opened { .. }
+        | Event::Part(_)
+        | Event::Merged { .. }
         | Event::Bindings { .. }
         | Event::ProcessStarted { .. }
         | Event::ProcessReady { .. }

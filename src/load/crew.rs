@@ -18,7 +18,7 @@ use crate::base::clock::Spin;
 use crate::base::rng::{Weighted, run_word};
 use crate::base::template::{Masker, Scope};
 use crate::base::units::{At, Span};
-use crate::plan::arrivals::Schedule;
+use crate::plan::arrivals::{Schedule, Slice};
 use crate::plan::{EndpointId, JourneyId, LoadId, PerConnection, Plan, SeriesId};
 use crate::record::{Failure, UnsentKind, Window};
 use crate::wire::{Connection, Door};
@@ -69,6 +69,7 @@ pub enum News {
 }
 
 /// The workers of all open loads of a plan. Each owns the arrivals k ≡ i mod n, on a thread and a runtime of its own.
+/// Where several machines make one load, n counts the workers of all of them, as if all had as many as this one.
 #[derive(Debug)]
 pub struct Crews {
     orders: Vec<mpsc::UnboundedSender<Order>>,
@@ -79,14 +80,19 @@ pub struct Crews {
 impl Crews {
     /// Compiles the journeys and opens the connections that are to be warm. Nothing is sent until [`Crews::begin`].
     pub async fn start(setting: &Setting, options: Options) -> Result<Crews, LoadError> {
-        let workers = workers(&setting.plan, options.workers);
+        Crews::start_slice(setting, options, Slice::WHOLE).await
+    }
+
+    /// The same for a part of the arrivals, and with that part of the connections.
+    pub async fn start_slice(setting: &Setting, options: Options, slice: Slice) -> Result<Crews, LoadError> {
+        let workers = workers(&setting.plan, options.workers, slice);
         let (tell, news) = mpsc::unbounded_channel();
         let mut crews = Crews { orders: Vec::new(), news, threads: Vec::new() };
         let mut ready = Vec::new();
         for index in 0..workers {
             let (order, orders) = mpsc::unbounded_channel();
             let (said, heard) = oneshot::channel();
-            let work = Work { setting: setting.clone(), options, index, workers, orders, news: tell.clone() };
+            let work = Work { setting: setting.clone(), options, slice, index, workers, orders, news: tell.clone() };
             let thread = std::thread::Builder::new().name(format!("load-{index}")).spawn(move || work.run(said))?;
             crews.orders.push(order);
             crews.threads.push(thread);
@@ -145,17 +151,18 @@ impl Drop for Crews {
     }
 }
 
-fn workers(plan: &Plan, asked: Option<u16>) -> u16 {
+fn workers(plan: &Plan, asked: Option<u16>, slice: Slice) -> u16 {
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let default = u16::try_from(cores.saturating_sub(1)).unwrap_or(u16::MAX).max(1);
     // Each needs a connection of every pool.
-    let most = plan.platform.endpoints.iter().map(|endpoint| endpoint.connections.max).min().unwrap_or(1);
+    let most = plan.platform.endpoints.iter().map(|endpoint| slice.share(endpoint.connections.max)).min().unwrap_or(1);
     asked.unwrap_or(default).clamp(1, u16::try_from(most).unwrap_or(u16::MAX).max(1))
 }
 
 struct Work {
     setting: Setting,
     options: Options,
+    slice: Slice,
     index: u16,
     workers: u16,
     orders: mpsc::UnboundedReceiver<Order>,
@@ -202,10 +209,13 @@ impl Work {
                 lanes.push(lane(plan, id, *journey, &compiled.programs));
             }
             let schedule = Schedule::new(load, plan.seed, id);
-            rate += schedule.peak().as_per_second() / f64::from(self.workers);
-            let mut rest = schedule.cursor(u64::from(self.index), u64::from(self.workers));
+            let (first, stride) = self.slice.owned(self.index, self.workers);
+            rate += schedule.peak().as_per_second() / stride as f64;
+            let mut rest = schedule.cursor(first, stride);
             sources.push(Source { load: id.0, next: rest.next(), rest, mix, lanes: mine, end: schedule.end() });
         }
+        let (slice, index, workers) = (self.slice, self.index, self.workers);
+        let part = |total| share(slice.share(total), index, workers);
         let pools = plan.platform.endpoints.iter().enumerate().map(|(index, endpoint)| {
             let connections = &endpoint.connections;
             // One that a visit keeps through its think times may be full of visitors who ask nothing.
@@ -213,7 +223,6 @@ impl Work {
                 && connections.new.0 == 0.0
                 && connections.max >= plan.needed_connections(EndpointId::at(index));
             let full = if enough { UnsentKind::PoolFull } else { UnsentKind::PoolSmall };
-            let part = |total| share(total, self.index, self.workers);
             let pool = Pool::new(part(connections.max).max(1), part(connections.queue), full);
             pool.closing_after(connections.age)
         });
@@ -226,7 +235,7 @@ impl Work {
         };
         let alarm = self.setting.door.clock().alarm(spin)?;
         let worker = Worker::new(parts);
-        warm(&worker, plan, self.index, self.workers).await;
+        warm(&worker, plan, part).await;
         Ok(Dispatcher {
             worker,
             sources,
@@ -246,11 +255,11 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, LoadError> {
 }
 
 /// Opens the connections that are to be there before the load begins. One that fails will fail again where it counts.
-async fn warm(worker: &Rc<Worker>, plan: &Plan, index: u16, workers: u16) {
+async fn warm(worker: &Rc<Worker>, plan: &Plan, part: impl Fn(u32) -> usize) {
     for (id, endpoint) in plan.platform.endpoints.iter().enumerate() {
         let id = EndpointId::at(id);
         let mut made: Vec<Connection> = Vec::new();
-        for _ in 0..share(endpoint.connections.warm, index, workers) {
+        for _ in 0..part(endpoint.connections.warm) {
             let limit = Span::seconds(10);
             let connected = worker.clock.timeout(limit, worker.door.connect(&worker.places[id.index()].origin)).await;
             match connected {

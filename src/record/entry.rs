@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::BadKind;
+use super::{BadKind, Lack, Part};
 use crate::base::units::{At, Span};
 use crate::plan::{AbortId, FaultId, ProcessId, SeriesId, SteadyId, WatchId};
 
@@ -30,6 +30,19 @@ pub enum Event {
         /// Nanoseconds since the epoch when the run was opened: what entries of preparation count from.
         wall: i64,
         host: HostFacts,
+    },
+    /// The run is one part of a drill, or the whole of it in one part.
+    Part(Part),
+    /// The record was made of those of these runs, one for each part.
+    Merged {
+        of: u16,
+        runs: Vec<String>,
+    },
+    /// What the merged record lacks of a part.
+    Lacking {
+        part: u16,
+        of: u16,
+        what: Lack,
     },
     /// Addresses chosen by the system, kept over restarts.
     Bindings {
@@ -165,6 +178,10 @@ pub enum EndReason {
     RecordLost,
     /// A part of the harness itself ended by a defect.
     HarnessFailed,
+    /// It was ready so long after the start instant that it was given: nothing was sent.
+    Late {
+        by: Span,
+    },
 }
 
 /// One of the first failures of a step and kind: what was sent and what came back, secrets masked.

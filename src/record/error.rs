@@ -24,6 +24,14 @@ pub enum RecordError {
     NotARun { name: String },
     #[error("run '{run}' is still going on; stop it first (Ctrl-C in its terminal)")]
     Live { run: String },
+    #[error("run '{run}' is no part of a drill; `peakdrill run --part 1/4 --start-at …` makes one")]
+    NotAPart { run: String },
+    #[error("run '{run}' and run '{other}' are both part {part}; give one run for each part")]
+    PartTwice { part: u16, run: String, other: String },
+    #[error("run '{run}' is of another plan than run '{other}'; give the parts of one drill")]
+    OtherPlan { run: String, other: String },
+    #[error("run '{run}' is one of {of} parts, run '{other}' one of {other_of}; give the parts of one drill")]
+    OtherParts { run: String, of: u16, other: String, other_of: u16 },
     #[error("cannot remove {}: {why}; what is left of it can be removed by hand", .path.display())]
     Remove { path: PathBuf, why: String },
 }

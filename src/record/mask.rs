@@ -11,6 +11,9 @@ pub(super) fn mask<'e>(entry: &'e Entry, masker: &Masker) -> Cow<'e, Entry> {
     // A fresh match on the owned copy: every kind of event stands here, so that a new text cannot be forgotten.
     match &entry.event {
         Event::Opened { .. }
+        | Event::Part(_)
+        | Event::Merged { .. }
+        | Event::Lacking { .. }
         | Event::ProcessStarted { .. }
         | Event::ProcessReady { .. }
         | Event::ProcessStopped { .. }

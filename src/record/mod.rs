@@ -13,7 +13,8 @@
 //!
 //! Lines carry their number over all three `.jsonl` files: a reader gives back exactly the order of appending.
 //!
-//! Leaves to others: what the entries mean (`analysis`), and who writes when (`drill` is the only holder of a writer).
+//! Leaves to others: what the entries mean (`analysis`), and who writes when (`drill` is the only holder of a writer;
+//! `merge` makes one record of those of a drill's parts).
 
 mod entry;
 mod error;
@@ -22,6 +23,8 @@ mod histograms;
 mod latency;
 mod lines;
 mod mask;
+mod merge;
+mod part;
 mod reader;
 mod runs;
 #[cfg(test)]
@@ -33,6 +36,8 @@ pub use entry::{EndReason, Entry, Event, Failure, FaultEvent, HostFacts, Vital};
 pub use error::RecordError;
 pub use folder::{Folder, run_id};
 pub use latency::Latency;
+pub use merge::merge;
+pub use part::{Lack, Part};
 pub use reader::{Item, Reader, VERSION};
 pub use runs::{RunFacts, find_run, list_runs, remove_run};
 pub use window::{Against, BadKind, Book, Cell, Counts, GeneratorHealth, UnsentKind, VisitCell, Window};

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::analysis::{Detail, Figure, Interval, Missing, Stretch};
 use crate::base::units::Share;
 use crate::plan::{AbortId, Bound, FaultId, SteadyId, TargetId};
-use crate::record::EndReason;
+use crate::record::{EndReason, Lack};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -141,6 +141,17 @@ pub enum Cause {
     /// The generator could not send what was planned.
     GeneratorSaturated {
         doubts: Vec<Doubt>,
+    },
+    /// The run is one of several parts: only all of them together are the drill.
+    PartAlone {
+        part: u16,
+        of: u16,
+    },
+    /// The whole lacks something of one of its parts.
+    PartLacking {
+        part: u16,
+        of: u16,
+        what: Lack,
     },
 }
 

@@ -4,7 +4,7 @@ use super::judge::{busy, judge, unsent};
 use super::{Cause, Doubt, Exit, Judgement, Outcome, Verdict};
 use crate::analysis::Analysis;
 use crate::plan::{FaultId, Plan, Scope, SteadyId};
-use crate::record::EndReason;
+use crate::record::{EndReason, Event};
 
 /// A drill of which the generator did not send more than this is another drill than the one planned.
 const UNSENT_OF_RUN: f64 = 0.01;
@@ -43,11 +43,14 @@ const fn voids(cause: &Cause) -> bool {
         cause,
         Cause::NoTraffic
             | Cause::NotSteady { .. }
+            | Cause::PartAlone { .. }
+            | Cause::PartLacking { .. }
             | Cause::Ended {
                 reason: EndReason::NotSteady
                     | EndReason::NotPrepared
                     | EndReason::RecordLost
                     | EndReason::HarnessFailed
+                    | EndReason::Late { .. }
             }
     )
 }
@@ -67,11 +70,15 @@ fn causes(plan: &Plan, analysis: &Analysis) -> Vec<Cause> {
         Some(reason) => causes.push(Cause::Ended { reason }),
         None => causes.push(Cause::BrokenOff),
     }
+    causes.extend(analysis.events.iter().filter_map(|entry| part(&entry.event)));
     causes.extend(generator(analysis));
     if !has_traffic(analysis) {
         causes.push(Cause::NoTraffic);
     }
-    for (index, fault) in analysis.faults.iter().enumerate().take(plan.faults.len()) {
+    // Of several parts the first one alone injects faults.
+    let idle = analysis.events.iter().any(|entry| matches!(&entry.event, Event::Part(one) if one.part > 1));
+    let faults = if idle { 0 } else { plan.faults.len() };
+    for (index, fault) in analysis.faults.iter().enumerate().take(faults) {
         let fault_id = FaultId::at(index);
         match (fault.ordered, fault.effective) {
             (None, _) => causes.push(Cause::FaultNotOrdered { fault: fault_id }),
@@ -90,9 +97,18 @@ fn causes(plan: &Plan, analysis: &Analysis) -> Vec<Cause> {
     causes
 }
 
+/// What a part says of itself, and a whole of its parts.
+fn part(event: &Event) -> Option<Cause> {
+    match event {
+        Event::Part(one) if one.of > 1 => Some(Cause::PartAlone { part: one.part, of: one.of }),
+        Event::Lacking { part, of, what } => Some(Cause::PartLacking { part: *part, of: *of, what: what.clone() }),
+        _ => None,
+    }
+}
+
 fn aborted(analysis: &Analysis) -> Vec<Cause> {
     let named = analysis.events.iter().find_map(|entry| match entry.event {
-        crate::record::Event::Aborting { abort } => Some(Cause::Aborted { abort }),
+        Event::Aborting { abort } => Some(Cause::Aborted { abort }),
         _ => None,
     });
     vec![named.unwrap_or(Cause::Ended { reason: EndReason::Aborted })]
@@ -100,7 +116,7 @@ fn aborted(analysis: &Analysis) -> Vec<Cause> {
 
 fn not_steady(analysis: &Analysis) -> Vec<Cause> {
     let missed = analysis.events.iter().filter_map(|entry| match entry.event {
-        crate::record::Event::SteadyMissed { steady } => Some(steady),
+        Event::SteadyMissed { steady } => Some(steady),
         _ => None,
     });
     let causes: Vec<Cause> = missed.map(|steady: SteadyId| Cause::NotSteady { steady }).collect();

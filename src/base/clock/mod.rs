@@ -92,6 +92,12 @@ impl Clock {
         }
     }
 
+    /// When the wall clock, as it was read at the start, comes to `wall`; or how long before the start that was.
+    pub fn at_wall(&self, wall: Wall) -> Result<At, Span> {
+        let (wall, start) = (wall.unix_nanos(), self.wall().unix_nanos());
+        wall.checked_sub(start).map(At).ok_or(Span(start.saturating_sub(wall)))
+    }
+
     /// Waits until `at`; at once if it has passed. Up to a millisecond late: arrivals hang on an [`Alarm`] instead.
     pub async fn sleep_until(&self, at: At) {
         match &self.0 {

@@ -22,6 +22,40 @@ impl Wall {
         format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
     }
 
+    /// An instant in RFC 3339: `2026-06-18T20:30:00Z`, with an optional fraction and `Z` or an offset such as `+08:00`.
+    pub fn parse(text: &str) -> Option<Wall> {
+        let marks = [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')];
+        let marked = marks.iter().all(|&(at, mark)| text.as_bytes().get(at) == Some(&mark));
+        let parted = matches!(text.as_bytes().get(10), Some(b'T' | b't' | b' '));
+        let (year, month, day) = (digits(text, 0, 4)?, digits(text, 5, 2)?, digits(text, 8, 2)?);
+        let (hour, minute, second) = (digits(text, 11, 2)?, digits(text, 14, 2)?, digits(text, 17, 2)?);
+        let rest = text.get(19..)?;
+        let (nanos, zone) = match rest.strip_prefix('.') {
+            Some(fraction) => {
+                let length = fraction.find(|c: char| !c.is_ascii_digit()).filter(|length| (1..=9).contains(length))?;
+                let tens = 10u64.pow(9 - u32::try_from(length).ok()?);
+                (digits(fraction, 0, length)? * tens, &fraction[length..])
+            }
+            None => (0, rest),
+        };
+        let offset = || {
+            let (hours, minutes) = (digits(zone, 1, 2)?, digits(zone, 4, 2)?);
+            (hours <= 23 && minutes <= 59).then_some(hours * 3_600 + minutes * 60)
+        };
+        let (east, west) = match zone.as_bytes() {
+            b"Z" | b"z" => (0, 0),
+            [b'+', _, _, b':', _, _] => (offset()?, 0),
+            [b'-', _, _, b':', _, _] => (0, offset()?),
+            _ => return None,
+        };
+        let in_range = (1970..=2500).contains(&year) && hour <= 23 && minute <= 59 && second <= 59;
+        let days = days_before(year, month, day).filter(|_| marked && parted && in_range)?;
+        let local = days * 86_400 + hour * 3_600 + minute * 60 + second;
+        let wall = Wall((local + west).checked_sub(east)? * 1_000_000_000 + nanos);
+        // The day is one of the calendar's: it prints as it was read.
+        (Wall(local * 1_000_000_000).civil().2 == day).then_some(wall)
+    }
+
     /// Year, month, day, hour, minute and second in UTC, by Howard Hinnant's `civil_from_days`
     /// (<https://howardhinnant.github.io/date_algorithms.html>).
     fn civil(self) -> (u64, u64, u64, u64, u64, u64) {
@@ -39,6 +73,28 @@ impl Wall {
     }
 }
 
+/// The number that `length` digits from `from` on make.
+fn digits(text: &str, from: usize, length: usize) -> Option<u64> {
+    let digits = text.get(from..from + length)?;
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse().ok()
+}
+
+/// Days from 1970-01-01 to a date of the proleptic Gregorian calendar: `days_from_civil` of the same page.
+fn days_before(year: u64, month: u64, day: u64) -> Option<u64> {
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let year = if month <= 2 { year.checked_sub(1)? } else { year };
+    let (era, year_of_era) = (year / 400, year % 400);
+    let shifted_month = if month > 2 { month - 3 } else { month + 9 };
+    let day_of_year = (153 * shifted_month + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    (era * 146_097 + day_of_era).checked_sub(719_468)
+}
+
 impl fmt::Display for Wall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (year, month, day, hour, minute, second) = self.civil();
@@ -49,7 +105,45 @@ impl fmt::Display for Wall {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_printed_is_read(millis in 0u64..16_000_000_000_000) {
+            let wall = Wall::from_unix_nanos(millis * 1_000_000);
+            prop_assert_eq!(Wall::parse(&wall.to_string()), Some(wall));
+        }
+    }
+
+    #[test]
+    fn reads_offsets_and_fractions_and_no_nonsense() {
+        let noon = Wall::from_unix_nanos(1_781_784_000_000_000_000);
+        for same in ["2026-06-18T12:00:00Z", "2026-06-18 20:00:00+08:00", "2026-06-18T06:30:00.000-05:30"] {
+            assert_eq!(Wall::parse(same), Some(noon), "{same}");
+        }
+        assert_eq!(Wall::parse("2026-06-18T12:00:00.000000001Z"), Some(Wall(noon.0 + 1)));
+        for wrong in [
+            "",
+            "12:00",
+            "2026-06-18",
+            "2026-06-18T12:00:00",
+            "2026-06-31T12:00:00Z",
+            "2026-13-01T12:00:00Z",
+            "2026-06-18T24:00:00Z",
+            "2026-06-18T12:00:00.Z",
+            "2026-06-18T12:00:00+8:00",
+            "2026-06-18T12:00:00+08:001",
+            "2026-06-18T12:00:00++8:00",
+            "+026-06-18T12:00:00Z",
+            "2026-06-18T12:00:00Zz",
+            "1969-12-31T23:59:59Z",
+            "二〇二六-06-18T12:00:00Z",
+        ] {
+            assert_eq!(Wall::parse(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn prints_the_calendar() {

@@ -10,6 +10,7 @@ mod curve;
 mod exact;
 mod listed;
 mod scatter;
+mod slice;
 mod wave;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub use self::listed::{Instants, Source, sequence};
 use self::curve::Curve;
 use self::exact::Exact;
 use self::scatter::{Scatter, Seeker};
+pub use self::slice::Slice;
 use super::{Load, LoadId, Spacing};
 use crate::base::units::{At, Rate, Span};
 
@@ -88,9 +90,9 @@ impl Schedule {
         }
     }
 
-    /// The arrivals of worker `worker` of `workers`, in order, each for O(1) on average.
-    pub fn cursor(&self, worker: u64, workers: u64) -> Cursor {
-        Cursor { schedule: self.clone(), seeker: Seeker::default(), next: worker, stride: workers.max(1) }
+    /// The arrivals k ≡ `first` mod `stride`, in order, each for O(1) on average.
+    pub fn cursor(&self, first: u64, stride: u64) -> Cursor {
+        Cursor { schedule: self.clone(), seeker: Seeker::default(), next: first, stride: stride.max(1) }
     }
 
     /// The planned rate at an instant; zero outside the load. Of a replay: what comes within the second from there on.

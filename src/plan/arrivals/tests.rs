@@ -177,6 +177,33 @@ proptest! {
         }
     }
 
+    /// However many parts there are, and however many workers each of them has.
+    #[test]
+    fn parts_and_their_workers_share_out_every_arrival(
+        workers in prop::collection::vec(1u16..7, 1..9),
+        poisson in any::<bool>(),
+        level in 1u32..1_000,
+    ) {
+        let spacing = if poisson { Spacing::Poisson } else { Spacing::Even };
+        let schedule = schedule(spacing, &[StageKind::Hold { rate: rate(level), span: Span::SECOND }]);
+        let of = u16::try_from(workers.len()).unwrap();
+        let mut shared = Vec::new();
+        for (part, &workers) in (1..).zip(&workers) {
+            let slice = Slice::new(part, of).unwrap();
+            for worker in 0..workers {
+                let (first, stride) = slice.owned(worker, workers);
+                let mine: Vec<(u64, At)> = schedule.cursor(first, stride).collect();
+                prop_assert!(mine.iter().all(|(k, _)| k % u64::from(of) == u64::from(part) - 1));
+                shared.extend(mine);
+            }
+        }
+        shared.sort_unstable();
+        let alone: Vec<(u64, At)> = schedule.cursor(0, 1).collect();
+        prop_assert_eq!(shared, alone);
+        let total: u32 = (1..=of).map(|part| Slice::new(part, of).unwrap().share(level)).sum();
+        prop_assert_eq!(total, level);
+    }
+
     #[test]
     fn workers_share_out_every_arrival(workers in 1u64..9, poisson in any::<bool>(), level in 1u32..3_000) {
         let spacing = if poisson { Spacing::Poisson } else { Spacing::Even };
@@ -515,4 +542,12 @@ fn stairs_hold_both_ends() {
     assert_eq!(levels(0.0, 0.3, 0.1).len(), 4);
     assert_eq!(levels(5.0, 5.0, 1.0), [5.0]);
     assert_eq!(levels(5.0, 9.0, 0.0).len(), 1, "an endless flight comes to its end at once");
+}
+
+#[test]
+fn there_is_no_part_beyond_the_last() {
+    assert_eq!(Slice::new(1, 1), Some(Slice::WHOLE));
+    for (part, of) in [(0, 0), (0, 4), (5, 4), (1, 0)] {
+        assert_eq!(Slice::new(part, of), None);
+    }
 }

@@ -47,6 +47,7 @@ plurals! {
     n_visits "{n} visit" / "{n} visits" "{n}次访问";
     n_steps "{n} step" / "{n} steps" "{n}个步骤";
     n_connections "{n} connection" / "{n} connections" "{n}个连接";
+    n_parts "{n} part" / "{n} parts" "{n}个分片";
     n_windows "{n} window" / "{n} windows" "{n}个窗口";
     n_times "{n} time" / "{n} times" "{n}次";
     n_cores "{n} core" / "{n} cores" "{n}核";
@@ -91,6 +92,15 @@ messages! {
     cause_broken_off()
         "the record breaks off: the run did not come to its own end" "记录中断：本次运行没有正常结束";
     cause_aborted(abort) "the abort condition {abort} held" "触发中止条件{abort}";
+    cause_part_alone(part, of)
+        "this is part {part} of {of} alone; `peakdrill merge` judges the whole" "这只是{of}个分片中的第{part}个，整体由 `peakdrill merge` 判定";
+    part_of(part, of) "part {part} of {of}" "第{part}个分片（共{of}个）";
+    lack_of(part, what) "{part}: {what}" "{part}：{what}";
+    lack_missing(part) "{part} is missing" "缺少{part}";
+    lack_other_start(part, run)
+        "{part} had another start instant; its run {run} was left out" "{part}的开始时刻不同，其运行{run}未计入";
+    lack_other_seed(part, run, seed)
+        "{part} had another seed ({seed}); its run {run} was left out" "{part}的种子不同（{seed}），其运行{run}未计入";
     cause_interrupted() "stopped by hand (Ctrl-C or TERM)" "被人工中断（Ctrl-C 或 TERM）";
     cause_residue()
         "a fault could not be undone; what is left stands below with the command that removes it"
@@ -100,6 +110,7 @@ messages! {
     ended_not_prepared() "the platform or a chore of `prepare` failed before any load" "平台或准备步骤在加压前失败";
     ended_record_lost() "the record could not be written (disk full?)" "运行记录无法写入（磁盘已满？）";
     ended_harness_failed() "a part of the harness itself failed" "压测工具自身的一部分发生故障";
+    ended_late(by) "not ready until {by} after its start instant, so nothing was sent" "晚于约定的开始时刻{by}才就绪，未发出任何请求";
     ended_aborted() "an abort condition held" "触发了中止条件";
     ended_interrupted() "it was interrupted" "运行被中断";
     ended_not_steady() "the steady state did not hold" "稳态未成立";
@@ -313,6 +324,8 @@ messages! {
 
     // Events
     event_opened(program) "drill begins ({program})" "演练开始（{program}）";
+    event_part(part, of, start) "part {part} of {of}, to start at {start}" "第{part}个分片（共{of}个），约定开始时刻{start}";
+    event_merged(parts, runs) "merged from {runs}, of {parts}" "由{runs}合并而成，整体共{parts}";
     event_bindings(addresses) "addresses: {addresses}" "地址：{addresses}";
     event_started(process, pid) "{process} started (pid {pid})" "{process}已启动（pid {pid}）";
     event_ready(process) "{process} is ready" "{process}就绪";

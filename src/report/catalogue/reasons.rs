@@ -2,7 +2,7 @@ use super::Words;
 use crate::analysis::{Detail, Figure, Stretch};
 use crate::base::units::{At, Lang, Span};
 use crate::plan::{Basis, Bound, Condition, FaultId, Measure, Plan, Quantity, Scope, SteadyId, Timing};
-use crate::record::{BadKind, EndReason, UnsentKind};
+use crate::record::{BadKind, EndReason, Lack, UnsentKind};
 use crate::verdict::{Cause, Doubt, Judgement, Outcome, Reason, Verdict};
 
 /// Data of verdicts as sentences.
@@ -44,6 +44,21 @@ impl Words {
             Cause::Interrupted => self.cause_interrupted(),
             Cause::Residue => self.cause_residue(),
             Cause::GeneratorSaturated { doubts } => self.cause_generator(self.doubts(doubts)),
+            Cause::PartAlone { part, of } => self.cause_part_alone(*part, *of),
+            Cause::PartLacking { part, of, what } => self.lack(*part, *of, what),
+        }
+    }
+
+    /// What a whole lacks of one of its parts.
+    pub(crate) fn lack(self, part: u16, of: u16, what: &Lack) -> String {
+        let part = self.part_of(part, of);
+        match what {
+            Lack::Missing => self.lack_missing(part),
+            Lack::OtherStart { run } => self.lack_other_start(part, run),
+            Lack::OtherSeed { run, seed } => self.lack_other_seed(part, run, seed),
+            Lack::Late { by } => self.lack_of(part, self.ended_late(self.span(*by))),
+            Lack::BrokenOff => self.lack_of(part, self.cause_broken_off()),
+            Lack::Ended { reason } => self.lack_of(part, self.end_reason(*reason)),
         }
     }
 
@@ -56,6 +71,7 @@ impl Words {
             EndReason::NotPrepared => self.ended_not_prepared(),
             EndReason::RecordLost => self.ended_record_lost(),
             EndReason::HarnessFailed => self.ended_harness_failed(),
+            EndReason::Late { by } => self.ended_late(self.span(by)),
         }
     }
 
