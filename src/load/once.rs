@@ -1,6 +1,7 @@
 //! One visit for people to read, and the steps that prepare and clean up: the same visit machinery, outside all figures.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use serde_json::{Map, Value};
@@ -53,6 +54,9 @@ pub async fn once(setting: &Setting, load: LoadId, journey: JourneyId, k: u64) -
 /// Carries out steps that belong to no journey (`prepare`, `cleanup`), all of which must be ok. Cut off after `within`,
 /// and when it is dropped, as [`once`].
 pub async fn carry_out(setting: &Setting, name: &str, actions: &[Action], within: Span) -> Result<Carried, LoadError> {
+    // Journeys may name what is not there yet: rows of feeds, and what these very steps capture.
+    let plan = Plan { journeys: Vec::new(), ..Plan::clone(&setting.plan) };
+    let setting = &Setting { plan: Arc::new(plan), ..setting.clone() };
     let mut compiled = Compiled::new(setting)?;
     let program = compiled.add(name, actions)?;
     let mut names = BTreeMap::new();

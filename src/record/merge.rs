@@ -66,7 +66,7 @@ fn of_one_drill(parts: Vec<Source>) -> Result<(Vec<Source>, LeftOut), RecordErro
     Ok((kept, left_out))
 }
 
-/// The whole's folder; where its parts were merged before, with a number in its name.
+/// The whole's folder, with the number of the attempt in its name.
 fn create(root: &Path, first: &Source) -> Result<Writer, RecordError> {
     let mut names = (1..).map(|n| first.part.merged(n));
     let name = names.find(|name| !root.join(name).exists()).unwrap_or_default();
@@ -265,5 +265,191 @@ impl Whole {
 
     fn note(&mut self, at: At, event: Event) -> Result<(), RecordError> {
         self.writer.entry(&Entry { at, preparing: false, event })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{entry, opened, plan, window};
+    use super::*;
+    use crate::base::units::Span;
+    use crate::record::{Book, Latency, VERSION};
+
+    /// What is written of one of three parts.
+    struct Sample {
+        part: Part,
+        seed: u64,
+        name: &'static str,
+        ended: Option<EndReason>,
+    }
+
+    /// Microseconds that a worker of a part measured in a second; up to 2 ms they are kept exactly.
+    fn measured(part: u16, second: u64, crew: u16) -> Vec<u64> {
+        let shift = second * 11 + u64::from(crew) * 5 + u64::from(part);
+        (1..40 * u64::from(part)).map(|n| (n * 37 + shift) % 2_000 + 1).collect()
+    }
+
+    fn sample(part: u16) -> Sample {
+        let whole = "20261123-214500-peak-00ff".to_owned();
+        let part = Part { part, of: 3, whole, start: 1_795_470_300_000_000_000 };
+        Sample { part, seed: 7, name: "peak", ended: Some(EndReason::Finished) }
+    }
+
+    impl Sample {
+        fn write(&self, root: &Path) -> Folder {
+            let mut plan = Plan { seed: self.seed, ..plan() };
+            plan.about.name = self.name.to_owned();
+            let mut writer =
+                Writer::create(root, &self.part.run(), &plan, None, Box::new(|text| Cow::Borrowed(text))).unwrap();
+            writer.entry(&opened(VERSION)).unwrap();
+            writer.entry(&entry(0, Event::Part(self.part.clone()))).unwrap();
+            writer.entry(&entry(0, Event::LoadBegan)).unwrap();
+            for second in 0..3 {
+                for crew in 0..2 {
+                    writer.window(&window(second, crew, &measured(self.part.part, second, crew))).unwrap();
+                }
+                let at = (second + 1) * Span::SECOND.as_nanos() + u64::from(self.part.part);
+                writer.entry(&entry(at, Event::Noted { text: "so".to_owned() })).unwrap();
+                writer.entry(&entry(at + 5, Event::SecondClosed { second, missing: vec![1] })).unwrap();
+            }
+            if let Some(reason) = self.ended {
+                writer.entry(&entry(4 * Span::SECOND.as_nanos(), Event::LoadEnded)).unwrap();
+                writer.entry(&entry(4 * Span::SECOND.as_nanos() + 1, Event::Drained { abandoned: 2 })).unwrap();
+                writer.entry(&entry(4 * Span::SECOND.as_nanos() + 2, Event::Ended { reason })).unwrap();
+            }
+            writer.folder().clone()
+        }
+    }
+
+    fn merged(samples: &[Sample]) -> Result<Vec<Item>, RecordError> {
+        let root = tempfile::tempdir().unwrap();
+        let folders: Vec<Folder> = samples
+            .iter()
+            .enumerate()
+            .map(|(index, sample)| sample.write(&root.path().join(format!("machine-{index}"))))
+            .collect();
+        let whole = merge(&root.path().join("reports"), &folders)?;
+        assert_eq!(whole.run(), "20261123-214500-peak-whole-01-00ff");
+        Ok(Reader::open(&whole).unwrap().collect::<Result<_, _>>().unwrap())
+    }
+
+    fn events(items: &[Item]) -> Vec<&Event> {
+        items.iter().filter_map(|item| if let Item::Entry(entry) = item { Some(&entry.event) } else { None }).collect()
+    }
+
+    fn lacking(items: &[Item]) -> Vec<(u16, Lack)> {
+        let lack = |event: &&Event| match event {
+            Event::Lacking { part, of: 3, what } => Some((*part, what.clone())),
+            _ => None,
+        };
+        events(items).iter().filter_map(lack).collect()
+    }
+
+    #[test]
+    fn percentiles_of_the_whole_are_those_of_all_samples() {
+        let items = merged(&[sample(2), sample(3), sample(1)]).unwrap();
+        let (mut all, mut crews) = (Latency::new(), BTreeSet::new());
+        for item in &items {
+            if let Item::Window(window) = item {
+                crews.insert(window.crew);
+                let cells = window.cells.iter().filter(|cell| cell.book != Book::Seconds);
+                cells.for_each(|cell| all.add(&cell.response));
+            }
+        }
+        assert_eq!(crews, BTreeSet::from([0, 1, 2, 3, 4, 5]), "no two workers share a number");
+        let seconds = || (0..3).flat_map(|second| [(second, 0), (second, 1)]);
+        let mut samples: Vec<u64> =
+            (1..=3).flat_map(|part| seconds().flat_map(move |(second, crew)| measured(part, second, crew))).collect();
+        samples.sort_unstable();
+        assert_eq!(all.count(), samples.len() as u64);
+        for rank in 1..=all.count() {
+            assert_eq!(all.at_rank(rank), Some(Span::micros(samples[rank as usize - 1])), "rank {rank}");
+        }
+    }
+
+    #[test]
+    fn events_stand_on_one_clock_and_what_is_said_once_is_said_once() {
+        let items = merged(&[sample(1), sample(2), sample(3)]).unwrap();
+        assert_eq!(lacking(&items), []);
+        let at = |item: &Item| if let Item::Entry(entry) = item { Some(entry.at) } else { None };
+        let instants: Vec<At> = items.iter().filter_map(at).collect();
+        assert!(instants.is_sorted(), "{instants:?}");
+        let events = events(&items);
+        let times = |wanted: fn(&Event) -> bool| events.iter().filter(|event| wanted(event)).count();
+        assert_eq!(times(|event| matches!(event, Event::LoadBegan)), 1);
+        assert_eq!(times(|event| matches!(event, Event::LoadEnded)), 1);
+        assert_eq!(times(|event| matches!(event, Event::Part(_))), 0);
+        assert_eq!(times(|event| matches!(event, Event::Noted { text } if text == "part 2: so")), 3);
+        assert_eq!(times(|event| matches!(event, Event::Drained { abandoned: 6 })), 1);
+        let closed: Vec<_> = events
+            .iter()
+            .filter_map(|event| match event {
+                Event::SecondClosed { second, missing } => Some((*second, missing.clone())),
+                _ => None,
+            })
+            .collect();
+        // The second worker of each part.
+        assert_eq!(closed, [0, 1, 2].map(|second| (second, vec![3, 4, 5])));
+        assert!(matches!(events.last(), Some(Event::Ended { reason: EndReason::Finished })));
+    }
+
+    #[test]
+    fn what_is_missing_of_a_part_is_said() {
+        assert_eq!(lacking(&merged(&[sample(3), sample(1)]).unwrap()), [(2, Lack::Missing)]);
+        let by = Span::SECOND;
+        let late = Sample { ended: Some(EndReason::Late { by }), ..sample(2) };
+        assert_eq!(lacking(&merged(&[sample(1), late, sample(3)]).unwrap()), [(2, Lack::Late { by })]);
+        let killed = Sample { ended: None, ..sample(3) };
+        let items = merged(&[sample(1), sample(2), killed]).unwrap();
+        assert_eq!(lacking(&items), [(3, Lack::BrokenOff)]);
+        let stopped = Sample { ended: Some(EndReason::Interrupted), ..sample(1) };
+        let items = merged(&[stopped, sample(2), sample(3)]).unwrap();
+        assert_eq!(lacking(&items), [(1, Lack::Ended { reason: EndReason::Interrupted })]);
+        assert!(matches!(events(&items).last(), Some(Event::Ended { reason: EndReason::Interrupted })));
+    }
+
+    #[test]
+    fn one_with_another_seed_or_start_is_left_out_wherever_it_stands() {
+        let other = |part| Sample {
+            seed: 8,
+            part: Part { whole: "20261123-214500-peak-0008".into(), ..sample(part).part },
+            ..sample(part)
+        };
+        let later = |part: u16| {
+            let part = sample(part).part;
+            let part = Part { start: part.start + 1, whole: "20261123-214501-peak-00ff".to_owned(), ..part };
+            Sample { part: part.clone(), ..sample(part.part) }
+        };
+        for (samples, part, named) in [
+            ([sample(1), other(2), sample(3)], 2, "20261123-214500-peak-part-2-of-3-0008"),
+            ([other(1), sample(2), sample(3)], 1, "20261123-214500-peak-part-1-of-3-0008"),
+        ] {
+            let lack = Lack::OtherSeed { run: named.to_owned(), seed: 8 };
+            assert_eq!(lacking(&merged(&samples).unwrap()), [(part, lack)]);
+        }
+        let run = "20261123-214501-peak-part-3-of-3-00ff".to_owned();
+        let items = merged(&[later(3), sample(1), sample(2)]).unwrap();
+        assert_eq!(lacking(&items), [(3, Lack::OtherStart { run })]);
+        let windows = items.iter().filter(|item| matches!(item, Item::Window(_))).count();
+        assert_eq!(windows, 12, "nothing of it is in the figures");
+    }
+
+    #[test]
+    fn what_makes_no_whole_is_refused() {
+        let twice = merged(&[sample(1), sample(2), sample(2)]);
+        assert!(matches!(twice, Err(RecordError::PartTwice { part: 2, .. })), "{twice:?}");
+        let other = Sample { name: "else", ..sample(2) };
+        let other = merged(&[sample(1), other, sample(3)]);
+        assert!(matches!(&other, Err(RecordError::OtherPlan { run, .. }) if run.contains("part-2-of-3")), "{other:?}");
+        let four = Sample { part: Part { of: 4, ..sample(3).part }, ..sample(3) };
+        let four = merged(&[sample(1), sample(2), four]);
+        assert!(matches!(four, Err(RecordError::OtherParts { of: 4, other_of: 3, .. })), "{four:?}");
+        let root = tempfile::tempdir().unwrap();
+        let mut alone = Writer::create(root.path(), "r", &plan(), None, Box::new(|text| Cow::Borrowed(text))).unwrap();
+        alone.entry(&opened(VERSION)).unwrap();
+        let folder = alone.folder().clone();
+        assert!(matches!(merge(root.path(), std::slice::from_ref(&folder)), Err(RecordError::Live { .. })));
+        drop(alone);
+        assert!(matches!(merge(root.path(), &[folder]), Err(RecordError::NotAPart { run }) if run == "r"));
     }
 }

@@ -23,10 +23,10 @@ impl Part {
 
     /// The id of the run that is made of all parts the `n`th time.
     pub(super) fn merged(&self, n: u32) -> String {
-        self.named(&if n == 1 { "whole".to_owned() } else { format!("whole-{n}") })
+        self.named(&format!("whole-{n:02}"))
     }
 
-    /// Sorts behind the whole's id, and the merged run behind its parts.
+    /// Merged runs sort behind their parts, and the later one behind the earlier.
     fn named(&self, what: &str) -> String {
         match self.whole.rsplit_once('-') {
             Some((name, salt)) => format!("{name}-{what}-{salt}"),

@@ -13,7 +13,7 @@ use crate::plan::{
     About, FaultId, JourneyId, Limits, LoadId, PhaseId, Plan, Platform, ProcessId, SeriesId, VERSION as PLAN_VERSION,
 };
 
-fn plan() -> Plan {
+pub(super) fn plan() -> Plan {
     Plan {
         version: PLAN_VERSION,
         about: About { name: "peak".to_owned(), ..About::default() },
@@ -44,7 +44,7 @@ fn plan() -> Plan {
     }
 }
 
-fn opened(version: u32) -> Entry {
+pub(super) fn opened(version: u32) -> Entry {
     entry(
         0,
         Event::Opened {
@@ -57,11 +57,11 @@ fn opened(version: u32) -> Entry {
     )
 }
 
-fn entry(at: u64, event: Event) -> Entry {
+pub(super) fn entry(at: u64, event: Event) -> Entry {
     Entry { at: At(at), preparing: false, event }
 }
 
-fn times(micros: &[u64]) -> Latency {
+pub(super) fn times(micros: &[u64]) -> Latency {
     let mut latency = Latency::new();
     for &one in micros {
         latency.record(Span::micros(one));
@@ -69,7 +69,7 @@ fn times(micros: &[u64]) -> Latency {
     latency
 }
 
-fn window(second: u64, crew: u16, micros: &[u64]) -> Window {
+pub(super) fn window(second: u64, crew: u16, micros: &[u64]) -> Window {
     let mut against = Against::default();
     against.add(At(second * 1_000_000_000 + 5));
     let cell = |book, latency: Latency| Cell {

@@ -177,15 +177,30 @@ proptest! {
         }
     }
 
-    /// However many parts there are, and however many workers each of them has.
+    /// However many parts there are, and however many workers each of them has; of every shape, and of a replay.
     #[test]
     fn parts_and_their_workers_share_out_every_arrival(
         workers in prop::collection::vec(1u16..7, 1..9),
         poisson in any::<bool>(),
+        listed in prop_oneof![Just(None), prop::collection::vec(0u64..50_000_000, 1..300).prop_map(Some)],
         level in 1u32..1_000,
     ) {
         let spacing = if poisson { Spacing::Poisson } else { Spacing::Even };
-        let schedule = schedule(spacing, &[StageKind::Hold { rate: rate(level), span: Span::SECOND }]);
+        let (mean, half) = (rate(level), Span::millis(500));
+        let schedule = match listed {
+            Some(steps) => {
+                let mut at = Span::ZERO;
+                let instants: Instants = steps.iter().map(|step| { at = at + Span(*step); at }).collect();
+                let (start, count) = (At(7), instants.len());
+                Schedule { way: Way::Listed { start, end: start + at + Span(1), instants }, count }
+            }
+            None => schedule(spacing, &[
+                StageKind::Hold { rate: mean, span: half },
+                StageKind::Burst { level: mean, count: u64::from(level), spread: Span::ZERO },
+                StageKind::Wave { mean, amplitude: mean, period: Span::SECOND, span: Span::SECOND },
+                StageKind::Points { file: "rates.csv".to_owned(), points: vec![(Span::ZERO, mean), (half, Rate::ZERO)] },
+            ]),
+        };
         let of = u16::try_from(workers.len()).unwrap();
         let mut shared = Vec::new();
         for (part, &workers) in (1..).zip(&workers) {
