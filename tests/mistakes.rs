@@ -75,6 +75,28 @@ const CASES: &[Case] = &[
     Case("calm: 30s", "calm: «30"),
     Case("smoke: { vars: { peak: 50/s }", "smoke: { vars: { peak: «50 }"),
     Case("smoke: { vars: { peak: 50/s }", "smoke: { vars: { peak: 50/s }, faults: { «lose-stor: null }"),
+    // Watches
+    Case(
+        "{ prometheus: \"http://{{ process.node_1.address }}/metrics\"",
+        "{ prometheus: «\"http://{{ process.node_1.address }}\"",
+    ),
+    Case("prometheus: \"http:", "prometheus: «\"ftp:"),
+    Case("\"http://{{ process.node_1.address }}/metrics", "«\"http://10.0.0.1:80/metrics"),
+    Case("returned_total, open]", "returned_total, «open-orders]"),
+    Case("returned_total, open]", "returned_total, open, «open]"),
+    Case("of: shop.returned_total", "of: «shop.retuned_total"),
+    Case("to: shop.orders_total", "to: «shop.returned_total"),
+    Case(
+        "    returned: { ratio",
+        "    «p95: { ratio: { of: shop.open, to: shop.orders_total } }\n    returned: { ratio",
+    ),
+    Case("measure: shop.open", "measure: «shop.opn"),
+    Case("measure: returned", "measure: «retuned"),
+    Case("measure: availability, at-least: 99% }\n  rto", "measure: «availabilty, at-least: 99% }\n  rto"),
+    Case("phase: before, at-most: 3%", "phase: before, at-most: «3s"),
+    Case("at-most: 40", "at-most: «40/s"),
+    Case("at-most: 40", "at-most: 40, «step: view"),
+    Case("below: 5%, over: 10s", "below: 5%, over: 10s }\n  pile: { measure: «shop.open, above: 40, over: 5s"),
     // References
     Case("mix: { browse: 80, buy: 20 }", "mix: { browse: 80, «by: 20 }"),
     Case(

@@ -218,7 +218,9 @@ impl Watched {
             | Measure::RecoveryTime { .. }
             | Measure::DegradedTime { .. }
             | Measure::Cpu
-            | Measure::Memory => None,
+            | Measure::Memory
+            | Measure::Watched { .. }
+            | Measure::Ratio { .. } => None,
         };
         quantity.map(Figure::Exactly)
     }

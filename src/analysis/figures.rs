@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DownStretch, FaultFigures, Outage, ProbeFigures, Standing, SteadyFigures};
+use super::{DownStretch, FaultFigures, Outage, ProbeFigures, Standing, SteadyFigures, WatchedFigures};
 use crate::base::units::{At, Rate, Share, Span};
-use crate::plan::{Basis, JourneyId, PhaseId, ProcessId, Quantity, Scope, TargetId};
+use crate::plan::{Basis, JourneyId, PhaseId, ProcessId, Quantity, Scope, TargetId, WatchId, Watched};
 use crate::record::{BadKind, EndReason, Entry, Failure, HostFacts, UnsentKind};
 
 /// Everything that a run comes to.
@@ -31,6 +31,8 @@ pub struct Analysis {
     pub down: Vec<DownStretch>,
     pub probes: Vec<ProbeFigures>,
     pub vitals: Vec<VitalCurve>,
+    /// What watches keep of pages, and their ratios, in the plan's order.
+    pub watched: Vec<WatchedFigures>,
     pub generator: Generator,
     /// The first failures of each step and kind.
     pub failures: Vec<Failure>,
@@ -302,6 +304,30 @@ pub enum Gap {
     /// No window missed, but here a miss would not have been seen.
     Unseen {
         window: Stretch,
+    },
+    /// A watched page was not read near both ends of the window.
+    NotWatched {
+        watch: WatchId,
+    },
+    /// A watched page could not be read at some second of the window.
+    NotScraped {
+        watch: WatchId,
+        at: At,
+        because: String,
+    },
+    /// The figure was not on its page.
+    NotOnPage {
+        of: Watched,
+        at: At,
+    },
+    /// A counter fell: what it counted until a restart is lost.
+    Reset {
+        of: Watched,
+        at: At,
+    },
+    /// What a ratio is set against came to 0.
+    OfNothing {
+        to: Watched,
     },
 }
 

@@ -52,6 +52,7 @@ pub(super) fn finish(mut fold: Fold) -> Analysis {
         faults: &faults,
         outages: &outages,
         vitals: &fold.vitals,
+        watches: &fold.watches,
         health: &fold.health,
         down: &down_of,
         missing: &fold.missing,
@@ -91,6 +92,7 @@ pub(super) fn finish(mut fold: Fold) -> Analysis {
             .map(|(watch, turns)| probe_figures(watch, turns, watched_to.max(begin_of(fold.seconds.next()))))
             .collect(),
         vitals: fold.vitals.curves(),
+        watched: fold.watches.figures(&fold.plan, load),
         generator,
         failures: fold.failures,
         events: fold.events,

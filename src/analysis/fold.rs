@@ -17,6 +17,7 @@ use super::seconds::{Second, Seconds, begin_of, earlier};
 use super::steady::Steady;
 use super::tally::excess_shed;
 use super::vitals::Vitals;
+use super::watched::Watches;
 use super::{Analysis, Missing, Opened, ProbeTurn, Residue, Standing, Stretch};
 use crate::base::units::At;
 use crate::plan::{AbortId, FaultId, Moment, Plan, Scope, SteadyId, WatchId};
@@ -42,6 +43,7 @@ pub struct Fold {
     /// Whether each steady state had held when the first fault was ordered.
     pub(super) before_fault: Option<Vec<bool>>,
     pub(super) vitals: Vitals,
+    pub(super) watches: Watches,
     pub(super) health: Health,
     pub(super) probes: BTreeMap<WatchId, Vec<ProbeTurn>>,
     pub(super) failures: Vec<Failure>,
@@ -99,6 +101,7 @@ impl Fold {
             tracks: Vec::new(),
             before_fault: None,
             vitals: Vitals::default(),
+            watches: Watches::default(),
             health: Health::default(),
             probes: BTreeMap::new(),
             failures: Vec::new(),
@@ -150,7 +153,15 @@ impl Fold {
     }
 
     pub fn entry(&mut self, entry: &Entry) {
-        if !matches!(entry.event, Event::Failed(_) | Event::SecondClosed { .. } | Event::Generator { .. }) {
+        let kept_elsewhere = matches!(
+            entry.event,
+            Event::Failed(_)
+                | Event::SecondClosed { .. }
+                | Event::Generator { .. }
+                | Event::Scraped { .. }
+                | Event::NotScraped { .. }
+        );
+        if !kept_elsewhere {
             self.events.push(entry.clone());
         }
         self.health.entry(entry.at, &entry.event);
@@ -181,6 +192,8 @@ impl Fold {
                     self.faults.iter_mut().for_each(|fault| fault.turned_bad(entry.at, *watch));
                 }
             }
+            Event::Scraped { watch, values } => self.watches.add(*watch, entry.at, Ok(values.clone())),
+            Event::NotScraped { watch, why } => self.watches.add(*watch, entry.at, Err(why.clone())),
             Event::Failed(failure) => self.failures.push(failure.clone()),
             Event::Residue { what, command } => {
                 self.residue.push(Residue { what: what.clone(), command: command.clone() });

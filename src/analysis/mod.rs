@@ -28,6 +28,7 @@ mod targets;
 #[cfg(test)]
 mod tests;
 mod vitals;
+mod watched;
 
 pub use figures::{
     Analysis, ApdexScore, Curve, Detail, Figure, Gap, Generator, GeneratorPoint, Interval, Late, Measured, Missing,
@@ -39,3 +40,4 @@ pub use incidents::{
     DownStretch, FaultFigures, Outage, ProbeFigures, ProbeTurn, Recovery, Standing, StandingRun, SteadyFigures, Tight,
 };
 pub use percentile::{interval_ranks, needed, rank};
+pub use watched::{WatchedFigures, WatchedPoint};

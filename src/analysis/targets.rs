@@ -11,6 +11,7 @@ use super::scopes::series_in;
 use super::seconds::begin_of;
 use super::tally::{Budget, Tally, apdex, availability, share};
 use super::vitals::Vitals;
+use super::watched::Watches;
 use super::{Detail, FaultFigures, Figure, Gap, Interval, Measured, Missing, Outage, Stretch};
 use crate::base::units::{Share, Span};
 use crate::plan::{Basis, Condition, FaultId, Measure, Plan, Quantity, Scope, SteadyId, TargetId, Timing};
@@ -29,6 +30,7 @@ pub(super) struct Evidence<'a> {
     pub(super) faults: &'a [FaultFigures],
     pub(super) outages: &'a [Outage],
     pub(super) vitals: &'a Vitals,
+    pub(super) watches: &'a Watches,
     pub(super) health: &'a Health,
     /// The down windows of a scope.
     pub(super) down: &'a dyn Fn(Scope) -> Option<&'a Down>,
@@ -166,6 +168,7 @@ impl Evidence<'_> {
                 })
             }
             Measure::Cpu | Measure::Memory => self.vital(condition, window),
+            Measure::Watched { .. } | Measure::Ratio { .. } => self.watched(condition, window),
             _ => match condition.scope {
                 Scope::Journey(journey) => {
                     let visits = self.phases.visits(journey, condition.phase, self.plan.limits.shed);
@@ -311,7 +314,11 @@ impl Evidence<'_> {
         let second = |missing: &Missing| Stretch { from: begin_of(missing.second), to: begin_of(missing.second + 1) };
         let both = || self.missing.union(self.late).copied();
         match condition.measure {
-            Measure::DetectionTime | Measure::Cpu | Measure::Memory => Vec::new(),
+            Measure::DetectionTime
+            | Measure::Cpu
+            | Measure::Memory
+            | Measure::Watched { .. }
+            | Measure::Ratio { .. } => Vec::new(),
             Measure::Downtime | Measure::FaultRate { .. } => {
                 let Some(down) = (self.down)(condition.scope).filter(|down| down.is_doubtful()) else {
                     return Vec::new();
@@ -355,6 +362,22 @@ impl Evidence<'_> {
         };
         let greatest = self.vitals.greatest(process, condition.measure, window.from, window.to);
         Taken::of(greatest, self.vitals.count(process, window.from, window.to))
+    }
+
+    fn watched(&self, condition: &Condition, window: Option<Stretch>) -> Taken {
+        let Some(window) = window else { return Taken::gap(Gap::NoData) };
+        let found = match condition.measure {
+            Measure::Watched { of, .. } => {
+                let course = self.watches.course(of, window);
+                course.map(|course| (course.against(condition.bound), course.samples))
+            }
+            Measure::Ratio { watch, .. } => self.watches.ratio_of(&self.plan.platform, watch, window),
+            _ => Err(Gap::NoData),
+        };
+        match found {
+            Ok((value, samples)) => Taken::of(Some(condition.measure.unit().quantity(value)), samples),
+            Err(gap) => Taken::gap(gap),
+        }
     }
 }
 
@@ -452,6 +475,8 @@ const fn touch(measure: Measure) -> Touch {
         | Measure::NotReached
         | Measure::DetectionTime
         | Measure::Cpu
-        | Measure::Memory => Touch::None,
+        | Measure::Memory
+        | Measure::Watched { .. }
+        | Measure::Ratio { .. } => Touch::None,
     }
 }

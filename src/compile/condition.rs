@@ -6,6 +6,7 @@ use super::journey::Steps;
 use super::names::Names;
 use super::platform::Processes;
 use super::samples::{Samples, needed};
+use super::watch;
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{At, Span};
 use crate::plan::{
@@ -34,6 +35,7 @@ pub(super) struct Scenery<'c> {
     pub(super) samples: Option<Samples<'c>>,
     /// Processes whose CPU and memory are watched.
     pub(super) watched: &'c [plan::ProcessId],
+    pub(super) watches: &'c [plan::Watch],
     pub(super) has_probe: bool,
     /// A watch was refused: it may have been the one.
     pub(super) watches_lost: bool,
@@ -88,7 +90,7 @@ impl Scenery<'_> {
             Some(scenario::Timing::Response) | None => Timing::Response,
         };
         let measure = word.and_then(|word| self.measure(written, word, at, cx));
-        let bound = bound(written, word.map(|word| word.value), path, cx);
+        let bound = bound(written, word.map(|word| &word.value), path, cx);
         Some(Condition { measure: measure?, scope: scope?, phase: phase?, over, timing, bound: bound? })
     }
 
@@ -128,6 +130,7 @@ impl Scenery<'_> {
                     | M::Downtime
                     | M::BudgetLeft
                     | M::NotReached
+                    | M::Watched(_)
             )
         {
             let message =
@@ -225,8 +228,13 @@ impl Scenery<'_> {
         cx: &mut Cx<'_>,
     ) -> Option<Measure> {
         use scenario::Measure as M;
-        Some(match word.value {
-            M::Percentile(quantile) => Measure::Percentile(quantile),
+        Some(match &word.value {
+            M::Watched(name) => {
+                let name = Spanned { value: name.clone(), mark: word.mark, key: word.key };
+                let bounds = [&written.at_least, &written.at_most].into_iter().filter_map(|bound| bound.get());
+                return watch::measure(&name, self.watches, self.watches_lost, &bounds.collect::<Vec<_>>(), cx);
+            }
+            M::Percentile(quantile) => Measure::Percentile(*quantile),
             M::Max => Measure::Max,
             M::Mean => Measure::Mean,
             M::Availability => Measure::Availability,
@@ -407,20 +415,20 @@ fn check_over(over: &Spanned<Span>, cx: &mut Cx<'_>) {
     }
 }
 
-fn quantity(figure: Figure, measure: Option<scenario::Measure>) -> Quantity {
+fn quantity(figure: Figure, measure: Option<&scenario::Measure>) -> Quantity {
     match figure {
         Figure::Span(span) => Quantity::Span(span),
         Figure::Share(share) => Quantity::Share(share),
         Figure::Rate(rate) => Quantity::Rate(rate),
         Figure::Size(size) => Quantity::Size(size),
-        Figure::Number(number) if measure == Some(scenario::Measure::NotReached) => Quantity::Count(number as u64),
+        Figure::Number(number) if measure == Some(&scenario::Measure::NotReached) => Quantity::Count(number as u64),
         Figure::Number(number) => Quantity::Number(number),
     }
 }
 
 fn bound(
     written: &scenario::Condition,
-    measure: Option<scenario::Measure>,
+    measure: Option<&scenario::Measure>,
     path: &str,
     cx: &mut Cx<'_>,
 ) -> Option<Bound> {

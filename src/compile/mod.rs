@@ -27,6 +27,7 @@ mod samples;
 mod stage;
 mod target;
 mod text;
+mod watch;
 mod whole;
 
 pub use origin::{From, Origin, Origins};

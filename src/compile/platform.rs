@@ -8,15 +8,11 @@ use super::request::{check_header, pairs};
 use super::text::{Own, Place, ProcessName, Reach};
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{Span, Text};
-use crate::plan::{
-    self, Allow, Attach, Connections, EndpointId, Mark as DrillMark, ProcessId, ProcessSource, Ready, Tls, Watch,
-    WatchKind,
-};
+use crate::plan::{self, Allow, Attach, Connections, Mark as DrillMark, ProcessId, ProcessSource, Ready, Tls};
 use crate::scenario::{self, Field, Named, Reached, Spanned};
 
 const GRACE: Span = Span::seconds(10);
 const READY: Span = Span::seconds(30);
-const PROBE: Span = Span::SECOND;
 
 /// The names of processes as scenarios write them, and the processes that each stands for.
 #[derive(Debug, Default)]
@@ -156,7 +152,7 @@ fn source(process: &scenario::Process, reach: &Reach<'_>, cx: &mut Cx<'_>) -> Op
 }
 
 /// A path that is no template: it begins with `/`.
-fn check_path(path: &str, mark: Mark, cx: &mut Cx<'_>) {
+pub(super) fn check_path(path: &str, mark: Mark, cx: &mut Cx<'_>) {
     if !path.starts_with('/') {
         let message = format!("`{path}` is no path: it does not begin with `/`");
         cx.say(Diagnostic::error("path", mark, message).help(format!("write `/{path}`, without scheme and host")));
@@ -242,55 +238,6 @@ fn fill(endpoint: &mut plan::Endpoint, block: &scenario::EndpointBlock, reach: &
     if let Some(connections) = cx.get(&block.connections) {
         endpoint.connections = pool::check(&connections.value, cx);
     }
-}
-
-pub(super) fn watches(
-    platform: &scenario::Platform,
-    processes: &Processes,
-    endpoints: &Names,
-    cx: &mut Cx<'_>,
-) -> Vec<Watch> {
-    let map = cx.get(&platform.watch).map(|map| &map.value);
-    let mut made = Vec::new();
-    for (name, watch) in cx.entries(map) {
-        let path = format!("platform.watch.{}", name.value);
-        let (title, kind) = match &watch.value {
-            scenario::Watch::Process(watch) => {
-                cx.broken |= !watch.complete;
-                let ids = cx.need(&watch.process).and_then(|process| processes.find(process, cx));
-                (&watch.title, ids.map(|ids| WatchKind::Process(ids.to_vec())))
-            }
-            scenario::Watch::Probe(watch) => {
-                cx.broken |= !watch.complete;
-                let endpoint = match cx.get(&watch.endpoint) {
-                    Some(endpoint) => endpoints.find(endpoint, cx),
-                    None if watch.endpoint.is_hole() => None,
-                    None => only_endpoint(endpoints, name.mark, "this probe", cx),
-                };
-                let get = cx.need(&watch.get);
-                if let Some(get) = get {
-                    check_path(&get.value, get.mark, cx);
-                }
-                let every = cx.settle(format!("{path}.every"), &watch.every, PROBE);
-                if let Some(written) = watch.every.get().filter(|every| every.value < Span::millis(10)) {
-                    let message = "a probe is asked every 10ms at the most";
-                    cx.say(Diagnostic::error("range", written.mark, message));
-                }
-                let kind = endpoint.zip(get).map(|(endpoint, get)| WatchKind::Probe {
-                    endpoint: EndpointId::at(endpoint),
-                    get: get.value.clone(),
-                    every,
-                });
-                (&watch.title, kind)
-            }
-        };
-        let title = cx.get(title).map(|title| title.value.clone()).unwrap_or_default();
-        match kind {
-            Some(kind) => made.push(Watch { name: name.value.clone(), title, kind }),
-            None => cx.broken = true,
-        }
-    }
-    made
 }
 
 /// The endpoint where none is named: the only one.

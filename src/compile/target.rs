@@ -78,7 +78,11 @@ impl Scenery<'_> {
         );
         let needs = match condition.measure {
             Measure::Percentile(quantile) => needed(quantile),
-            Measure::DetectionTime | Measure::RecoveryTime { .. } | Measure::DegradedTime { .. } => return,
+            Measure::DetectionTime
+            | Measure::RecoveryTime { .. }
+            | Measure::DegradedTime { .. }
+            | Measure::Watched { .. }
+            | Measure::Ratio { .. } => return,
             _ => 1.0,
         };
         let Some(planned) = samples.count(condition.scope, from, to) else { return };

@@ -18,6 +18,7 @@ use super::replay;
 use super::samples::Samples;
 use super::target;
 use super::text::{Own, Place, Reach};
+use super::watch::{Around, watches};
 use super::{dry, pool};
 use crate::base::diagnostic::{Diagnostic, Mark, SourceId, Sources, any_error, sort};
 use crate::base::units::{At, Span};
@@ -108,7 +109,9 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
         let mark = platform::mark(written, &reach, cx);
         let made = platform::processes(&written.processes, &reach, cx);
         let endpoints = platform::endpoints(written, allow.as_deref(), &reach, cx);
-        let watches = platform::watches(written, &processes, &endpoint_names, cx);
+        let around =
+            Around { allowed: allow.as_deref(), reach: &reach, processes: &processes, endpoints: &endpoint_names };
+        let watches = watches(written, &around, cx);
         Platform { allow: allow.unwrap_or_default(), mark, processes: made, endpoints, watches }
     });
 
@@ -177,6 +180,7 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
         phases: &phases,
         samples: counted.then(|| Samples::new(&loads.list, &walked.made)),
         watched: &watched(watches),
+        watches,
         has_probe: watches.iter().any(|watch| matches!(watch.kind, plan::WatchKind::Probe { .. })),
         watches_lost: watch_field.is_none_or(|field| {
             field.is_hole() || field.value().is_some_and(|map| watches.len() != map.entries.len() || !map.complete)
@@ -411,7 +415,7 @@ fn check_phases(scenario: &Scenario, phases: &PhaseTable, end: At, cx: &mut Cx<'
 fn watched(watches: &[plan::Watch]) -> Vec<plan::ProcessId> {
     let of = |watch: &plan::Watch| match &watch.kind {
         plan::WatchKind::Process(ids) => ids.clone(),
-        plan::WatchKind::Probe { .. } => Vec::new(),
+        _ => Vec::new(),
     };
     watches.iter().flat_map(of).collect()
 }

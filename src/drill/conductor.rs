@@ -387,6 +387,13 @@ pub(super) fn note(book: &mut Book<'_>, happening: Happening) {
         Happening::Died { process, status } => Event::ProcessDied { process, status },
         Happening::Stopped { process } => Event::ProcessStopped { process },
         Happening::Turned { at, watch, good, why } => return book.note_at(at, Event::Probe { watch, good, why }),
+        Happening::Scraped { at, watch, read } => {
+            let event = match read {
+                Ok(values) => Event::Scraped { watch, values },
+                Err(why) => Event::NotScraped { watch, why },
+            };
+            return book.note_at(at, event);
+        }
         Happening::Vital(vital) => return book.vital(&vital),
     };
     book.note(event);

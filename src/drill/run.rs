@@ -337,6 +337,9 @@ impl Stage<'_, '_> {
             crews,
         };
         let conducted = conductor.conduct().await;
+        if conducted.reason == EndReason::Finished {
+            self.attend(1, watching.read_pages()).await;
+        }
         drop(watching);
         conducted
     }

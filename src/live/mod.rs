@@ -156,6 +156,8 @@ fn matters(event: &Event) -> bool {
         | Event::SecondClosed { .. }
         | Event::Failed(_)
         | Event::Generator { .. }
+        | Event::Scraped { .. }
+        | Event::NotScraped { .. }
         | Event::Ended { .. } => false,
     }
 }

@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EndpointId, FaultId, JourneyId, LoadId, PhaseId, ProcessId, SteadyId, StepId};
+use super::{EndpointId, FaultId, JourneyId, LoadId, PhaseId, Plan, ProcessId, SteadyId, StepId, WatchId, Watched};
 use crate::base::units::{Rate, Share, Size, Span, Text};
 
 /// One type for steady states, aborts and targets: a measure in a scope over a window, against a bound.
@@ -57,6 +57,16 @@ pub enum Measure {
     Cpu,
     /// Resident bytes, the greatest second.
     Memory,
+    /// A watched figure: a counter's growth, or the second of a gauge that is worst for its bound.
+    Watched {
+        of: Watched,
+        unit: Unit,
+    },
+    /// A watch's `ratio`.
+    Ratio {
+        watch: WatchId,
+        unit: Unit,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,11 +96,24 @@ impl Measure {
             Measure::NotReached => Unit::Count,
             Measure::Apdex { .. } | Measure::BurnRate { .. } => Unit::Number,
             Measure::Memory => Unit::Size,
+            Measure::Watched { unit, .. } | Measure::Ratio { unit, .. } => *unit,
+        }
+    }
+
+    /// The word that scenarios use.
+    pub fn written(&self, plan: &Plan) -> String {
+        let platform = &plan.platform;
+        match self {
+            Measure::Watched { of, .. } => platform.watched(*of).unwrap_or_default(),
+            Measure::Ratio { watch, .. } => {
+                platform.watches.get(watch.index()).map_or_else(String::new, |watch| watch.name.clone())
+            }
+            _ => self.to_string(),
         }
     }
 }
 
-/// The word that scenarios use.
+/// The word that scenarios use; a watched figure has the name that its plan gives it.
 impl fmt::Display for Measure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -115,6 +138,8 @@ impl fmt::Display for Measure {
             Measure::DegradedTime { .. } => f.pad("degraded-time"),
             Measure::Cpu => f.pad("cpu"),
             Measure::Memory => f.pad("memory"),
+            Measure::Watched { .. } => f.pad("a watched figure"),
+            Measure::Ratio { .. } => f.pad("a ratio"),
         }
     }
 }
@@ -139,6 +164,20 @@ pub enum Quantity {
     Size(Size),
     Count(u64),
     Number(f64),
+}
+
+impl Unit {
+    /// `value`, in base units, as a quantity of this unit.
+    pub fn quantity(self, value: f64) -> Quantity {
+        match self {
+            Unit::Span => Quantity::Span(Span::from_seconds_f64(value.max(0.0))),
+            Unit::Share => Quantity::Share(Share(value)),
+            Unit::Rate => Quantity::Rate(Rate::per_second(value)),
+            Unit::Size => Quantity::Size(Size(value.max(0.0) as u64)),
+            Unit::Count => Quantity::Count(value.max(0.0) as u64),
+            Unit::Number => Quantity::Number(value),
+        }
+    }
 }
 
 impl Quantity {

@@ -2,7 +2,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, EndpointId, ProcessId, Template};
+use super::{Action, EndpointId, ProcessId, Template, WatchId};
 use crate::base::units::{Share, Span, Text};
 
 /// The system under drill.
@@ -173,6 +173,33 @@ pub enum WatchKind {
     Process(Vec<ProcessId>),
     /// A health probe: good while it answers 2xx in time. Its turning bad is "detected".
     Probe { endpoint: EndpointId, get: String, every: Span },
+    /// A page of figures in Prometheus' text format, read once a second.
+    Page {
+        /// Scheme, host and port.
+        url: Template,
+        path: String,
+        /// The figures that are kept of it; each is the sum over its label sets.
+        keep: Vec<String>,
+    },
+    /// One watched figure as a part of another.
+    Ratio { of: Watched, to: Watched },
+}
+
+/// One figure of a watched page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Watched {
+    pub watch: WatchId,
+    /// Its place in `keep`.
+    pub metric: u32,
+}
+
+impl Platform {
+    /// As scenarios write it: `WATCH.metric`.
+    pub fn watched(&self, of: Watched) -> Option<String> {
+        let watch = self.watches.get(of.watch.index())?;
+        let WatchKind::Page { keep, .. } = &watch.kind else { return None };
+        Some(format!("{}.{}", watch.name, keep.get(of.metric as usize)?))
+    }
 }
 
 /// One thing to do before or after the load, outside all figures.

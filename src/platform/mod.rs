@@ -7,9 +7,11 @@
 mod bindings;
 mod chore;
 mod error;
+mod exposition;
 mod keeper;
 mod probe;
 mod process;
+mod scrape;
 #[cfg(test)]
 pub(crate) mod tests;
 mod vitals;
@@ -27,7 +29,7 @@ pub use process::Process;
 use crate::base::clock::Clock;
 use crate::base::units::{At, Span};
 use crate::plan::{ChoreWork, Plan, ProcessId, ProcessSource, WatchId};
-use crate::record::{Folder, Vital};
+use crate::record::{Folder, Reading, Vital};
 use crate::undo::{Journal, UndoId};
 use crate::wire::Door;
 
@@ -55,6 +57,12 @@ pub enum Happening {
         watch: WatchId,
         good: bool,
         why: Option<String>,
+    },
+    /// A watched page was asked for at this instant, and what came of it.
+    Scraped {
+        at: At,
+        watch: WatchId,
+        read: Result<Vec<Option<Reading>>, String>,
     },
     Vital(Vital),
 }
@@ -169,13 +177,17 @@ impl Platform {
         self.programs.lock().expect("nothing panics while it holds this lock")
     }
 
-    /// Begins to watch on the drill's clock: probes and, once a second, vitals. Ends when the returned guard is dropped.
+    /// Begins to watch on the drill's clock: probes and, once a second, vitals and watched pages. Ends when the returned guard is dropped.
     /// To be called within a `LocalSet`.
     pub fn watch(&self, clock: &Clock) -> Result<Watching, PlatformError> {
         let mut tasks = tokio::task::JoinSet::new();
         vitals::watch(&self.setting, &self.processes, clock, &mut tasks);
         probe::watch(&self.setting, &self.bindings, clock, &mut tasks)?;
-        Ok(Watching { _tasks: tasks })
+        let pages = scrape::pages(&self.setting, &self.bindings)?;
+        for page in &pages {
+            tasks.spawn_local(scrape::run(page.clone(), self.setting.clone(), clock.clone()));
+        }
+        Ok(Watching { _tasks: tasks, pages, setting: self.setting.clone(), clock: clock.clone() })
     }
 }
 
@@ -183,4 +195,18 @@ impl Platform {
 #[must_use = "watching ends when this is dropped"]
 pub struct Watching {
     _tasks: tokio::task::JoinSet<()>,
+    pages: Vec<Arc<scrape::Page>>,
+    setting: Arc<Setting>,
+    clock: Clock,
+}
+
+impl Watching {
+    /// Reads every page once more, whatever the second: what the load's last requests did is then on record.
+    pub async fn read_pages(&self) {
+        let mut reads = tokio::task::JoinSet::new();
+        for page in &self.pages {
+            reads.spawn_local(scrape::read(page.clone(), self.setting.clone(), self.clock.clone()));
+        }
+        while reads.join_next().await.is_some() {}
+    }
 }

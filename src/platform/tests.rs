@@ -11,6 +11,7 @@ use tokio::task::LocalSet;
 use super::*;
 use crate::base::units::Text;
 use crate::plan::{About, Connections, Endpoint, EndpointId, Limits, ProcessSource, Ready, Template, Watch, WatchKind};
+use crate::wire::scripted;
 
 const HOST: &str = "PLATFORM_TEST_LISTENS_ON";
 
@@ -66,6 +67,11 @@ pub(crate) struct Scene {
 }
 
 pub(crate) fn scene(processes: Vec<crate::plan::Process>) -> Scene {
+    let probe = WatchKind::Probe { endpoint: EndpointId(0), get: "/healthz".to_owned(), every: Span::millis(100) };
+    scene_watching(processes, Watch { name: "health".to_owned(), title: Text::default(), kind: probe })
+}
+
+fn scene_watching(processes: Vec<crate::plan::Process>, watch: Watch) -> Scene {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("output")).unwrap();
     let endpoint = Endpoint {
@@ -76,7 +82,6 @@ pub(crate) fn scene(processes: Vec<crate::plan::Process>) -> Scene {
         tls: Default::default(),
         connections: Connections { max: 1, queue: 1, ..Connections::default() },
     };
-    let probe = WatchKind::Probe { endpoint: EndpointId(0), get: "/healthz".to_owned(), every: Span::millis(100) };
     let plan = Plan {
         version: 1,
         about: About::default(),
@@ -88,7 +93,7 @@ pub(crate) fn scene(processes: Vec<crate::plan::Process>) -> Scene {
             mark: None,
             processes,
             endpoints: vec![endpoint],
-            watches: vec![Watch { name: "health".to_owned(), title: Text::default(), kind: probe }],
+            watches: vec![watch],
         },
         prepare: Vec::new(),
         cleanup: Vec::new(),
@@ -277,4 +282,64 @@ fn what_was_given_up_half_way_is_waited_for() {
         go_on.send(()).unwrap();
         assert!(clock.timeout(Span::seconds(30), platform.at_rest()).await.is_ok());
     });
+}
+
+/// What came of reading the page that `script` serves, once for each answer that is asked for.
+fn scraped(
+    url: &str,
+    answers: usize,
+    script: impl Fn(&scripted::Seen) -> Vec<scripted::Do> + Send + Sync + 'static,
+) -> Vec<Result<Vec<Option<Reading>>, String>> {
+    let shop = scripted::Scripted::start(script);
+    let url = Template(url.replace("PORT", &shop.address.port().to_string()));
+    let keep = ["placed_total", "open", "gone"].map(str::to_owned).to_vec();
+    let kind = WatchKind::Page { url, path: "/metrics?all=1".to_owned(), keep };
+    let mut all = Vec::new();
+    in_runtime(async {
+        let watch = Watch { name: "shop".to_owned(), title: Text::default(), kind };
+        let Scene { platform, mut happenings, clock, _folder, .. } = scene_watching(vec![server("node_1")], watch);
+        let watching = platform.watch(&clock).unwrap();
+        for _ in 0..answers {
+            watching.read_pages().await;
+        }
+        drop(watching);
+        happenings.close();
+        while let Some(happening) = happenings.recv().await {
+            if let Happening::Scraped { read, .. } = happening {
+                all.push(read);
+            }
+        }
+    });
+    assert!(shop.log().iter().all(|seen| seen.method == "GET" && seen.path == "/metrics?all=1"));
+    all
+}
+
+#[test]
+fn a_watched_page_is_read_as_it_stands_then() {
+    let page = |seen: &scripted::Seen| {
+        let text = "# TYPE placed_total counter\nplaced_total{by=\"a\"} 3\nplaced_total{by=\"b\"} 4\nopen 5\n";
+        scripted::ok(&text.replace('5', &(seen.connection * 100).to_string()))
+    };
+    let all = scraped("http://127.0.0.1:PORT", 3, page);
+    let mut open = std::collections::BTreeSet::new();
+    for read in all {
+        let values = read.unwrap();
+        assert_eq!((values[0], values[2]), (Some(Reading { value: 7.0, counter: true }), None));
+        open.insert(values[1].map(|reading| reading.value as u64));
+    }
+    assert!(open.len() >= 3 && !open.contains(&None), "{open:?}");
+}
+
+#[test]
+fn a_page_that_is_not_served_in_time_or_size_is_not_read() {
+    let why = |url: &str, script: fn(&scripted::Seen) -> Vec<scripted::Do>| -> String {
+        scraped(url, 1, script).into_iter().next().expect("an answer").expect_err("it is not read")
+    };
+    let here = "http://127.0.0.1:PORT";
+    assert_eq!(why(here, |_| vec![scripted::answer(503, &[], "open 5\n")]), "status 503");
+    assert!(why(here, |_| vec![scripted::Do::Hang]).contains("1s"));
+    assert!(why(here, |_| vec![scripted::Do::Close]).contains("closed"));
+    assert!(why(here, |_| scripted::ok(&"# long\n".repeat(700_000))).contains("longer than 4 MiB"));
+    // Through the door: what is outside the allow-list is not asked.
+    assert!(why("http://[::1]:PORT", |_| scripted::ok("open 5\n")).contains("allow"));
 }

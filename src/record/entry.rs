@@ -96,6 +96,16 @@ pub enum Event {
         good: bool,
         why: Option<String>,
     },
+    /// A watch's page was read: the figures that it keeps, in the plan's order; none: not on the page.
+    Scraped {
+        watch: WatchId,
+        values: Vec<Option<Reading>>,
+    },
+    /// It could not be read.
+    NotScraped {
+        watch: WatchId,
+        why: String,
+    },
     /// The steady state had held for its `hold` when the first fault was due.
     SteadyHeld {
         steady: SteadyId,
@@ -138,6 +148,14 @@ pub enum Event {
     Ended {
         reason: EndReason,
     },
+}
+
+/// One figure of a watched page, summed over its label sets.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Reading {
+    pub value: f64,
+    /// It only grows, but for restarts.
+    pub counter: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -28,6 +28,7 @@ pub(super) fn mask<'e>(entry: &'e Entry, masker: &Masker) -> Cow<'e, Entry> {
         | Event::Signalled { .. }
         | Event::ClockStepped { .. }
         | Event::Generator { .. }
+        | Event::Scraped { .. }
         | Event::Ended { .. }
         | Event::Fault { what: FaultEvent::Ordered | FaultEvent::HealOrdered, .. } => return entry,
         Event::Bindings { .. }
@@ -35,6 +36,7 @@ pub(super) fn mask<'e>(entry: &'e Entry, masker: &Masker) -> Cow<'e, Entry> {
         | Event::ChoreFailed { .. }
         | Event::Fault { .. }
         | Event::Probe { .. }
+        | Event::NotScraped { .. }
         | Event::Failed(_)
         | Event::Noted { .. }
         | Event::Residue { .. } => {}
@@ -52,6 +54,7 @@ fn texts(event: &mut Event) -> Vec<&mut String> {
         Event::Bindings { addresses } => addresses.iter_mut().map(|(_, address)| address).collect(),
         Event::ProcessDied { status: text, .. }
         | Event::ChoreFailed { why: text, .. }
+        | Event::NotScraped { why: text, .. }
         | Event::Noted { text }
         | Event::Probe { why: Some(text), .. }
         | Event::Fault {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::chart::{
     AMBER, Across, Band, Chart, Drawn, GREEN, GREY, Line, Mark, PALETTE, QUANTILES, RED, Upright, VIOLET,
 };
-use super::{Model, ReportError, Words};
+use super::{Model, ReportError, Words, watched};
 use crate::analysis::{Curve, Point};
 use crate::base::units::Share;
 use crate::plan::{Measure, Scope};
@@ -36,6 +36,7 @@ pub(super) fn drawn(model: &Model<'_>, words: Words) -> Result<Vec<Drawn>, Repor
         charts.extend(errors(model, words, curve));
     }
     charts.extend(vitals(model, words));
+    charts.extend(watched::charts(model, words));
     charts.extend(distribution(model, words));
     charts.extend(recoveries(model, words));
     charts.extend(budgets(model, words));
@@ -43,7 +44,14 @@ pub(super) fn drawn(model: &Model<'_>, words: Words) -> Result<Vec<Drawn>, Repor
 }
 
 /// A chart over the whole drill, without lines yet.
-fn over_time(model: &Model<'_>, words: Words, key: &str, title: String, y_label: String, upright: Upright) -> Chart {
+pub(super) fn over_time(
+    model: &Model<'_>,
+    words: Words,
+    key: &str,
+    title: String,
+    y_label: String,
+    upright: Upright,
+) -> Chart {
     let load_end = model.analysis.load.map_or(0.0, |load| load.to.as_seconds_f64());
     let last = model.curve().and_then(|curve| Some(curve.points.last()?.second + curve.resolution)).unwrap_or(0) as f64;
     let end = last.max(load_end);
@@ -78,7 +86,7 @@ fn over_time(model: &Model<'_>, words: Words, key: &str, title: String, y_label:
     }
 }
 
-fn line(name: String, colour: (u8, u8, u8), filled: bool, y: Vec<Option<f64>>) -> Line {
+pub(super) fn line(name: String, colour: (u8, u8, u8), filled: bool, y: Vec<Option<f64>>) -> Line {
     Line { name, colour, filled, y, off: Vec::new() }
 }
 

@@ -1,6 +1,6 @@
 use super::Words;
 use crate::base::units::Span;
-use crate::plan::{Plan, ProcessId, Scope, WatchId};
+use crate::plan::{Plan, ProcessId, Scope};
 use crate::record::{Event, FaultEvent};
 
 /// One event in words, and the class that the page paints it by; none for what stands elsewhere: samples of failures,
@@ -43,10 +43,10 @@ pub(super) fn event(plan: &Plan, words: Words, event: &Event) -> Option<(String,
                 FaultEvent::NotHealed { why } => (words.event_not_healed(fault, why), "bad"),
             }
         }
-        Event::Probe { watch, good: true, .. } => (words.event_probe_good(watch_name(words, plan, *watch)), "good"),
+        Event::Probe { watch, good: true, .. } => (words.event_probe_good(words.watch(plan, *watch)), "good"),
         Event::Probe { watch, good: false, why } => {
             let why = why.clone().unwrap_or_else(|| words.unknown_reason());
-            (words.event_probe_bad(watch_name(words, plan, *watch), why), "bad")
+            (words.event_probe_bad(words.watch(plan, *watch), why), "bad")
         }
         Event::SteadyHeld { steady } => (words.event_steady_held(words.steady(plan, *steady)), "good"),
         Event::SteadyMissed { steady } => (words.event_steady_missed(words.steady(plan, *steady)), "bad"),
@@ -63,10 +63,10 @@ pub(super) fn event(plan: &Plan, words: Words, event: &Event) -> Option<(String,
         Event::Noted { text } => (text.clone(), ""),
         Event::Residue { what, .. } => (words.event_residue(what), "bad"),
         Event::Ended { reason } => (words.event_ended(words.end_reason(*reason)), ""),
-        Event::Failed(_) | Event::SecondClosed { .. } | Event::Generator { .. } => return None,
+        Event::Failed(_)
+        | Event::SecondClosed { .. }
+        | Event::Generator { .. }
+        | Event::Scraped { .. }
+        | Event::NotScraped { .. } => return None,
     })
-}
-
-pub(super) fn watch_name(words: Words, plan: &Plan, watch: WatchId) -> String {
-    plan.platform.watches.get(watch.index()).map_or_else(String::new, |watch| words.title(&watch.title, &watch.name))
 }

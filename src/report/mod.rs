@@ -19,6 +19,7 @@ mod story;
 mod summary;
 mod table;
 mod terminal;
+mod watched;
 
 pub use catalogue::Words;
 pub use charts::{Plot, plots};

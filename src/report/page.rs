@@ -92,7 +92,7 @@ fn model_view(model: &Model<'_>, words: Words, drawn: &[Drawn]) -> Result<Value,
         "hover": drawn.iter()
             .map(|chart| Ok((chart.key.clone(), serde_json::to_value(&chart.hover)?)))
             .collect::<Result<serde_json::Map<_, _>, ReportError>>()?,
-        "has": { "percentiles": has("percentiles"), "errors": has("errors"), "distribution": has("distribution"), "budget": has("budget") },
+        "has": { "percentiles": has("percentiles"), "errors": has("errors"), "distribution": has("distribution"), "budget": has("budget"), "watched": has("watched") },
         "vitals": vitals(model, words),
         "faults": model.faults(words).into_iter().map(|fault| json!({
             "title": fault.title,

@@ -7,7 +7,7 @@ use crate::plan::{FaultId, FaultKind, Measure, Plan, Quantity, Scope, SeriesId};
 use crate::record::{BadKind, Event, Failure, FaultEvent};
 use crate::verdict::{Cause, Doubt, Exit, Judgement, Reason, Verdict};
 
-use super::event::{event, watch_name};
+use super::event::event;
 use super::{Model, Words};
 
 /// One target as told.
@@ -138,7 +138,7 @@ impl<'a> Model<'a> {
             margin: words.margin(judgement.margin),
             verdict: judgement.verdict,
             word: words.verdict(judgement.verdict),
-            reason: words.reason(judgement),
+            reason: words.reason(self.plan, judgement),
             detail: words.detail(self.plan, judgement),
         })
     }
@@ -161,7 +161,7 @@ impl<'a> Model<'a> {
         step(figures.effective, words.moment_effective(), self.proof(figures.fault, true));
         step(figures.heal_ordered, words.moment_heal_ordered(), String::new());
         step(figures.healed, words.moment_healed(), self.proof(figures.fault, false));
-        let detected_by = figures.detected_by.map_or_else(String::new, |watch| watch_name(words, plan, watch));
+        let detected_by = figures.detected_by.map_or_else(String::new, |watch| words.watch(plan, watch));
         let after = figures.detection.map(|span| words.fault_after_effective(words.span(span), &detected_by));
         step(figures.detected, words.moment_detected(), after.unwrap_or(detected_by));
         let several = figures.recoveries.len() > 1;
@@ -378,7 +378,7 @@ impl<'a> Model<'a> {
         for figures in &self.analysis.faults {
             let fault = words.fault(plan, figures.fault);
             if let (Some(at), Some(watch)) = (figures.detected, figures.detected_by) {
-                told.push(Told::at(at, words.event_detected(&fault, watch_name(words, plan, watch)), "fault"));
+                told.push(Told::at(at, words.event_detected(&fault, words.watch(plan, watch)), "fault"));
             }
             for recovery in &figures.recoveries {
                 let steady = words.steady(plan, recovery.to);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::story::in_cores;
+use super::watched::{self, WatchedSummary};
 use super::{Model, ReportError, Words};
 use crate::analysis::{self, Percentile, Row, Stretch};
 use crate::base::units::{At, Lang, Span};
@@ -43,6 +44,8 @@ pub struct Summary {
     pub phases: Vec<PhaseFigures>,
     pub targets: Vec<TargetSummary>,
     pub faults: Vec<FaultSummary>,
+    /// What watches keep of pages, and their ratios, over the whole load.
+    pub watched: Vec<WatchedSummary>,
     pub generator: GeneratorSummary,
     /// What could not be undone, and the command that removes it.
     pub residue: Vec<ResidueSummary>,
@@ -271,6 +274,7 @@ pub fn summary(model: &Model<'_>) -> Summary {
             .collect(),
         targets: outcome.targets.iter().filter_map(|judgement| target(plan, judgement)).collect(),
         faults: faults(model),
+        watched: analysis.watched.iter().map(|figures| watched::summary(plan, figures)).collect(),
         generator: GeneratorSummary {
             healthy: model.generator_doubts().is_empty(),
             lag_p99: generator.lag_p99.map(Span::as_seconds_f64),
@@ -420,11 +424,11 @@ fn target(plan: &Plan, judgement: &Judgement) -> Option<TargetSummary> {
         Bound::Between(least, most) => (Some(least), Some(most)),
     };
     let reason = serde_json::to_value(&judgement.reason).ok()?;
-    let explanation = [WORDS.reason(judgement), WORDS.detail(plan, judgement)];
+    let explanation = [WORDS.reason(plan, judgement), WORDS.detail(plan, judgement)];
     Some(TargetSummary {
         name: target.name.clone(),
         verdict: word(judgement.verdict),
-        measure: condition.measure.to_string(),
+        measure: condition.measure.written(plan),
         scope: scope_word(plan, condition.scope),
         phase: condition.phase.and_then(|phase| Some(plan.phases.get(phase.index())?.name.clone())),
         timing: match condition.timing {

@@ -71,6 +71,13 @@ fn reason_of(gap: Option<&Gap>) -> Reason {
         Some(Gap::NotEffective { why }) => Reason::FaultNotEffective { because: why.clone() },
         Some(Gap::NotDetected) => Reason::NotDetected,
         Some(Gap::Unseen { window }) => Reason::Unseen { window: *window },
+        Some(Gap::NotWatched { watch }) => Reason::NotWatched { watch: *watch },
+        Some(Gap::NotScraped { watch, at, because }) => {
+            Reason::NotScraped { watch: *watch, at: *at, because: because.clone() }
+        }
+        Some(Gap::NotOnPage { of, at }) => Reason::NotOnPage { of: *of, at: *at },
+        Some(Gap::Reset { of, at }) => Reason::Reset { of: *of, at: *at },
+        Some(Gap::OfNothing { to }) => Reason::OfNothing { to: *to },
     }
 }
 

@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::{Detail, Figure, Interval, Missing, Stretch};
-use crate::base::units::Share;
-use crate::plan::{AbortId, Bound, FaultId, SteadyId, TargetId};
+use crate::base::units::{At, Share};
+use crate::plan::{AbortId, Bound, FaultId, SteadyId, TargetId, WatchId, Watched};
 use crate::record::{EndReason, Lack};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,30 @@ pub enum Reason {
     /// No window missed, but here a miss would not have been seen.
     Unseen {
         window: Stretch,
+    },
+    /// A watched page was not read near both ends of the window.
+    NotWatched {
+        watch: WatchId,
+    },
+    /// A watched page could not be read in the window.
+    NotScraped {
+        watch: WatchId,
+        at: At,
+        because: String,
+    },
+    /// A watched figure was not on its page.
+    NotOnPage {
+        of: Watched,
+        at: At,
+    },
+    /// A watched counter was set back in the window.
+    Reset {
+        of: Watched,
+        at: At,
+    },
+    /// What a ratio is set against came to 0.
+    OfNothing {
+        to: Watched,
     },
     /// It would not pass with the step's *not reached* counted as bad.
     NotReached {

@@ -11,7 +11,7 @@ const KEPT: usize = 64 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probed {
     pub status: u16,
-    /// The first 64 KiB.
+    /// Its beginning: the first 64 KiB, unless more was asked for.
     pub body: Bytes,
     pub done: At,
 }
@@ -31,7 +31,19 @@ impl Door {
         headers: &[(HeaderName, HeaderValue)],
         within: Span,
     ) -> Result<Probed, WireError> {
-        let asked = self.clock().timeout(within, self.ask(origin, path, headers)).await;
+        self.fetch(origin, path, headers, KEPT, within).await
+    }
+
+    /// The same, keeping the first `kept` bytes of the answer.
+    pub async fn fetch(
+        &self,
+        origin: &Origin,
+        path: &str,
+        headers: &[(HeaderName, HeaderValue)],
+        kept: usize,
+        within: Span,
+    ) -> Result<Probed, WireError> {
+        let asked = self.clock().timeout(within, self.ask(origin, path, headers, kept)).await;
         asked.map_err(|_| WireError::Timeout(within))?
     }
 
@@ -40,6 +52,7 @@ impl Door {
         origin: &Origin,
         path: &str,
         headers: &[(HeaderName, HeaderValue)],
+        kept: usize,
     ) -> Result<Probed, WireError> {
         let refuse = |why: &str| WireError::Address { url: format!("{origin}{path}"), why: why.to_owned() };
         let target = format!("{}{path}", origin.base());
@@ -60,7 +73,7 @@ impl Door {
         let outgoing = Outgoing::new(bytes.into(), size);
         let (mut connection, _) = self.connect(origin).await?;
         let mut buffer = Vec::new();
-        let answer = connection.exchange(&outgoing, KEPT, &mut buffer).await.map_err(|lost| lost.error)?;
+        let answer = connection.exchange(&outgoing, kept, &mut buffer).await.map_err(|lost| lost.error)?;
         let body = Bytes::copy_from_slice(buffer.get(answer.body).unwrap_or_default());
         Ok(Probed { status: answer.head.status, body, done: answer.done })
     }

@@ -137,6 +137,13 @@ messages! {
     reason_data_missing(windows, seconds)
         "{windows} of the load's workers never arrived, or too late (seconds {seconds})"
         "发压线程的{windows}缺失或迟到（第{seconds}秒）";
+    reason_not_watched(watch)
+        "the page of {watch} was not read near both ends of the window" "{watch}在该窗口两端附近没有采集到数据";
+    reason_not_scraped(watch, at, because) "the page of {watch} was not read at {at}: {because}" "{watch}在{at}采集失败：{because}";
+    reason_not_on_page(figure, at) "{figure} was not on its page at {at}" "{at}的页面上没有{figure}";
+    reason_reset(figure, at)
+        "{figure} was set back at {at}: what it had counted until then is lost" "{figure}在{at}被重置，此前的计数已丢失";
+    reason_of_nothing(figure) "{figure} came to 0: nothing can be set against it" "{figure}为 0，无法计算比值";
     reason_cut_short() "the load did not come to the end of the window" "负载未执行到该窗口结束";
     reason_generator(doubts) "the load generator is in doubt: {doubts}" "压测端不可信：{doubts}";
     doubt_lag(figure)
@@ -197,6 +204,10 @@ messages! {
     head_timeline() "Timeline" "时间线";
     head_percentiles() "Response time over time" "响应时间变化";
     head_errors() "Errors by kind" "错误分类";
+    head_watched() "Watched figures" "监视指标";
+    watched_note()
+        "Read once a second of the platform's own pages, each the sum over its label sets: counters as they grew, gauges as they were."
+        "每秒从平台自身的指标页采集，按标签求和：计数器显示每秒增量，仪表值按原值显示。";
     head_system() "System load" "系统负载";
     head_distribution() "Response time by percentile" "响应时间分位分布";
     head_recovery() "Recovery" "恢复过程";
@@ -366,6 +377,7 @@ messages! {
     chart_percentiles() "Response time percentiles (ok requests)" "响应时间分位数（成功请求）";
     chart_errors() "Errors by kind" "错误分类";
     chart_cpu() "CPU of each process" "各进程 CPU";
+    chart_watched(figure) "{figure}" "{figure}";
     chart_memory() "Memory of each process" "各进程内存";
     chart_distribution() "Response time by percentile (ok requests)" "响应时间分位分布（成功请求）";
     chart_recovery(fault) "Recovery from {fault}" "故障恢复曲线：{fault}";
@@ -375,6 +387,9 @@ messages! {
     axis_response() "response time" "响应时间";
     axis_cores() "cores in use" "占用核数";
     axis_memory() "resident memory" "常驻内存";
+    axis_growth() "grown by, per second" "每秒增长";
+    axis_value() "value" "数值";
+    axis_ratio() "ratio since the load began" "加压以来的比值";
     axis_percentile() "percentile" "百分位";
     axis_budget() "budget left" "剩余预算";
     line_planned() "visits planned" "计划访问";

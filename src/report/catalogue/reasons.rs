@@ -1,7 +1,9 @@
 use super::Words;
 use crate::analysis::{Detail, Figure, Stretch};
 use crate::base::units::{At, Lang, Span};
-use crate::plan::{Basis, Bound, Condition, FaultId, Measure, Plan, Quantity, Scope, SteadyId, Timing};
+use crate::plan::{
+    Basis, Bound, Condition, FaultId, Measure, Plan, Quantity, Scope, SteadyId, Timing, WatchId, Watched,
+};
 use crate::record::{BadKind, EndReason, Lack, UnsentKind};
 use crate::verdict::{Cause, Doubt, Judgement, Outcome, Reason, Verdict};
 
@@ -76,7 +78,7 @@ impl Words {
     }
 
     /// Why a target ended as it did; empty where figure and bound say all.
-    pub(crate) fn reason(self, judgement: &Judgement) -> String {
+    pub(crate) fn reason(self, plan: &Plan, judgement: &Judgement) -> String {
         match &judgement.reason {
             Reason::Met => String::new(),
             Reason::Missed => match judgement.margin {
@@ -103,6 +105,13 @@ impl Words {
                 self.reason_data_missing(self.n_windows(missing.len() as u64), seconds.join(", ") + more)
             }
             Reason::CutShort => self.reason_cut_short(),
+            Reason::NotWatched { watch } => self.reason_not_watched(self.watch(plan, *watch)),
+            Reason::NotScraped { watch, at, because } => {
+                self.reason_not_scraped(self.watch(plan, *watch), self.at(*at), because)
+            }
+            Reason::NotOnPage { of, at } => self.reason_not_on_page(self.watched(plan, *of), self.at(*at)),
+            Reason::Reset { of, at } => self.reason_reset(self.watched(plan, *of), self.at(*at)),
+            Reason::OfNothing { to } => self.reason_of_nothing(self.watched(plan, *to)),
         }
     }
 
@@ -234,7 +243,19 @@ impl Words {
             Measure::DegradedTime { to } => self.measure_degraded(self.steady(plan, *to)),
             Measure::Cpu => self.measure_cpu(),
             Measure::Memory => self.measure_memory(),
+            Measure::Watched { of, .. } => self.watched(plan, *of),
+            Measure::Ratio { watch, .. } => self.watch(plan, *watch),
         }
+    }
+
+    pub(crate) fn watch(self, plan: &Plan, watch: WatchId) -> String {
+        let watch = plan.platform.watches.get(watch.index());
+        watch.map_or_else(String::new, |watch| self.title(&watch.title, &watch.name))
+    }
+
+    /// The name that a platform gives its figure stays as it is.
+    pub(crate) fn watched(self, plan: &Plan, of: Watched) -> String {
+        plan.platform.watched(of).unwrap_or_default()
     }
 
     /// The bound of a measure, as people read it: CPU in cores.

@@ -73,11 +73,9 @@ fn check_condition(condition: &Condition, at: Mark, cx: &mut Context<'_>) {
     super::load::positive(&condition.over, "over", cx);
     let Some(measure) = condition.measure.get() else { return };
     measure_words(condition, measure, at, cx);
-    let unit = measure.unit();
-    for bound in [&condition.at_most, &condition.at_least, &condition.above, &condition.below] {
-        if let Some(bound) = bound.get() {
-            check_figure(measure, unit, bound, cx);
-        }
+    let bounds = [&condition.at_most, &condition.at_least, &condition.above, &condition.below];
+    if let Some(unit) = measure.unit() {
+        bounds.into_iter().filter_map(|bound| bound.get()).for_each(|bound| check_figure(measure, unit, bound, cx));
     }
     if let (Some(low), Some(high)) = (condition.at_least.get(), condition.at_most.get())
         && low.as_f64() > high.as_f64()
@@ -123,7 +121,8 @@ fn measure_words(condition: &Condition, measure: &Spanned<Measure>, at: Mark, cx
         ("endpoint", &condition.endpoint),
     ];
     for (word, field) in requests {
-        if let (Some(mark), true) = (field.written(), of_fault || is(&[Cpu, Memory])) {
+        let watched = matches!(measure.value, Measure::Watched(_));
+        if let (Some(mark), true) = (field.written(), of_fault || watched || is(&[Cpu, Memory])) {
             let message = format!("`{word}` does not go with `{}`", measure.written());
             cx.say(Diagnostic::error("does-not-go", mark, message).related(measure.mark, "the measure is here"));
         }
@@ -150,14 +149,14 @@ fn check_figure(measure: &Spanned<Measure>, unit: Unit, bound: &Spanned<Figure>,
         cx.say(Diagnostic::error("wrong-unit", bound.mark, message));
         return;
     }
-    let whole = !matches!(measure.value, Measure::Cpu | Measure::BudgetLeft);
+    let whole = !matches!(&measure.value, Measure::Cpu | Measure::BudgetLeft);
     if let Figure::Share(share) = bound.value
         && whole
         && share.as_f64() > 1.0
     {
         cx.say(Diagnostic::error("range", bound.mark, format!("`{}` is never over 100%", measure.written())));
     }
-    if let (Measure::Apdex, Figure::Number(number)) = (measure.value, bound.value)
+    if let (Measure::Apdex, Figure::Number(number)) = (&measure.value, bound.value)
         && !(0.0..=1.0).contains(&number)
     {
         cx.say(Diagnostic::error("range", bound.mark, "`apdex` is from 0 to 1"));
@@ -165,7 +164,7 @@ fn check_figure(measure: &Spanned<Measure>, unit: Unit, bound: &Spanned<Figure>,
 }
 
 /// What is measured.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Measure {
     /// The quantile: 0.99 for p99.
     Percentile(f64),
@@ -186,6 +185,8 @@ pub enum Measure {
     DegradedTime,
     Cpu,
     Memory,
+    /// A watch's figure, or a ratio: whether there is one of this name is known with the watches.
+    Watched(String),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -252,19 +253,57 @@ impl Measure {
     pub fn written(&self) -> String {
         match self {
             Measure::Percentile(quantile) => format!("p{}", (quantile * 100.0 * 1e6).round() / 1e6),
+            Measure::Watched(name) => name.clone(),
             other => MEASURES.iter().find(|(_, measure, _)| measure == other).map_or("", |(word, ..)| word).to_owned(),
         }
     }
 
-    fn unit(&self) -> Unit {
-        let known = MEASURES.iter().find(|(_, measure, _)| measure == self);
-        known.map_or(Unit::Span, |(.., unit)| *unit)
+    /// None: of a watched figure, whose bounds say it.
+    fn unit(&self) -> Option<Unit> {
+        match self {
+            Measure::Percentile(_) => Some(Unit::Span),
+            _ => MEASURES.iter().find(|(_, measure, _)| measure == self).map(|(.., unit)| *unit),
+        }
+    }
+
+    /// Words that are measures wherever they stand, built or not: no ratio can have such a name.
+    pub fn is_word(word: &str) -> bool {
+        MEASURES.iter().any(|(known, ..)| *known == word)
+            || MEASURES_LATER.contains(&word)
+            || percentile(word).is_some()
+    }
+
+    /// `word` is no measure, and no watch's figure.
+    pub fn unknown(word: &str, mark: Mark, figures: &[String]) -> Diagnostic {
+        let known = ["p50", "p90", "p95", "p99", "p99.9"].into_iter().chain(MEASURES.iter().map(|(word, ..)| *word));
+        let known = known.chain(figures.iter().map(String::as_str));
+        let unknown = Diagnostic::error("unknown-word", mark, format!("`{word}` is not a measure"));
+        match nearest(word, known.clone().chain(MEASURES_LATER.iter().copied())) {
+            Some(meant) => unknown.help(format!("did you mean `{meant}`?")),
+            None => unknown.help(format!("the measures are: {}", known.collect::<Vec<_>>().join(" "))),
+        }
     }
 
     /// Is it a figure of response times?
     fn of_time(&self) -> bool {
         matches!(self, Measure::Percentile(_) | Measure::Max | Measure::Mean | Measure::Apdex)
     }
+}
+
+/// The name of a ratio, or a watch and what it keeps.
+const WATCHED: &str = "^[a-zA-Z][a-zA-Z0-9_-]*(\\.[a-zA-Z_:][a-zA-Z0-9_:]*)?$";
+
+fn is_watched(word: &str) -> bool {
+    let (watch, metric) = word.split_once('.').map_or((word, None), |(watch, metric)| (watch, Some(metric)));
+    let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    watch.starts_with(|c: char| c.is_ascii_alphabetic()) && watch.chars().all(named) && metric.is_none_or(is_metric)
+}
+
+/// Whether Prometheus takes it for the name of a figure.
+pub fn is_metric(name: &str) -> bool {
+    !name.starts_with(|c: char| c.is_ascii_digit())
+        && !name.is_empty()
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':'))
 }
 
 /// `p99.9` → 0.999, exactly as the decimal says.
@@ -281,33 +320,26 @@ fn percentile(word: &str) -> Option<f64> {
 impl Raw for Measure {
     fn decode(node: &Node, _: Mark, cx: &mut Context<'_>) -> Option<Measure> {
         let word = text(node, "a measure", cx)?;
-        let known = MEASURES.iter().find(|(known, ..)| *known == word).map(|(_, measure, _)| *measure);
-        let found = known.or_else(|| percentile(word).map(Measure::Percentile));
-        if found.is_some() {
-            return found;
+        let known = MEASURES.iter().find(|(known, ..)| *known == word).map(|(_, measure, _)| measure.clone());
+        if let Some(found) = known.or_else(|| percentile(word).map(Measure::Percentile)) {
+            return Some(found);
         }
         if MEASURES_LATER.contains(&word) {
             cx.say(not_yet(word, node.mark));
-        } else if word.contains('.') && !word.starts_with('p') {
-            let message = format!("`{word}`, a watch's figure, is not supported yet as a measure");
-            cx.say(Diagnostic::error("not-yet", node.mark, message));
-        } else {
-            let known =
-                ["p50", "p90", "p95", "p99", "p99.9"].into_iter().chain(MEASURES.iter().map(|(word, ..)| *word));
-            let message = format!("`{word}` is not a measure");
-            let unknown = Diagnostic::error("unknown-word", node.mark, message);
-            cx.say(match nearest(word, known.clone().chain(MEASURES_LATER.iter().copied())) {
-                Some(meant) => unknown.help(format!("did you mean `{meant}`?")),
-                None => unknown.help(format!("the measures are: {}", known.collect::<Vec<_>>().join(" "))),
-            });
+            return None;
         }
+        if is_watched(word) {
+            return Some(Measure::Watched(word.to_owned()));
+        }
+        cx.say(Measure::unknown(word, node.mark, &[]));
         None
     }
 
     fn schema(_: &mut Defs) -> Value {
         let words: Vec<&str> = MEASURES.iter().map(|(word, ..)| *word).collect();
         let percentile = json!({ "type": "string", "pattern": r"^p0*([1-9][0-9]?(\.[0-9]*)?|0?\.0*[1-9][0-9]*)$" });
-        or_var(json!({ "anyOf": [{ "enum": words }, percentile] }))
+        let watched = json!({ "type": "string", "pattern": WATCHED, "not": { "enum": MEASURES_LATER } });
+        or_var(json!({ "anyOf": [{ "enum": words }, percentile, watched] }))
     }
 }
 

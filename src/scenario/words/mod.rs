@@ -10,7 +10,7 @@ mod replay;
 mod request;
 mod top;
 
-pub use condition::{Basis, Condition, Figure, Measure, Obligation, SteadyState, Timing, Trigger};
+pub use condition::{Basis, Condition, Figure, Measure, Obligation, SteadyState, Timing, Trigger, is_metric};
 pub use fault::{AnyOf, Fault, FaultTarget, Kill, Moment, Pause, Reference, When};
 pub use feed::{Feed, Pick};
 pub use journey::{
@@ -19,8 +19,8 @@ pub use journey::{
 };
 pub use load::{Burst, Hold, Limits, Load, Phase, Ramp, RateFile, Spacing, Spike, Stage, Stairs, Wave};
 pub use platform::{
-    Arguments, Attach, Chore, Connections, DrillMark, Endpoint, EndpointBlock, PerConnection, Platform, ProbeWatch,
-    Process, ProcessWatch, Ready, Tls, Watch,
+    Arguments, Attach, Chore, Connections, DrillMark, Endpoint, EndpointBlock, PageWatch, PerConnection, Platform,
+    ProbeWatch, Process, ProcessWatch, Ratio, RatioWatch, Ready, Tls, Watch,
 };
 pub use replay::{JsonFields, JsonLines, KnownFormat, LogFormat, Only, Replay, ReplayMethod};
 pub use request::{

@@ -221,14 +221,18 @@ words! {
 pub enum Watch {
     Process(ProcessWatch),
     Probe(ProbeWatch),
+    Page(PageWatch),
+    Ratio(RatioWatch),
 }
 
 crate::scenario::define::choice! {
     Watch("a watch") {
         Process(ProcessWatch): "process",
         Probe(ProbeWatch): "endpoint" "get",
+        Page(PageWatch): "prometheus" "keep",
+        Ratio(RatioWatch): "ratio",
     }
-    later("prometheus", "host", "alert", "ratio");
+    later("host", "alert");
 }
 
 block! {
@@ -248,6 +252,42 @@ block! {
         get: required("get") String,
         /// How often; left out: 1s.
         every: optional("every") Span,
+    }
+}
+
+block! {
+    /// Figures that the platform tells by itself, read once a second; each is NAME.metric.
+    pub struct PageWatch("a watched page") {
+        title: optional("title") Text,
+        /// The URL of a page in Prometheus' text format, with its path.
+        prometheus: required("prometheus") Template,
+        /// The names that are kept of it; each is the sum over its label sets.
+        keep: required("keep") List<String>,
+    }
+    check(check_page);
+}
+
+fn check_page(page: &PageWatch, _: Mark, cx: &mut Context<'_>) {
+    if let Some(keep) = page.keep.get().filter(|keep| keep.items.is_empty() && keep.complete) {
+        cx.say(Diagnostic::error("empty-list", keep.mark, "nothing of this page is kept"));
+    }
+}
+
+block! {
+    /// One watched figure as a part of another; its figure is NAME.
+    pub struct RatioWatch("a watch of a ratio") {
+        title: optional("title") Text,
+        ratio: required("ratio") Ratio,
+    }
+}
+
+block! {
+    /// Two watched figures: what counters grew by, and the mean of gauges.
+    pub struct Ratio("`ratio`") {
+        /// WATCH.metric
+        of: required("of") String,
+        /// What that is a part of: WATCH.metric.
+        to: required("to") String,
     }
 }
 
