@@ -78,6 +78,10 @@ impl Watched {
         }
     }
 
+    pub(super) fn series(&self) -> &[usize] {
+        &self.series
+    }
+
     pub(super) const fn over(&self) -> u64 {
         self.over
     }
@@ -103,6 +107,32 @@ impl Watched {
     /// Over its sliding window that ends with `second`.
     pub(super) fn slide(&self, seconds: &Seconds, vitals: &Vitals, second: u64) -> Judged {
         self.judge(seconds, vitals, ((second + 1).saturating_sub(self.over), second + 1), false)
+    }
+
+    /// Over [from, to).
+    pub(super) fn within(&self, seconds: &Seconds, vitals: &Vitals, range: (u64, u64)) -> Judged {
+        self.judge(seconds, vitals, range, false)
+    }
+
+    /// Its figure over [from, to), for people; its distributions must have been kept.
+    pub(super) fn figure_within(&self, seconds: &Seconds, vitals: &Vitals, range: (u64, u64)) -> Option<Figure> {
+        if let (Measure::Cpu | Measure::Memory, Scope::Process(process)) =
+            (self.condition.measure, self.condition.scope)
+        {
+            let greatest = vitals.greatest(process, self.condition.measure, begin_of(range.0), begin_of(range.1));
+            return greatest.map(Figure::Exactly);
+        }
+        if let (true, Scope::Journey(journey)) = (is_of_visits(self.condition.measure), self.condition.scope) {
+            let visits = visits(seconds, range, journey);
+            let failed = visits.failed + excess_of(visits.shed, visits.ok + visits.failed + visits.shed, self.limit);
+            return self.figure(&Sum::default(), visits.ok + failed, failed, &visits.own_time, false);
+        }
+        let sum = Sum::of(seconds, range, &self.series, &[], None, true, self.limit);
+        let (ok, failed, times) = match self.condition.timing {
+            Timing::Service => (sum.done.ok, sum.done_failed, &sum.service),
+            Timing::Response => (sum.counts.ok, sum.failed, &sum.response),
+        };
+        self.figure(&sum, ok + failed, failed, times, false)
     }
 
     /// Over `second` by itself, however few samples it has.
@@ -217,6 +247,8 @@ impl Watched {
             | Measure::DetectionTime
             | Measure::RecoveryTime { .. }
             | Measure::DegradedTime { .. }
+            | Measure::Capacity
+            | Measure::Headroom
             | Measure::Cpu
             | Measure::Memory
             | Measure::Watched { .. }
@@ -319,9 +351,14 @@ impl Figure {
                     Bound::AtMost(most) | Bound::Between(_, most) if value > most.as_f64() => Some(false),
                     Bound::Below(limit) if value >= limit.as_f64() => Some(false),
                     Bound::Above(limit) if value > limit.as_f64() => Some(true),
+                    Bound::AtLeast(least) if value >= least.as_f64() => Some(true),
                     _ => None,
                 }
             }
+            Figure::LessThan(quantity) => match bound {
+                Bound::AtLeast(least) | Bound::Between(least, _) if quantity.as_f64() <= least.as_f64() => Some(false),
+                _ => None,
+            },
         }
     }
 }

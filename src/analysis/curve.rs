@@ -9,7 +9,7 @@ use super::tally::charge_excess;
 use super::{Curve, PercentileCurve, PercentilePoint, Point};
 use crate::base::units::At;
 use crate::plan::arrivals::Schedule;
-use crate::plan::{Condition, LoadId, Measure, Plan, Scope, StepId};
+use crate::plan::{Condition, LoadId, Measure, Plan, Scope, StepId, Trial};
 use crate::record::{Counts, Latency};
 
 const QUANTILES: [f64; 4] = [0.5, 0.95, 0.99, 0.999];
@@ -23,6 +23,8 @@ const CELLS: u64 = 1_000_000;
 pub(super) struct Curves {
     scopes: Vec<Scoped>,
     schedules: Vec<Schedule>,
+    /// Of searches: each trial's.
+    trials: Vec<(LoadId, Schedule)>,
 }
 
 #[derive(Debug)]
@@ -63,6 +65,7 @@ impl Curves {
         Curves {
             scopes: scopes(plan).into_iter().map(scoped).collect(),
             schedules: loads.map(|(index, load)| Schedule::new(load, plan.seed, LoadId::at(index))).collect(),
+            trials: Vec::new(),
         }
     }
 
@@ -71,9 +74,27 @@ impl Curves {
         self.schedules.iter().map(Schedule::end).max()
     }
 
+    /// A trial's arrivals are planned from here on.
+    pub(super) fn trial(&mut self, plan: &Plan, load: LoadId, trial: &Trial) {
+        if let Some(of) = plan.loads.get(load.index()) {
+            self.trials.push((load, Schedule::trial(of, plan.seed, load, trial)));
+        }
+    }
+
+    /// How many visits of each load are planned in [from, to).
+    fn each(&self, from: At, to: At) -> Vec<u64> {
+        let mut planned: Vec<u64> = self.schedules.iter().map(|schedule| schedule.between(from, to)).collect();
+        for (load, schedule) in self.trials.iter().filter(|(_, trial)| trial.start() < to && from < trial.end()) {
+            if let Some(planned) = planned.get_mut(load.index()) {
+                *planned += schedule.between(from, to);
+            }
+        }
+        planned
+    }
+
     /// How many visits are planned in [from, to).
     pub(super) fn planned(&self, from: At, to: At) -> u64 {
-        self.schedules.iter().map(|schedule| schedule.between(from, to)).sum()
+        self.each(from, to).iter().sum()
     }
 
     /// The times of a second that has just been closed, for the percentiles.
@@ -98,7 +119,7 @@ impl Curves {
     /// A second that nothing can be added to any more. `down` says of each scope whether it was down.
     pub(super) fn add_second(&mut self, second: &Second, down: impl Fn(usize) -> bool, plan: &Plan) {
         let (from, to) = (super::seconds::begin_of(second.number), super::seconds::begin_of(second.number + 1));
-        let planned: Vec<u64> = self.schedules.iter().map(|schedule| schedule.between(from, to)).collect();
+        let planned = self.each(from, to);
         for (index, scoped) in self.scopes.iter_mut().enumerate() {
             let mut counts = second.counts(&scoped.series);
             charge_excess(&mut counts, plan.limits.shed);

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DownStretch, FaultFigures, Outage, ProbeFigures, Standing, SteadyFigures, WatchedFigures};
+use super::{
+    DownStretch, FaultFigures, Outage, ProbeFigures, SearchEnd, SearchFigures, Standing, SteadyFigures, WatchedFigures,
+};
 use crate::base::units::{At, Rate, Share, Span};
 use crate::plan::{Basis, JourneyId, PhaseId, ProcessId, Quantity, Scope, TargetId, WatchId, Watched};
 use crate::record::{BadKind, EndReason, Entry, Failure, HostFacts, UnsentKind};
@@ -27,6 +29,9 @@ pub struct Analysis {
     pub outages: Vec<Outage>,
     /// One for each steady state of the plan, in its order.
     pub steady_states: Vec<SteadyFigures>,
+    /// One for each load of the plan that is a search, in its order.
+    #[serde(default)]
+    pub searches: Vec<SearchFigures>,
     /// Of all requests.
     pub down: Vec<DownStretch>,
     pub probes: Vec<ProbeFigures>,
@@ -87,14 +92,26 @@ pub enum Figure {
     Failed,
     /// It had not ended when watching did, or not all of it was seen: this much at least.
     MoreThan(Quantity),
+    /// Not even the least that was tried was reached.
+    LessThan(Quantity),
 }
 
 impl Figure {
+    /// The same of another quantity that grows with this one.
+    pub fn map(self, of: impl Fn(Quantity) -> Option<Quantity>) -> Option<Figure> {
+        Some(match self {
+            Figure::Exactly(quantity) => Figure::Exactly(of(quantity)?),
+            Figure::Failed => Figure::Failed,
+            Figure::MoreThan(quantity) => Figure::MoreThan(of(quantity)?),
+            Figure::LessThan(quantity) => Figure::LessThan(of(quantity)?),
+        })
+    }
+
     /// The quantity, where it is known exactly.
     pub const fn exactly(self) -> Option<Quantity> {
         match self {
             Figure::Exactly(quantity) => Some(quantity),
-            Figure::Failed | Figure::MoreThan(_) => None,
+            Figure::Failed | Figure::MoreThan(_) | Figure::LessThan(_) => None,
         }
     }
 }
@@ -360,6 +377,11 @@ pub enum Detail {
         satisfied: u64,
         tolerating: u64,
         frustrated: u64,
+    },
+    Search {
+        /// An index into `Analysis::searches`.
+        search: usize,
+        end: SearchEnd,
     },
     /// An index into `Analysis::outages`; none without a breach.
     Recovery {

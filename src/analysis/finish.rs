@@ -4,6 +4,7 @@ use super::down::Down;
 use super::faults::probe_figures;
 use super::outage::{outages, outages_by_down, stretch};
 use super::recovery::{Between, Track};
+use super::search::Searching;
 use super::seconds::begin_of;
 use super::tally::share;
 use super::targets::Evidence;
@@ -44,7 +45,9 @@ pub(super) fn finish(mut fold: Fold) -> Analysis {
             figures
         })
         .collect();
+    let searches: Vec<_> = std::mem::take(&mut fold.searches).into_iter().map(Searching::finish).collect();
     let targets = Evidence {
+        searches: &searches,
         plan: &fold.plan,
         load,
         planned_end: fold.planned_end,
@@ -85,6 +88,7 @@ pub(super) fn finish(mut fold: Fold) -> Analysis {
         targets,
         faults,
         steady_states: steady_states.collect(),
+        searches,
         down,
         probes: fold
             .probes

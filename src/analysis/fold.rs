@@ -13,14 +13,15 @@ use super::live::LastTimes;
 use super::phases::Phases;
 use super::recovery::Track;
 use super::scopes::{scopes, series_in};
+use super::search::Searching;
 use super::seconds::{Second, Seconds, begin_of, earlier};
 use super::steady::Steady;
 use super::tally::excess_shed;
 use super::vitals::Vitals;
 use super::watched::Watches;
-use super::{Analysis, Missing, Opened, ProbeTurn, Residue, Standing, Stretch};
+use super::{Analysis, Missing, Opened, ProbeTurn, Residue, Standing, Stretch, TrialFigures, Want};
 use crate::base::units::At;
-use crate::plan::{AbortId, FaultId, Moment, Plan, Scope, SteadyId, WatchId};
+use crate::plan::{AbortId, FaultId, LoadId, Moment, Plan, Scope, SteadyId, WatchId};
 use crate::record::{Against, Counts, EndReason, Entry, Event, Failure, Item, RecordError, Vital, Window};
 
 /// Curves are finished so many seconds after they closed: until then a worker that is late may still add to them.
@@ -36,6 +37,7 @@ pub struct Fold {
     pub(super) down: Vec<(Scope, Down)>,
     steady: Vec<Steady>,
     aborts: Vec<Watched>,
+    pub(super) searches: Vec<Searching>,
     /// The first abort condition that held.
     pub(super) aborting: Option<AbortId>,
     pub(super) tracks: Vec<Track>,
@@ -84,11 +86,15 @@ impl Fold {
         let steady_states = plan.steady_states.iter().enumerate();
         let steady: Vec<Steady> = steady_states.map(|(index, state)| Steady::new(plan, index, state)).collect();
         let aborts: Vec<Watched> = plan.aborts.iter().map(|abort| Watched::new(plan, &abort.condition)).collect();
+        let searches = Searching::all(plan);
         let watched: Vec<&Watched> = steady.iter().flat_map(Steady::must).chain(&aborts).collect();
         let mut keep = vec![false; plan.series.len()];
         watched.iter().flat_map(|watched| watched.keeps_times_of()).for_each(|index| keep[index] = true);
+        searches.iter().flat_map(Searching::keeps_times_of).for_each(|index| keep[index] = true);
         let keep_visits = watched.iter().any(|watched| watched.keeps_visits());
-        let over = watched.iter().map(|watched| watched.over()).max().unwrap_or(0);
+        let keep_visits = keep_visits || searches.iter().any(Searching::keeps_visits);
+        let over = watched.iter().map(|watched| watched.over()).chain(searches.iter().map(Searching::over));
+        let over = over.max().unwrap_or(0);
         Fold {
             seconds: Seconds::new(over.max(LATE) + 1),
             phases: Phases::new(plan, planned_end),
@@ -97,6 +103,7 @@ impl Fold {
             curves,
             steady,
             aborts,
+            searches,
             aborting: None,
             tracks: Vec::new(),
             before_fault: None,
@@ -199,6 +206,16 @@ impl Fold {
                 self.residue.push(Residue { what: what.clone(), command: command.clone() });
             }
             Event::Aborting { abort } => self.aborting = self.aborting.or(Some(*abort)),
+            Event::TrialBegan { load, trial } => {
+                self.curves.trial(&self.plan, *load, trial);
+                let search = self.searches.iter_mut().find(|search| search.load() == *load);
+                search.into_iter().for_each(|search| search.began(&self.plan, trial));
+            }
+            Event::SearchEnded { load } => {
+                let search = self.searches.iter_mut().find(|search| search.load() == *load);
+                search.into_iter().for_each(|search| search.ended(entry.at));
+                self.planned_end = self.loads_end();
+            }
             Event::Ended { reason } => self.ended = Some(*reason),
             _ => {}
         }
@@ -252,6 +269,9 @@ impl Fold {
         if loaded {
             self.judge(number, all_down);
         }
+        for search in &mut self.searches {
+            search.close(number, &self.seconds, &self.vitals);
+        }
         self.last = Some((number, all_down.down));
         if let Some(second) = self.seconds.at(number, &self.plan) {
             second.forget_times(&self.keep);
@@ -297,6 +317,25 @@ impl Fold {
     fn is_under_load(&self, number: u64) -> bool {
         let end = self.load_end();
         self.began.is_some_and(|began| begin_of(number + 1) > began) && begin_of(number) < end
+    }
+
+    /// When the last load ends: a search with its answer, or at the latest that it can.
+    pub fn loads_end(&self) -> At {
+        let end = |(index, load): (usize, &crate::plan::Load)| {
+            let search = self.searches.iter().find(|search| search.load() == LoadId::at(index));
+            search.and_then(Searching::ended_at).unwrap_or_else(|| load.end())
+        };
+        self.plan.loads.iter().enumerate().map(end).max().unwrap_or(At(self.plan.end.as_nanos()))
+    }
+
+    /// What a search needs next; none where the load is no search.
+    pub fn want(&self, load: LoadId) -> Option<Want> {
+        self.searches.iter().find(|search| search.load() == load).map(Searching::want)
+    }
+
+    /// The trial of a search that was judged last.
+    pub fn last_trial(&self, load: LoadId) -> Option<&TrialFigures> {
+        self.searches.iter().find(|search| search.load() == load).and_then(Searching::last)
     }
 
     /// When the load ended, or will.

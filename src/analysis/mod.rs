@@ -19,6 +19,7 @@ mod percentile;
 mod phases;
 mod recovery;
 mod scopes;
+mod search;
 mod seconds;
 #[cfg(test)]
 pub(crate) mod sim;
@@ -40,4 +41,5 @@ pub use incidents::{
     DownStretch, FaultFigures, Outage, ProbeFigures, ProbeTurn, Recovery, Standing, StandingRun, SteadyFigures, Tight,
 };
 pub use percentile::{interval_ranks, needed, rank};
+pub use search::{Level, NotFitted, SearchEnd, SearchFigures, TrialFigures, Usl, UslPoint, Want};
 pub use watched::{WatchedFigures, WatchedPoint};

@@ -196,6 +196,7 @@ impl Sim {
                 start: At::START,
                 stages: vec![Stage { kind: hold, phase: None }],
                 replay: None,
+                search: None,
             }],
             series: vec![Series { load: LoadId(0), journey: JourneyId(0), step: StepId(0) }],
             phases: phases.collect(),

@@ -12,7 +12,7 @@ use super::seconds::begin_of;
 use super::tally::{Budget, Tally, apdex, availability, share};
 use super::vitals::Vitals;
 use super::watched::Watches;
-use super::{Detail, FaultFigures, Figure, Gap, Interval, Measured, Missing, Outage, Stretch};
+use super::{Detail, FaultFigures, Figure, Gap, Interval, Measured, Missing, Outage, SearchFigures, Stretch};
 use crate::base::units::{Share, Span};
 use crate::plan::{Basis, Condition, FaultId, Measure, Plan, Quantity, Scope, SteadyId, TargetId, Timing};
 use crate::record::{BadKind, Counts, Latency, UnsentKind};
@@ -34,6 +34,7 @@ pub(super) struct Evidence<'a> {
     pub(super) health: &'a Health,
     /// The down windows of a scope.
     pub(super) down: &'a dyn Fn(Scope) -> Option<&'a Down>,
+    pub(super) searches: &'a [SearchFigures],
     pub(super) missing: &'a BTreeSet<Missing>,
     pub(super) late: &'a BTreeSet<Missing>,
 }
@@ -169,6 +170,7 @@ impl Evidence<'_> {
             }
             Measure::Cpu | Measure::Memory => self.vital(condition, window),
             Measure::Watched { .. } | Measure::Ratio { .. } => self.watched(condition, window),
+            Measure::Capacity | Measure::Headroom => self.searched(condition),
             _ => match condition.scope {
                 Scope::Journey(journey) => {
                     let visits = self.phases.visits(journey, condition.phase, self.plan.limits.shed);
@@ -318,7 +320,9 @@ impl Evidence<'_> {
             | Measure::Cpu
             | Measure::Memory
             | Measure::Watched { .. }
-            | Measure::Ratio { .. } => Vec::new(),
+            | Measure::Ratio { .. }
+            | Measure::Capacity
+            | Measure::Headroom => Vec::new(),
             Measure::Downtime | Measure::FaultRate { .. } => {
                 let Some(down) = (self.down)(condition.scope).filter(|down| down.is_doubtful()) else {
                     return Vec::new();
@@ -354,6 +358,28 @@ impl Evidence<'_> {
             }
             _ => self.missing.iter().filter(|missing| window.overlaps(second(missing))).copied().collect(),
         }
+    }
+
+    fn searched(&self, condition: &Condition) -> Taken {
+        let Scope::Load(load) = condition.scope else { return Taken::gap(Gap::NoData) };
+        let Some(index) = self.searches.iter().position(|search| search.load == load) else {
+            return Taken::gap(Gap::NoData);
+        };
+        let figures = &self.searches[index];
+        let Some(search) = self.plan.loads.get(load.index()).and_then(|load| load.search.as_ref()) else {
+            return Taken::gap(Gap::NoData);
+        };
+        let over_peak = |quantity: Quantity| {
+            search.peak.map(|peak| Quantity::Share(Share(quantity.as_f64() / peak.as_per_second() - 1.0)))
+        };
+        let capacity = figures.capacity(search);
+        let figure = match condition.measure {
+            Measure::Headroom => capacity.and_then(|figure| figure.map(over_peak)),
+            _ => capacity,
+        };
+        let samples = figures.trials.iter().filter(|figures| !figures.trial.probe).count() as u64;
+        let gap = figure.is_none().then_some(Gap::NoData);
+        Taken { figure, gap, samples, ..Taken::default() }.with(Detail::Search { search: index, end: figures.end })
     }
 
     fn vital(&self, condition: &Condition, window: Option<Stretch>) -> Taken {
@@ -477,6 +503,9 @@ const fn touch(measure: Measure) -> Touch {
         | Measure::Cpu
         | Measure::Memory
         | Measure::Watched { .. }
-        | Measure::Ratio { .. } => Touch::None,
+        | Measure::Ratio { .. }
+        // Each trial was fit to judge by, or none.
+        | Measure::Capacity
+        | Measure::Headroom => Touch::None,
     }
 }

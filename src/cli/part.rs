@@ -82,6 +82,13 @@ fn fits(plan: &Plan) -> Result<(), String> {
             return Err(format!("`{named}` cannot be sent by several parts; {why}"));
         }
     }
+    if let Some(load) = plan.loads.iter().find(|load| load.search.is_some()) {
+        return Err(format!(
+            "the load `{}` searches for the capacity, and a part sees its own requests alone: search from one machine, \
+             or hold rates in parts and judge them merged",
+            load.name
+        ));
+    }
     let steady = plan.steady_states.iter().flat_map(|steady| &steady.must);
     let aborts = plan.aborts.iter().map(|abort| &abort.condition);
     if steady.chain(aborts).any(|condition: &Condition| condition.measure == Measure::Throughput) {

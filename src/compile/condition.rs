@@ -40,6 +40,8 @@ pub(super) struct Scenery<'c> {
     /// A watch was refused: it may have been the one.
     pub(super) watches_lost: bool,
     pub(super) end: Option<At>,
+    /// The loads that are searches.
+    pub(super) searches: Vec<(usize, &'c plan::Search)>,
 }
 
 /// Whose condition it is.
@@ -48,6 +50,8 @@ pub(super) enum Role {
     Steady,
     Abort,
     Target,
+    /// An obligation of a search.
+    Trial,
 }
 
 impl Role {
@@ -56,6 +60,7 @@ impl Role {
             Role::Steady => "a steady state",
             Role::Abort => "an abort condition",
             Role::Target => "a target",
+            Role::Trial => "a trial",
         }
     }
 }
@@ -79,7 +84,7 @@ impl Scenery<'_> {
             None if written.phase.is_hole() => None,
             None => Some(None),
         };
-        let over = (role != Role::Target).then(|| {
+        let over = matches!(role, Role::Steady | Role::Abort).then(|| {
             if let Some(over) = written.over.get() {
                 check_over(over, cx);
             }
@@ -111,14 +116,18 @@ impl Scenery<'_> {
             }
             return;
         }
+        if let (Some(mark), Role::Trial) = (written.over.written(), role) {
+            refused(mark, "a trial is judged over its `hold`: it has no `over`".to_owned(), cx);
+        }
         if let Some(mark) = written.phase.written() {
             refused(mark, format!("{} is looked at all the time: it has no `phase`", role.of()), cx);
         }
         if let Some(mark) = written.severity.written() {
             refused(mark, "`severity` is for targets".to_owned(), cx);
         }
-        if let (Some(mark), Role::Steady) = (written.title.written(), role) {
-            refused(mark, "a title belongs to the steady state as a whole".to_owned(), cx);
+        if let (Some(mark), Role::Steady | Role::Trial) = (written.title.written(), role) {
+            let whole = if role == Role::Trial { "load" } else { "steady state" };
+            refused(mark, format!("a title belongs to the {whole} as a whole"), cx);
         }
         if let Some(word) = word
             && matches!(
@@ -131,6 +140,8 @@ impl Scenery<'_> {
                     | M::BudgetLeft
                     | M::NotReached
                     | M::Watched(_)
+                    | M::Capacity
+                    | M::Headroom
             )
         {
             let message =
@@ -165,8 +176,15 @@ impl Scenery<'_> {
         if let Some(journey) = cx.get(&written.journey) {
             return self.journeys.find(journey, cx).map(|id| Scope::Journey(JourneyId::at(id)));
         }
-        if let Some(load) = cx.get(&written.load) {
-            return self.loads.find(load, cx).map(|id| Scope::Load(LoadId::at(id)));
+        let named = match cx.get(&written.load) {
+            Some(load) => Some(self.loads.find(load, cx)?),
+            None => None,
+        };
+        if let Some(word) = word.filter(|word| matches!(word.value, M::Capacity | M::Headroom)) {
+            return self.searched(named, &word.written(), word.mark, cx);
+        }
+        if let Some(id) = named {
+            return Some(Scope::Load(LoadId::at(id)));
         }
         if let Some(endpoint) = cx.get(&written.endpoint) {
             return self.endpoints.find(endpoint, cx).map(|id| Scope::Endpoint(EndpointId::at(id)));
@@ -276,6 +294,8 @@ impl Scenery<'_> {
             M::DegradedTime => Measure::DegradedTime { to: self.steady(written, word, at, cx)? },
             M::Cpu => Measure::Cpu,
             M::Memory => Measure::Memory,
+            M::Capacity => Measure::Capacity,
+            M::Headroom => Measure::Headroom,
         })
     }
 

@@ -27,7 +27,7 @@ pub(super) fn check(feeds: &[Feed], names: &Names, loads: &[Load], used: &[Vec<U
                 .collect();
             unknown = unknown.or_else(|| uses.iter().find(|used| used.rows.is_none()).map(|used| used.mark));
             let each = uses.iter().filter_map(|used| used.rows).max().unwrap_or(0);
-            let count = Schedule::new(load, 0, LoadId(0)).count();
+            let count = Schedule::new(load, 0, LoadId(0)).most();
             needed = needed.saturating_add(count.saturating_mul(each));
         }
         if let Some(mark) = unknown {

@@ -16,7 +16,7 @@ pub(super) struct Made {
     /// Its number among the faults as written.
     pub(super) index: usize,
     pub(super) fault: plan::Fault,
-    at: Mark,
+    pub(super) at: Mark,
     target: Mark,
     /// From the order to the order to heal, where it is known.
     pub(super) times: Option<(At, At)>,

@@ -4,7 +4,7 @@ use super::context::Cx;
 use super::instant::PhaseTable;
 use super::names::Names;
 use super::replay::Replayed;
-use super::stage;
+use super::{search, stage};
 use crate::base::diagnostic::{Diagnostic, SourceId};
 use crate::base::units::{At, Rate, Span};
 use crate::plan::{self, JourneyId, PhaseId, Spacing, StageKind};
@@ -69,7 +69,12 @@ pub(super) fn loads(
             None => {
                 loads.mixes &= mix(load, journeys, &mut made, &mut loads.used, cx);
                 let path = format!("load.{}", name.value);
-                !load.start.is_hole() && stages(&path, load, loads.list.len(), &mut made, phases, files, cx)
+                if let Some(written) = cx.get(&load.search) {
+                    made.search = search::search(&path, written, cx);
+                    !load.start.is_hole() && made.search.is_some()
+                } else {
+                    !load.start.is_hole() && stages(&path, load, loads.list.len(), &mut made, phases, files, cx)
+                }
             }
         };
         loads.whole &= whole && !is_too_long(&made, name, cx);
@@ -120,6 +125,7 @@ fn empty(name: &Spanned<String>, load: &Spanned<scenario::Load>, cx: &mut Cx<'_>
         start: At::START + start,
         stages: Vec::new(),
         replay: None,
+        search: None,
     }
 }
 

@@ -24,6 +24,7 @@ mod rates;
 mod replay;
 mod request;
 mod samples;
+mod search;
 mod stage;
 mod target;
 mod text;

@@ -3,7 +3,7 @@
 use super::journey::Made;
 use crate::base::units::At;
 use crate::plan::arrivals::Schedule;
-use crate::plan::{Load, LoadId, Scope, Spacing};
+use crate::plan::{Load, LoadId, Scope};
 
 /// What visits of each journey ask for, and when they come.
 pub(super) struct Samples<'p> {
@@ -15,8 +15,8 @@ pub(super) struct Samples<'p> {
 
 impl<'p> Samples<'p> {
     pub(super) fn new(loads: &'p [Load], made: &'p [Vec<Made>]) -> Samples<'p> {
-        // What is expected does not depend on how arrivals are spaced.
-        let even = |load: &Load| Schedule::new(&Load { spacing: Spacing::Even, ..load.clone() }, 0, LoadId(0));
+        // What is expected does not depend on how arrivals are spaced; of a search, its first trial is.
+        let even = |load: &Load| Schedule::new(&load.certain(), 0, LoadId(0));
         Samples { loads, schedules: loads.iter().map(even).collect(), made }
     }
 

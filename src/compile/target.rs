@@ -32,6 +32,9 @@ pub(super) fn targets(
             .find_map(|bound| bound.get())
             .map_or(mark, |bound| bound.mark);
         scenery.check_decidable(&condition, mark, bound, cx);
+        if matches!(condition.measure, Measure::Capacity | Measure::Headroom) {
+            scenery.check_searched(&condition, mark, bound, cx);
+        }
         check_recovery(&condition, bound, scenery, faults, steady, cx);
         let title = cx.get(&written.title).map(|title| title.value.clone()).unwrap_or_default();
         let severity = cx.get(&written.severity).map(|severity| severity.value.clone());
@@ -82,7 +85,9 @@ impl Scenery<'_> {
             | Measure::RecoveryTime { .. }
             | Measure::DegradedTime { .. }
             | Measure::Watched { .. }
-            | Measure::Ratio { .. } => return,
+            | Measure::Ratio { .. }
+            | Measure::Capacity
+            | Measure::Headroom => return,
             _ => 1.0,
         };
         let Some(planned) = samples.count(condition.scope, from, to) else { return };

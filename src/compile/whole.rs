@@ -16,6 +16,7 @@ use super::origin::Origins;
 use super::platform;
 use super::replay;
 use super::samples::Samples;
+use super::search;
 use super::target;
 use super::text::{Own, Place, Reach};
 use super::watch::{Around, watches};
@@ -153,6 +154,9 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
     let fault_names = Names::of("fault", &scenario.faults);
     let mut faults = fault::faults(&scenario.faults, &fault_names, &processes, &phases, seed, cx);
     fault::settle(&mut faults, end, cx);
+    if loads.whole {
+        search::check_beside(&loads.list, &faults, &phases, &scenario.phases, cx);
+    }
     let first_fault = faults.iter().filter_map(|fault| fault.times.map(|(from, _)| from)).min();
 
     let watches = made_platform.as_ref().map(|platform| platform.watches.as_slice()).unwrap_or_default();
@@ -186,12 +190,19 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
             field.is_hole() || field.value().is_some_and(|map| watches.len() != map.entries.len() || !map.complete)
         }),
         end,
+        searches: loads
+            .list
+            .iter()
+            .enumerate()
+            .filter_map(|(index, load)| Some((index, load.search.as_ref()?)))
+            .collect(),
     };
     let load_start = loads.whole.then(|| loads.list.iter().map(|load| load.start).min()).flatten();
     let in_time = fault::check_first(&faults, load_start, longest_hold(&scenario.steady_state), cx);
     let first_fault = first_fault.filter(|_| in_time);
     let steady_states = scenery.steady_states(&scenario.steady_state, first_fault, cx);
     let aborts = scenery.aborts(&scenario.abort, cx);
+    let searches = scenery.searches(&scenario.load, &loads.list, cx);
     let targets = target::targets(&scenario.targets, &scenery, &faults, &steady_states, cx);
 
     let limits = limits::limits(scenario, walked.sheds, walked.longest_timeout, cx);
@@ -202,8 +213,9 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
     if cx.broken || any_error(&cx.found) {
         return None;
     }
-    let conditions =
-        steady_states.iter().flat_map(|steady| &steady.must).chain(aborts.iter().map(|abort| &abort.condition));
+    let conditions = steady_states.iter().flat_map(|steady| &steady.must);
+    let conditions = conditions.chain(aborts.iter().map(|abort| &abort.condition));
+    let conditions = conditions.chain(searches.iter().flat_map(|(_, must)| must));
     let bounds = bounds(conditions, &walked.made, &loads.list, &asked);
     for (step, bounds) in steps.list.iter_mut().zip(bounds) {
         step.bounds = bounds.into_iter().collect();
@@ -231,6 +243,11 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
         limits,
         end: end? - At::START,
     };
+    for (load, must) in searches {
+        if let Some(search) = plan.loads.get_mut(load.index()).and_then(|load| load.search.as_mut()) {
+            search.must = must;
+        }
+    }
     move_phases(&mut plan, &moved);
     if let Some(platform) = platform {
         pool::settle(&mut plan, &platform.endpoints, cx);

@@ -2,12 +2,16 @@
 
 use crate::fault::{Faults, Seen, Wound};
 use crate::load::{Crews, News};
-use crate::plan::FaultKind;
+use crate::plan::{FaultKind, LoadId, Trial};
 use crate::undo::Guardian;
 
 /// Workers that send the load; each hands over a window a second.
 pub(super) trait Crew {
     fn count(&self) -> u16;
+    /// A search goes on with this trial.
+    fn append(&self, load: LoadId, trial: Trial);
+    /// No more trials of it come.
+    fn search_over(&self, load: LoadId);
     /// No more arrivals; what is in flight may end.
     fn drain(&self);
     /// Cuts off everything at once.
@@ -36,6 +40,14 @@ pub(super) trait Watchman {
 impl Crew for Crews {
     fn count(&self) -> u16 {
         Crews::count(self)
+    }
+
+    fn append(&self, load: LoadId, trial: Trial) {
+        Crews::append(self, load, trial);
+    }
+
+    fn search_over(&self, load: LoadId) {
+        Crews::search_over(self, load);
     }
 
     fn drain(&self) {

@@ -5,6 +5,7 @@ use tokio::task::{Id, JoinSet};
 
 use super::book::Book;
 use super::cast::{Crew, Surgeon, Watchman};
+use super::searches::Searches;
 use super::seconds::Seconds;
 use super::signals::Signals;
 use super::timeline::{Due, Timeline};
@@ -12,8 +13,7 @@ use crate::base::clock::{Clock, StepWatch};
 use crate::base::host;
 use crate::base::units::{At, Span};
 use crate::load::News;
-use crate::plan::arrivals::Schedule;
-use crate::plan::{FaultId, LoadId, Moment, Plan, SteadyId};
+use crate::plan::{FaultId, Moment, Plan, SteadyId};
 use crate::platform::Happening;
 use crate::record::{EndReason, Event, FaultEvent};
 
@@ -54,7 +54,10 @@ struct Course<W> {
     steps: Option<StepWatch>,
     going: Vec<bool>,
     abandoned: u64,
+    searches: Searches,
     load_end: At,
+    /// Of the drill: earlier than planned where searches have their answers earlier.
+    end: At,
     load_over: bool,
     stop: Option<EndReason>,
     broken: bool,
@@ -72,8 +75,6 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
     /// has been said not to be.
     pub(super) async fn conduct(mut self) -> Conducted {
         let workers = self.crews.count();
-        let ends = self.plan.loads.iter().enumerate();
-        let ends = ends.map(|(index, load)| Schedule::new(load, self.plan.seed, LoadId::at(index)).end());
         let mut course = Course {
             timeline: Timeline::new(&self.plan.faults),
             seconds: Seconds::new(workers),
@@ -83,11 +84,14 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
             steps: None,
             going: vec![true; usize::from(workers)],
             abandoned: 0,
-            load_end: ends.max().unwrap_or(At::START),
+            searches: Searches::new(self.plan),
+            load_end: self.book.fold().loads_end(),
+            end: At(self.plan.end.as_nanos()),
             load_over: false,
             stop: None,
             broken: false,
         };
+        course.searches.begin(self.book, &self.crews);
         while !self.is_over(&course) {
             self.turn(&mut course).await;
             self.catch_up(&mut course);
@@ -100,7 +104,7 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
     fn is_over(&self, course: &Course<S::Wound>) -> bool {
         let idle = !course.going.contains(&true);
         let quiet = !course.timeline.busy() && course.tasks.is_empty();
-        let ended = course.stop.is_some() || self.clock.now() >= At(self.plan.end.as_nanos());
+        let ended = course.stop.is_some() || self.clock.now() >= course.end;
         // Nothing is due any more: what waits for an instant that will never come is given up.
         idle && quiet && ended && (course.stop.is_some() || course.timeline.next().is_none())
     }
@@ -122,8 +126,7 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
     fn next_instant(&self, course: &Course<S::Wound>) -> At {
         let due = course.timeline.next().map(|(at, _)| at);
         let load_end = (!course.load_over).then_some(course.load_end);
-        let end = At(self.plan.end.as_nanos());
-        let end = (end > self.clock.now()).then_some(end);
+        let end = (course.end > self.clock.now()).then_some(course.end);
         [course.seconds.deadline(), due, load_end, end].into_iter().flatten().min().unwrap_or(At::MAX)
     }
 
@@ -133,6 +136,7 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
         while let Some(closing) = course.seconds.close(now) {
             self.book.note(Event::SecondClosed { second: closing.second, missing: closing.missing });
             self.second_closed(course);
+            self.search(course);
         }
         if !course.load_over && now >= course.load_end {
             self.load_ended(course);
@@ -140,7 +144,7 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
         if self.book.lost().is_some() {
             self.stop(course, EndReason::RecordLost);
         }
-        if now >= At(self.plan.end.as_nanos()) {
+        if now >= course.end {
             // A fault after the end would hurt a platform that nobody asks anything.
             course.timeline.cancel_waiting();
         }
@@ -186,6 +190,17 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
         {
             self.book.note(Event::Aborting { abort });
             self.stop(course, EndReason::Aborted);
+        }
+    }
+
+    /// Lets searches go on. The drill ends with their answers, unless it was said to go on for longer.
+    fn search(&mut self, course: &mut Course<S::Wound>) {
+        if course.stop.is_none() && course.searches.go_on(self.book, &self.crews, self.clock.now()) {
+            let latest = course.load_end;
+            course.load_end = self.book.fold().loads_end();
+            if course.end == latest {
+                course.end = course.load_end;
+            }
         }
     }
 

@@ -11,6 +11,7 @@ mod chores;
 mod conductor;
 mod part;
 mod run;
+mod searches;
 mod seconds;
 mod signals;
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::base::clock::{Clock, SimClock};
 use crate::base::units::{At, Span};
 use crate::fault::Seen;
 use crate::load::News;
-use crate::plan::{Abort, Bound, Condition, FaultId, FaultKind, Instant, Measure, ProcessId, Scope};
+use crate::plan::{Abort, Bound, Condition, FaultId, FaultKind, Instant, LoadId, Measure, ProcessId, Scope, Trial};
 use crate::record::{Event, FaultEvent, Item, Window, Writer};
 
 const CREWS: u16 = 2;
@@ -156,6 +156,14 @@ impl Hands {
 impl Crew for Hands {
     fn count(&self) -> u16 {
         CREWS
+    }
+
+    fn append(&self, _: LoadId, _: Trial) {
+        self.told("append");
+    }
+
+    fn search_over(&self, _: LoadId) {
+        self.told("over");
     }
 
     fn drain(&self) {

@@ -139,6 +139,8 @@ fn matters(event: &Event) -> bool {
         | Event::SteadyHeld { .. }
         | Event::SteadyMissed { .. }
         | Event::Aborting { .. }
+        | Event::TrialEnded { .. }
+        | Event::SearchEnded { .. }
         | Event::Signalled { .. }
         | Event::ClockStepped { .. }
         | Event::Noted { .. }
@@ -154,6 +156,7 @@ fn matters(event: &Event) -> bool {
         | Event::ProcessStopped { .. }
         | Event::ChoreDone { .. }
         | Event::SecondClosed { .. }
+        | Event::TrialBegan { .. }
         | Event::Failed(_)
         | Event::Generator { .. }
         | Event::Scraped { .. }

@@ -19,7 +19,7 @@ use crate::base::rng::{Weighted, run_word};
 use crate::base::template::{Masker, Scope};
 use crate::base::units::{At, Span};
 use crate::plan::arrivals::{Schedule, Slice};
-use crate::plan::{EndpointId, JourneyId, LoadId, PerConnection, Plan, SeriesId};
+use crate::plan::{EndpointId, JourneyId, LoadId, PerConnection, Plan, SeriesId, Trial};
 use crate::record::{Failure, UnsentKind, Window};
 use crate::wire::{Connection, Door};
 
@@ -47,10 +47,14 @@ pub struct Options {
 }
 
 /// What a crew is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Order {
     /// The drill starts at this instant of the door's clock.
     Begin(At),
+    /// A search goes on with this trial.
+    Append(LoadId, Trial),
+    /// No more trials of a search come.
+    Over(LoadId),
     Drain,
     Drop,
     Finish,
@@ -112,6 +116,16 @@ impl Crews {
     /// Begins the load: the plan's instants count from `zero` on the door's clock.
     pub fn begin(&self, zero: At) {
         self.order(Order::Begin(zero));
+    }
+
+    /// Has the arrivals of a trial come. Said once a trial, before it begins.
+    pub fn append(&self, load: LoadId, trial: Trial) {
+        self.order(Order::Append(load, trial));
+    }
+
+    /// No more trials of this search come.
+    pub fn search_over(&self, load: LoadId) {
+        self.order(Order::Over(load));
     }
 
     /// Releases no more arrivals; what is in flight may come to its end within the drain time.
@@ -212,7 +226,9 @@ impl Work {
             let (first, stride) = self.slice.owned(self.index, self.workers);
             rate += schedule.peak().as_per_second() / stride as f64;
             let mut rest = schedule.cursor(first, stride);
-            sources.push(Source { load: id.0, next: rest.next(), rest, mix, lanes: mine, end: schedule.end() });
+            let next = rest.next();
+            let (open, end) = (load.search.is_some(), schedule.end());
+            sources.push(Source { load: id.0, next, rest, mix, lanes: mine, end, open });
         }
         let (slice, index, workers) = (self.slice, self.index, self.workers);
         let part = |total| share(slice.share(total), index, workers);
@@ -238,6 +254,8 @@ impl Work {
         warm(&worker, plan, part).await;
         Ok(Dispatcher {
             worker,
+            plan: plan.clone(),
+            workers: self.workers,
             sources,
             crew: self.index,
             orders: self.orders,

@@ -2,6 +2,7 @@
 //! time is over and closes seconds. It sits in the worker itself, so that nothing has to be woken on another thread.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
@@ -13,7 +14,8 @@ use super::worker::{Arrival, Cut, Worker};
 use crate::base::clock::{Alarm, Spin};
 use crate::base::rng::{Key, Purpose, Weighted};
 use crate::base::units::{At, Span};
-use crate::plan::arrivals::Cursor;
+use crate::plan::arrivals::{Cursor, Schedule};
+use crate::plan::{LoadId, Plan, Trial};
 use crate::record::UnsentKind;
 
 /// The arrivals of one load that are this worker's.
@@ -26,10 +28,14 @@ pub(super) struct Source {
     pub lanes: Vec<usize>,
     /// The end of the load's last stage.
     pub end: At,
+    /// More may be appended.
+    pub open: bool,
 }
 
 pub(super) struct Dispatcher {
     pub worker: Rc<Worker>,
+    pub plan: Arc<Plan>,
+    pub workers: u16,
     pub sources: Vec<Source>,
     pub crew: u16,
     pub orders: UnboundedReceiver<Order>,
@@ -61,6 +67,8 @@ impl Dispatcher {
             match self.wait().await {
                 Heard::Nothing => {}
                 Heard::Order(Order::Begin(zero)) => self.begin(zero),
+                Heard::Order(Order::Append(load, trial)) => self.append(load, &trial),
+                Heard::Order(Order::Over(load)) => self.search_over(load),
                 Heard::Order(Order::Drain) => self.drain(),
                 Heard::Order(Order::Drop) => self.drop_load(),
                 Heard::Order(Order::Finish) | Heard::Alone => break,
@@ -94,6 +102,23 @@ impl Dispatcher {
         self.worker.start_at(zero);
         self.worker.books().begin();
         self.state = State::Running;
+    }
+
+    /// The arrivals of a trial come after those of the one before it, all of which are released by then.
+    fn append(&mut self, load: LoadId, trial: &Trial) {
+        let Some(source) = self.sources.iter_mut().find(|source| source.load == load.0) else { return };
+        let Some(of) = self.plan.loads.get(load.index()) else { return };
+        let schedule = Schedule::trial(of, self.plan.seed, load, trial);
+        source.rest = schedule.cursor(u64::from(self.crew), u64::from(self.workers));
+        source.next = source.rest.next();
+    }
+
+    fn search_over(&mut self, load: LoadId) {
+        let now = self.worker.now();
+        for source in self.sources.iter_mut().filter(|source| source.load == load.0) {
+            source.open = false;
+            source.end = now;
+        }
     }
 
     /// Releases no more. What is due and not released would have gone out by now: it is counted.
@@ -179,7 +204,8 @@ impl Dispatcher {
         if self.worker.next_cut() <= now {
             self.worker.cut_due(now);
         }
-        if self.state == State::Running && self.next_arrival().is_none() {
+        let open = self.sources.iter().any(|source| source.open);
+        if self.state == State::Running && self.next_arrival().is_none() && !open {
             let end = self.sources.iter().map(|source| source.end).max().unwrap_or(now);
             self.state = State::Draining(end.max(now) + self.drain);
         }

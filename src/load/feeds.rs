@@ -206,7 +206,7 @@ fn all_uses(plan: &Plan, feed: &str) -> Vec<Uses> {
         let id = LoadId::at(index);
         let each = uses(plan, id, feed);
         let own = Uses { before, each: each.unwrap_or(1) };
-        let count = Schedule::new(load, plan.seed, id).count();
+        let count = Schedule::new(load, plan.seed, id).most();
         before = before.saturating_add(count.saturating_mul(each.unwrap_or(0)));
         own
     });

@@ -159,6 +159,8 @@ async fn play_here(
     let (tell, mut news) = mpsc::unbounded_channel();
     let dispatcher = Dispatcher {
         worker: worker.clone(),
+        plan: setting.plan.clone(),
+        workers: 1,
         sources: Vec::<Source>::new(),
         crew: 0,
         orders,

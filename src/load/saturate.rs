@@ -51,6 +51,8 @@ async fn busy(setting: &Setting, connections: usize, span: Span) -> Result<Vec<W
     let dispatcher = Dispatcher {
         alarm: setting.door.clock().alarm(Spin::Off)?,
         worker,
+        plan: setting.plan.clone(),
+        workers: 1,
         sources: Vec::new(),
         crew: 0,
         orders,

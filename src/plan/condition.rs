@@ -67,6 +67,10 @@ pub enum Measure {
         watch: WatchId,
         unit: Unit,
     },
+    /// Of a search: the highest rate that held below the lowest that failed.
+    Capacity,
+    /// Capacity / the stated peak − 1.
+    Headroom,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,8 +95,9 @@ impl Measure {
             | Measure::Unsent
             | Measure::FaultRate { .. }
             | Measure::BudgetLeft { .. }
+            | Measure::Headroom
             | Measure::Cpu => Unit::Share,
-            Measure::Throughput => Unit::Rate,
+            Measure::Throughput | Measure::Capacity => Unit::Rate,
             Measure::NotReached => Unit::Count,
             Measure::Apdex { .. } | Measure::BurnRate { .. } => Unit::Number,
             Measure::Memory => Unit::Size,
@@ -140,6 +145,8 @@ impl fmt::Display for Measure {
             Measure::Memory => f.pad("memory"),
             Measure::Watched { .. } => f.pad("a watched figure"),
             Measure::Ratio { .. } => f.pad("a ratio"),
+            Measure::Capacity => f.pad("capacity"),
+            Measure::Headroom => f.pad("headroom"),
         }
     }
 }

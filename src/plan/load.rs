@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{JourneyId, LoadId, PhaseId, Replay, StepId};
+use super::{JourneyId, LoadId, PhaseId, Replay, Search, StepId};
 use crate::base::units::{At, Rate, Share, Span, Text};
 
 /// One open-model load: visits that begin at planned instants, whatever the platform does.
@@ -16,6 +16,9 @@ pub struct Load {
     /// The arrivals of a log, in place of stages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<Replay>,
+    /// Trials in place of stages, decided while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<Search>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,10 +148,13 @@ impl Load {
         })
     }
 
-    /// The end of the last stage.
+    /// The end of the last stage; of a search, the latest that it can have.
     pub fn end(&self) -> At {
         if let Some(replay) = &self.replay {
             return self.start + replay.span();
+        }
+        if let Some(search) = &self.search {
+            return self.start + search.longest();
         }
         self.stage_times().last().map_or(self.start, |(_, end)| end)
     }

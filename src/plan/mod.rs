@@ -14,6 +14,7 @@ mod journey;
 mod load;
 mod platform;
 mod replay;
+mod search;
 
 pub use condition::{Abort, Basis, Bound, Condition, Measure, Quantity, Scope, SteadyState, Target, Timing, Unit};
 pub use fault::{Fault, FaultKind, Instant, Moment};
@@ -32,6 +33,7 @@ pub use platform::{
 };
 
 pub use replay::{Choice, Replay, Route, Taken, Tally};
+pub use search::{Miss, Search, Trial, TrialEnd, Unfit};
 
 use std::collections::BTreeMap;
 

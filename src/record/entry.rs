@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{BadKind, Lack, Part};
 use crate::base::units::{At, Span};
-use crate::plan::{AbortId, FaultId, ProcessId, SeriesId, SteadyId, WatchId};
+use crate::plan::{AbortId, FaultId, LoadId, ProcessId, SeriesId, SteadyId, Trial, TrialEnd, WatchId};
 
 /// One line of `events.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -116,6 +116,20 @@ pub enum Event {
     },
     Aborting {
         abort: AbortId,
+    },
+    /// A search goes on with this trial: its arrivals are decided from here on.
+    TrialBegan {
+        load: LoadId,
+        trial: Trial,
+    },
+    TrialEnded {
+        load: LoadId,
+        number: u32,
+        end: TrialEnd,
+    },
+    /// No more trials come; the load ends with it.
+    SearchEnded {
+        load: LoadId,
     },
     /// Ctrl-C or TERM; `count` 2 drops the load at once.
     Signalled {

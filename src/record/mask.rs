@@ -25,6 +25,9 @@ pub(super) fn mask<'e>(entry: &'e Entry, masker: &Masker) -> Cow<'e, Entry> {
         | Event::SteadyHeld { .. }
         | Event::SteadyMissed { .. }
         | Event::Aborting { .. }
+        | Event::TrialBegan { .. }
+        | Event::TrialEnded { .. }
+        | Event::SearchEnded { .. }
         | Event::Signalled { .. }
         | Event::ClockStepped { .. }
         | Event::Generator { .. }

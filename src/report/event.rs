@@ -1,6 +1,6 @@
 use super::Words;
 use crate::base::units::Span;
-use crate::plan::{Plan, ProcessId, Scope};
+use crate::plan::{Plan, ProcessId, Scope, TrialEnd};
 use crate::record::{Event, FaultEvent};
 
 /// One event in words, and the class that the page paints it by; none for what stands elsewhere: samples of failures,
@@ -55,6 +55,17 @@ pub(super) fn event(plan: &Plan, words: Words, event: &Event) -> Option<(String,
             let name = abort.map_or_else(String::new, |abort| words.title(&abort.title, &abort.name));
             (words.event_aborting(name), "bad")
         }
+        Event::TrialBegan { trial, .. } => {
+            let (number, rate) = (trial.number + 1, words.rate(trial.rate));
+            (if trial.probe { words.event_probe_trial(number, rate) } else { words.event_trial(number, rate) }, "")
+        }
+        Event::TrialEnded { load, number, end } => {
+            let search = plan.loads.get(load.index()).and_then(|load| load.search.as_ref());
+            let must = search.map_or(&[][..], |search| &search.must);
+            let class = if *end == TrialEnd::Held { "good" } else { "bad" };
+            (words.event_trial_ended(number + 1, words.trial_end(plan, must, end)), class)
+        }
+        Event::SearchEnded { load } => (words.event_search_ended(words.scope(plan, Scope::Load(*load))), ""),
         Event::Signalled { signal, count } => (words.event_signalled(signal, words.n_times(u64::from(*count))), "bad"),
         Event::ClockStepped { by } => {
             let sign = if *by < 0 { "−" } else { "+" };

@@ -15,6 +15,7 @@ mod plan_page;
 mod png;
 #[cfg(test)]
 mod sample;
+mod search;
 mod story;
 mod summary;
 mod table;

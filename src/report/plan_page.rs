@@ -91,6 +91,11 @@ fn arrivals(out: &mut String, page: &PlanPage<'_>, words: Words, colour: Colour)
                 let _ = writeln!(out, "{INDENT}{lines}");
             }
         }
+        if let Some(search) = &load.search {
+            let how = words.plan_search(words.rate(search.from), words.rate(search.to), words.rate(search.by));
+            let longest = words.plan_search_longest(words.span(search.longest()));
+            let _ = writeln!(out, "{INDENT}{}", [how, longest].join(" · "));
+        }
         if let Some(replay) = &load.replay {
             replayed(out, plan, load, replay, words, colour);
         }

@@ -75,7 +75,8 @@ pub struct Planned {
     pub late: u64,
 }
 
-/// A figure: `exactly` value; `more-than` value (it had not ended when watching did); or `failed` (the rank falls among
+/// A figure: `exactly` value; `more-than` value (it had not ended when watching did, or no
+/// higher rate was tried); `less-than` value (not even that rate held); or `failed` (the rank falls among
 /// failed requests), without a value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -92,6 +93,7 @@ pub struct FigureSummary {
 pub enum Known {
     Exactly,
     MoreThan,
+    LessThan,
     Failed,
 }
 
@@ -337,6 +339,7 @@ fn figure(figure: analysis::Figure) -> FigureSummary {
     let (known, quantity) = match figure {
         analysis::Figure::Exactly(quantity) => (Known::Exactly, Some(quantity)),
         analysis::Figure::MoreThan(quantity) => (Known::MoreThan, Some(quantity)),
+        analysis::Figure::LessThan(quantity) => (Known::LessThan, Some(quantity)),
         analysis::Figure::Failed => (Known::Failed, None),
     };
     FigureSummary {

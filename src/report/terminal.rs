@@ -1,5 +1,6 @@
 use std::fmt::Write as _;
 
+use super::search;
 use super::story::{Tone, percentile_of};
 use super::table::{Align, Paint, Table, one_line};
 use super::{Colour, Model, Words};
@@ -18,6 +19,7 @@ pub fn terminal(model: &Model<'_>, words: Words, colour: Colour, place: Option<&
     rate(&mut out, model, words, colour);
     steps(&mut out, model, words, colour);
     phases(&mut out, model, words, colour);
+    searches(&mut out, model, words, colour);
     faults(&mut out, model, words, colour);
     failures(&mut out, model, words, colour);
     generator(&mut out, model, words, colour);
@@ -176,6 +178,28 @@ fn phases(out: &mut String, model: &Model<'_>, words: Words, colour: Colour) {
         table.row(cells);
     }
     out.push_str(&table.render(INDENT, colour));
+}
+
+fn searches(out: &mut String, model: &Model<'_>, words: Words, colour: Colour) {
+    for told in search::searches(model, words) {
+        head(out, colour, &words.head_search());
+        for line in &told.lines {
+            let _ = writeln!(out, "{INDENT}{}", one_line(line));
+        }
+        let aligns = [Align::Right, Align::Left, Align::Right, Align::Right, Align::Right, Align::Left];
+        let heads: Vec<(String, Align)> = search::heads(words).into_iter().zip(aligns).collect();
+        let mut table = Table::new(&heads);
+        for row in &told.trials {
+            let paint = match row.held {
+                Some(true) => Paint::Good,
+                Some(false) => Paint::Bad,
+                None => Paint::Dim,
+            };
+            let cells = row.cells.iter().enumerate();
+            table.row(cells.map(|(at, cell)| (cell.clone(), if at == 5 { paint } else { Paint::Plain })).collect());
+        }
+        out.push_str(&table.render(INDENT, colour));
+    }
 }
 
 fn faults(out: &mut String, model: &Model<'_>, words: Words, colour: Colour) {

@@ -1,7 +1,7 @@
 //! One target.
 
 use super::{Doubt, Judgement, Reason, Verdict};
-use crate::analysis::{Analysis, Detail, Figure, Gap, Measured, needed};
+use crate::analysis::{Analysis, Detail, Figure, Gap, Measured, SearchEnd, needed};
 use crate::base::units::Share;
 use crate::plan::{Basis, Bound, FaultId, Measure, Target};
 
@@ -34,6 +34,17 @@ fn verdict_of(analysis: &Analysis, target: &Target, measured: &Measured) -> (Ver
     let inconclusive = |reason| (Verdict::Inconclusive, reason);
     let bound = target.condition.bound;
     let Some(figure) = measured.figure else { return inconclusive(reason_of(measured.gap.as_ref())) };
+    if let Detail::Search { end, .. } = measured.detail {
+        return match (end, figure.meets(bound)) {
+            // The last that held is all that is known, whatever the bound.
+            (SearchEnd::Generator | SearchEnd::NotRecovered | SearchEnd::Stopped, _) => {
+                inconclusive(Reason::SearchOpen { end })
+            }
+            (_, Some(true)) => (Verdict::Pass, Reason::Met),
+            (_, Some(false)) => (Verdict::Fail, Reason::Missed),
+            (_, None) => inconclusive(Reason::NotOver),
+        };
+    }
     if let Some(reason) = too_few_windows(target, measured) {
         return inconclusive(reason);
     }

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::{Detail, Figure, Interval, Missing, Stretch};
+use crate::analysis::{Detail, Figure, Interval, Missing, SearchEnd, Stretch};
 use crate::base::units::{At, Share};
 use crate::plan::{AbortId, Bound, FaultId, SteadyId, TargetId, WatchId, Watched};
 use crate::record::{EndReason, Lack};
@@ -90,6 +90,10 @@ pub enum Reason {
     /// It would not pass with the step's *not reached* counted as bad.
     NotReached {
         count: u64,
+    },
+    /// The search ended before its answer.
+    SearchOpen {
+        end: SearchEnd,
     },
     /// Only a lower end of the figure is known, and it is still on the good side.
     NotOver,

@@ -140,6 +140,7 @@ impl Maker {
             start: At::START,
             stages: vec![Stage { kind, phase: None }],
             replay: None,
+            search: None,
         });
         for (journey, _) in mix {
             let mut steps = Vec::new();

@@ -4,7 +4,8 @@
 //! *Even*: arrival k lies where the planned curve N(t), the integral of the rate, comes to k + ½. *Poisson*: the same
 //! number of arrivals, as independent uniform points on the axis of N (a Poisson process, given its count; a burst has
 //! the count that it says, whatever comes around it). Either way the count is N(end) rounded, and no error adds up.
-//! *Listed*: the arrivals of a replay, whose instants a log has given. Leaves to others: waiting for the instants (`load`).
+//! *Listed*: the arrivals of a replay, whose instants a log has given. *Open*: a search, whose arrivals come trial by trial;
+//! each trial has a schedule of its own ([`Schedule::trial`]). Leaves to others: waiting for the instants (`load`).
 
 mod curve;
 mod exact;
@@ -21,13 +22,15 @@ use self::curve::Curve;
 use self::exact::Exact;
 use self::scatter::{Scatter, Seeker};
 pub use self::slice::Slice;
-use super::{Load, LoadId, Spacing};
+use super::{Load, LoadId, Spacing, Trial};
 use crate::base::units::{At, Rate, Span};
 
 /// When the arrivals of one load are planned. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Schedule {
     way: Way,
+    /// The number of its first arrival.
+    first: u64,
     count: u64,
 }
 
@@ -36,6 +39,7 @@ enum Way {
     Even(Arc<Curve>),
     Poisson(Arc<Curve>, Scatter),
     Listed { instants: Instants, start: At, end: At },
+    Open { peak: Rate, start: At, end: At, most: u64 },
 }
 
 impl Schedule {
@@ -43,7 +47,12 @@ impl Schedule {
         if let Some(replay) = &load.replay {
             let instants = replay.instants.clone();
             let way = Way::Listed { start: load.start, end: load.end(), instants };
-            return Schedule { way, count: replay.instants.len() };
+            return Schedule { way, first: 0, count: replay.instants.len() };
+        }
+        if let Some(search) = &load.search {
+            let most = search.most_arrivals();
+            let way = Way::Open { peak: search.to, start: load.start, end: load.end(), most };
+            return Schedule { way, first: 0, count: 0 };
         }
         let curve = Arc::new(Curve::new(load));
         let count = curve.count();
@@ -54,18 +63,33 @@ impl Schedule {
                 Way::Poisson(curve, scatter)
             }
         };
-        Schedule { way, count }
+        Schedule { way, first: 0, count }
     }
 
-    /// How many arrivals there are.
+    /// The arrivals that a trial of a search brings; numbered on from those before it.
+    pub fn trial(load: &Load, seed: u64, id: LoadId, trial: &Trial) -> Schedule {
+        // Scattered anew in each: a trial that is repeated is not the same again.
+        let seed = seed.wrapping_add(u64::from(trial.number));
+        Schedule { first: trial.first, ..Schedule::new(&trial.load(load), seed, id) }
+    }
+
+    /// How many arrivals there are; of a search, none is known beforehand.
     pub const fn count(&self) -> u64 {
         self.count
+    }
+
+    /// How many there can be: of a search, with all of its trials.
+    pub const fn most(&self) -> u64 {
+        match &self.way {
+            Way::Open { most, .. } => *most,
+            _ => self.count,
+        }
     }
 
     pub fn start(&self) -> At {
         match &self.way {
             Way::Even(curve) | Way::Poisson(curve, _) => curve.start(),
-            Way::Listed { start, .. } => *start,
+            Way::Listed { start, .. } | Way::Open { start, .. } => *start,
         }
     }
 
@@ -73,13 +97,14 @@ impl Schedule {
     pub fn end(&self) -> At {
         match &self.way {
             Way::Even(curve) | Way::Poisson(curve, _) => curve.end(),
-            Way::Listed { end, .. } => *end,
+            Way::Listed { end, .. } | Way::Open { end, .. } => *end,
         }
     }
 
-    /// The instant of arrival `k`, to the nanosecond; none from `count` on. For poisson O(log k), some microseconds.
+    /// The instant of arrival `k`, to the nanosecond; none where it is not one of these. For poisson O(log k), some microseconds.
     pub fn at(&self, k: u64) -> Option<At> {
-        (k < self.count).then(|| self.place(k, &mut Seeker::default()))
+        let own = k.checked_sub(self.first)?;
+        (own < self.count).then(|| self.place(own, &mut Seeker::default()))
     }
 
     fn place(&self, k: u64, seeker: &mut Seeker) -> At {
@@ -87,12 +112,15 @@ impl Schedule {
             Way::Even(curve) => curve.invert(Exact::arrival(k)),
             Way::Poisson(curve, scatter) => seeker.at(scatter, curve, k),
             Way::Listed { instants, start, .. } => *start + instants.get(k),
+            Way::Open { end, .. } => *end,
         }
     }
 
-    /// The arrivals k ≡ `first` mod `stride`, in order, each for O(1) on average.
+    /// The arrivals k ≡ `first` mod `stride` from `first` on, in order, each for O(1) on average.
     pub fn cursor(&self, first: u64, stride: u64) -> Cursor {
-        Cursor { schedule: self.clone(), seeker: Seeker::default(), next: first, stride: stride.max(1) }
+        let stride = stride.max(1);
+        let next = first + self.first.saturating_sub(first).div_ceil(stride) * stride;
+        Cursor { schedule: self.clone(), seeker: Seeker::default(), next, stride }
     }
 
     /// The planned rate at an instant; zero outside the load. Of a replay: what comes within the second from there on.
@@ -100,6 +128,7 @@ impl Schedule {
         match &self.way {
             Way::Even(curve) | Way::Poisson(curve, _) => curve.rate_at(at),
             Way::Listed { .. } => Rate::per_second(self.between(at, at + Span::SECOND) as f64),
+            Way::Open { .. } => Rate::ZERO,
         }
     }
 
@@ -108,6 +137,7 @@ impl Schedule {
         match &self.way {
             Way::Even(curve) | Way::Poisson(curve, _) => curve.peak(),
             Way::Listed { instants, .. } => Rate::per_second(instants.most_within(Span::SECOND) as f64),
+            Way::Open { peak, .. } => *peak,
         }
     }
 
@@ -116,6 +146,7 @@ impl Schedule {
         match &self.way {
             Way::Even(curve) | Way::Poisson(curve, _) => curve.most_within(span),
             Way::Listed { instants, .. } => instants.most_within(span) as f64,
+            Way::Open { peak, .. } => peak.over(span),
         }
     }
 
@@ -124,7 +155,7 @@ impl Schedule {
         let (mut low, mut high) = (0, self.count);
         while low < high {
             let middle = low + (high - low) / 2;
-            if self.at(middle).is_some_and(|instant| instant < at) {
+            if self.at(self.first + middle).is_some_and(|instant| instant < at) {
                 low = middle + 1;
             } else {
                 high = middle;
@@ -153,16 +184,18 @@ impl Iterator for Cursor {
 
     fn next(&mut self) -> Option<(u64, At)> {
         let k = self.next;
-        if k >= self.schedule.count {
+        let own = k - self.schedule.first;
+        if own >= self.schedule.count {
             return None;
         }
         self.next = k.saturating_add(self.stride);
-        let at = self.schedule.place(k, &mut self.seeker);
+        let at = self.schedule.place(own, &mut self.seeker);
         Some((k, at))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.schedule.count.saturating_sub(self.next).div_ceil(self.stride);
+        let end = self.schedule.first + self.schedule.count;
+        let left = end.saturating_sub(self.next).div_ceil(self.stride);
         let left = usize::try_from(left).ok();
         (left.unwrap_or(usize::MAX), left)
     }

@@ -7,7 +7,7 @@ use crate::plan::{Stage, StageKind};
 fn load(spacing: Spacing, start: At, stages: &[StageKind]) -> Load {
     let stages = stages.iter().map(|kind| Stage { kind: kind.clone(), phase: None }).collect();
     let (name, title) = ("shoppers".to_owned(), Text::default());
-    Load { name, title, mix: Vec::new(), spacing, start, stages, replay: None }
+    Load { name, title, mix: Vec::new(), spacing, start, stages, replay: None, search: None }
 }
 
 fn rate(per_second: u32) -> Rate {
@@ -192,7 +192,7 @@ proptest! {
                 let mut at = Span::ZERO;
                 let instants: Instants = steps.iter().map(|step| { at = at + Span(*step); at }).collect();
                 let (start, count) = (At(7), instants.len());
-                Schedule { way: Way::Listed { start, end: start + at + Span(1), instants }, count }
+                Schedule { way: Way::Listed { start, end: start + at + Span(1), instants }, first: 0, count }
             }
             None => schedule(spacing, &[
                 StageKind::Hold { rate: mean, span: half },

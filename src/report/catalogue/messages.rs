@@ -50,6 +50,7 @@ plurals! {
     n_parts "{n} part" / "{n} parts" "{n}个分片";
     n_windows "{n} window" / "{n} windows" "{n}个窗口";
     n_times "{n} time" / "{n} times" "{n}次";
+    n_trials "{n} trial" / "{n} trials" "{n}次试压";
     n_cores "{n} core" / "{n} cores" "{n}核";
     n_more "and {n} more" / "and {n} more" "另有{n}条";
 }
@@ -134,6 +135,7 @@ messages! {
         "would not pass with {count} never reached counted as bad" "若把未到达的{count}计为失败则不达标";
     reason_not_over()
         "not over when watching ended: only a lower end is known" "观测结束时仍未恢复：只知下限";
+    reason_search_open(end) "the search has no answer: {end}" "容量搜索没有结论：{end}";
     reason_data_missing(windows, seconds)
         "{windows} of the load's workers never arrived, or too late (seconds {seconds})"
         "发压线程的{windows}缺失或迟到（第{seconds}秒）";
@@ -157,6 +159,8 @@ messages! {
     // Figures
     failed_figure() "failed" "失败";
     more_than(figure) "> {figure}" "> {figure}";
+    at_least(figure) "≥ {figure}" "≥ {figure}";
+    less_than(figure) "< {figure}" "< {figure}";
     detail_outages(downtime, times) "{downtime} down per outage, {times} a month, of 30 days" "每次中断停机{downtime}，每月{times}，按 30 天计";
     detail_time(downtime, load) "{downtime} down of {load} under load" "加压{load}内停机{downtime}";
     detail_at_most(share) "none seen; at most {share} (95 %)" "未观测到停机；95% 置信上限{share}";
@@ -190,6 +194,8 @@ messages! {
     measure_degraded(steady) "degraded time (to {steady})" "降级时长（至{steady}）";
     measure_cpu() "CPU" "CPU 占用";
     measure_memory() "memory" "内存占用";
+    measure_capacity() "capacity" "容量";
+    measure_headroom() "headroom" "容量余量";
     cores(n) "{n} cores" "{n}核";
 
     // Heads of sections and tables
@@ -217,6 +223,47 @@ messages! {
     head_journeys() "Journeys" "业务流程";
     head_notes() "Notes" "说明";
 
+    head_search() "Capacity" "容量";
+    col_trial() "trial" "试压";
+    col_judged() "judged" "判定区间";
+    col_came_out() "came out" "结果";
+    trial_held() "held" "达标";
+    trial_failed(missed) "failed: {missed}" "未达标：{missed}";
+    trial_none(why) "no trial: {why}" "不作数：{why}";
+    trial_probe() "look whether it has come back" "确认恢复";
+    missed_figure(subject, figure, bound) "{subject} {figure} (must be {bound})" "{subject} {figure}（要求{bound}）";
+    unfit_late(share) "{share} of arrivals were released late" "{share}的请求发出过晚";
+    unfit_busy(share) "the generator used {share} of its CPU" "压测端 CPU 占用达{share}";
+    unfit_unsent(share) "{share} of arrivals were not sent by the generator's own fault" "{share}的请求因压测端自身原因未发出";
+    unfit_missing() "a part of what the generator counted is missing" "压测端的部分计数缺失";
+    unfit_few(subject) "too few samples for {subject}" "{subject}样本不足";
+    search_found(load, held, failed) "{load}: {held} held, {failed} failed" "{load}：{held}达标，{failed}未达标";
+    search_all_held(load, to) "{load}: at least {to}, nothing failed" "{load}：不低于{to}，没有一档未达标";
+    search_none_held(load, from) "{load}: below {from}, not even that held" "{load}：低于{from}，连这一档也未达标";
+    search_open(load, held, why) "{load}: at least {held}, and no more is known: {why}" "{load}：不低于{held}，再无结论：{why}";
+    search_nothing(load, why) "{load}: nothing was decided: {why}" "{load}：没有结论：{why}";
+    search_width(width) "the range is {width} of its lower end wide" "区间宽度为下限的{width}";
+    search_level_held(held, all) "held in {held} of {all}" "{all}中有{held}次达标";
+    search_level_failed(failed, all) "failed in {failed} of {all}" "{all}中有{failed}次未达标";
+    search_first(missed) "failed first: {missed}" "最先未达标：{missed}";
+    search_headroom(headroom, peak) "headroom {headroom} over the planned peak of {peak}" "相对计划峰值{peak}，容量余量{headroom}";
+    search_settling(settle, hold) "every trial goes on for {settle} before {hold} of it are judged; after a failed one the load falls to nothing until nothing is in flight, and the obligations must hold again at the lowest rate" "每次试压先运行{settle}，再判定{hold}；未达标后停止加压，待在途请求清空并在最低速率下重新达标后才继续";
+    end_found() "found" "已找到";
+    end_none_failed() "nothing failed" "没有一档未达标";
+    end_none_held() "nothing held" "没有一档达标";
+    end_generator() "two trials at one rate were none" "同一速率有两次试压不作数";
+    end_not_recovered() "after a failed trial the platform did not come back in time" "一次未达标之后平台未能按时恢复";
+    end_stopped() "the drill ended before" "演练提前结束";
+    usl_fitted(lambda, alpha, beta, points) "Universal Scalability Law over {points}: λ {lambda}, α {alpha}, β {beta}" "通用可扩展性定律（{points}）：λ {lambda}，α {alpha}，β {beta}";
+    usl_quality(r2, worst) "R² {r2}, at most {worst} off" "R² {r2}，最大偏差{worst}";
+    usl_peak(peak, at) "its peak is {peak}, with {at} at once" "峰值{peak}，对应并发{at}";
+    usl_limit(peak) "it comes ever nearer to {peak}" "趋近于{peak}";
+    usl_endless() "it knows no limit within what was tried" "在试压范围内看不到上限";
+    usl_few(have, need) "Universal Scalability Law not fitted: {have} of the {need} trials that it takes" "未拟合通用可扩展性定律：可用试压{have}次，需要{need}次";
+    usl_narrow(spread) "Universal Scalability Law not fitted: the most concurrency is only {spread} times the least" "未拟合通用可扩展性定律：最大并发仅为最小并发的{spread}倍";
+    usl_none() "Universal Scalability Law not fitted: no such law comes near" "未拟合通用可扩展性定律：没有合适的参数";
+    plan_search(from, to, by) "search from {from} to {to} by {by}" "容量搜索：{from}至{to}，步长{by}";
+    plan_search_longest(span) "at most {span} in all" "最长{span}";
     col_step() "step" "步骤";
     col_phase() "phase" "阶段";
     col_journey() "journey" "业务流程";
@@ -364,6 +411,10 @@ messages! {
     event_steady_held(steady) "steady state {steady} had held" "稳态{steady}已成立";
     event_steady_missed(steady) "steady state {steady} had not held" "稳态{steady}未成立";
     event_aborting(abort) "abort condition {abort} holds" "中止条件{abort}成立";
+    event_trial(number, rate) "trial {number} begins: {rate}" "第{number}次试压开始：{rate}";
+    event_probe_trial(number, rate) "trial {number} begins: {rate}, to see that the platform has come back" "第{number}次试压开始：{rate}，确认平台已恢复";
+    event_trial_ended(number, end) "trial {number}: {end}" "第{number}次试压：{end}";
+    event_search_ended(load) "the search of {load} is over" "{load}的容量搜索结束";
     event_signalled(signal, count) "{signal}, received {count}" "收到{signal}，{count}";
     event_clock(by) "the wall clock was stepped by {by}" "系统时钟被调整{by}";
     event_residue(what) "left: {what}" "残留：{what}";
@@ -382,6 +433,10 @@ messages! {
     chart_distribution() "Response time by percentile (ok requests)" "响应时间分位分布（成功请求）";
     chart_recovery(fault) "Recovery from {fault}" "故障恢复曲线：{fault}";
     chart_budget(objective) "Error budget left, objective {objective}" "剩余错误预算，目标{objective}";
+    chart_usl(load) "Throughput by concurrency: {load}" "吞吐量与并发：{load}";
+    axis_concurrency() "concurrency" "并发";
+    line_law() "Universal Scalability Law" "通用可扩展性定律";
+    line_trials() "trials" "试压";
     axis_time() "time since the drill's start" "演练开始后的时间";
     axis_rate() "per second" "次/秒";
     axis_response() "response time" "响应时间";

@@ -1,8 +1,9 @@
 use super::Words;
-use crate::analysis::{Detail, Figure, Stretch};
+use crate::analysis::{Detail, Figure, SearchEnd, Stretch};
 use crate::base::units::{At, Lang, Span};
 use crate::plan::{
-    Basis, Bound, Condition, FaultId, Measure, Plan, Quantity, Scope, SteadyId, Timing, WatchId, Watched,
+    Basis, Bound, Condition, FaultId, Measure, Miss, Plan, Quantity, Scope, SteadyId, Timing, TrialEnd, Unfit, WatchId,
+    Watched,
 };
 use crate::record::{BadKind, EndReason, Lack, UnsentKind};
 use crate::verdict::{Cause, Doubt, Judgement, Outcome, Reason, Verdict};
@@ -98,6 +99,7 @@ impl Words {
             }
             Reason::NotReached { count } => self.reason_not_reached(self.n_requests(*count)),
             Reason::NotOver => self.reason_not_over(),
+            Reason::SearchOpen { end } => self.reason_search_open(self.search_end(*end)),
             Reason::DataMissing { missing } => {
                 let mut seconds: Vec<String> = missing.iter().take(5).map(|one| one.second.to_string()).collect();
                 seconds.dedup();
@@ -113,6 +115,48 @@ impl Words {
             Reason::Reset { of, at } => self.reason_reset(self.watched(plan, *of), self.at(*at)),
             Reason::OfNothing { to } => self.reason_of_nothing(self.watched(plan, *to)),
         }
+    }
+
+    pub(crate) fn search_end(self, end: SearchEnd) -> String {
+        match end {
+            SearchEnd::Found => self.end_found(),
+            SearchEnd::NoneFailed => self.end_none_failed(),
+            SearchEnd::NoneHeld => self.end_none_held(),
+            SearchEnd::Generator => self.end_generator(),
+            SearchEnd::NotRecovered => self.end_not_recovered(),
+            SearchEnd::Stopped => self.end_stopped(),
+        }
+    }
+
+    /// How a trial of this search came out.
+    pub(crate) fn trial_end(self, plan: &Plan, must: &[Condition], end: &TrialEnd) -> String {
+        match end {
+            TrialEnd::Held => self.trial_held(),
+            TrialEnd::Failed { missed } => self.trial_failed(self.missed(plan, must, missed)),
+            TrialEnd::None { why } => self.trial_none(match why {
+                Unfit::Late { share } => self.unfit_late(self.share(*share)),
+                Unfit::Busy { share } => self.unfit_busy(self.share(*share)),
+                Unfit::Unsent { share } => self.unfit_unsent(self.share(*share)),
+                Unfit::Missing => self.unfit_missing(),
+                Unfit::TooFew { obligation } => {
+                    let condition = must.get(*obligation as usize);
+                    self.unfit_few(condition.map_or_else(String::new, |condition| self.subject(plan, condition)))
+                }
+            }),
+        }
+    }
+
+    pub(crate) fn missed(self, plan: &Plan, must: &[Condition], missed: &[Miss]) -> String {
+        let of = |miss: &Miss| {
+            let condition = must.get(miss.obligation as usize)?;
+            let figure = miss.figure.map_or_else(
+                || self.failed_figure(),
+                |figure| self.figure(Figure::Exactly(figure), Some(condition.bound)),
+            );
+            let bound = self.objective(&condition.measure, condition.bound);
+            Some(self.missed_figure(self.subject(plan, condition), figure, bound))
+        };
+        missed.iter().filter_map(of).collect::<Vec<_>>().join(&self.clause())
     }
 
     pub(crate) fn doubts(self, doubts: &[Doubt]) -> String {
@@ -148,7 +192,10 @@ impl Words {
         match figure {
             Figure::Exactly(quantity) => against(quantity),
             Figure::Failed => self.failed_figure(),
+            // Of a rate that held, no more than that is known; what had not ended lasted for longer.
+            Figure::MoreThan(quantity @ Quantity::Rate(_)) => self.at_least(against(quantity)),
             Figure::MoreThan(quantity) => self.more_than(against(quantity)),
+            Figure::LessThan(quantity) => self.less_than(against(quantity)),
         }
     }
 
@@ -181,6 +228,8 @@ impl Words {
                 }
             }
             Detail::Recovery { .. } => {}
+            // The search has a section of its own.
+            Detail::Search { end, .. } => said.push(self.search_end(*end)),
             Detail::FaultRate { basis, downtime, per_month, under_load, at_most, unrecovered, stray } => {
                 match basis {
                     Basis::Outages => {
@@ -245,6 +294,8 @@ impl Words {
             Measure::Memory => self.measure_memory(),
             Measure::Watched { of, .. } => self.watched(plan, *of),
             Measure::Ratio { watch, .. } => self.watch(plan, *watch),
+            Measure::Capacity => self.measure_capacity(),
+            Measure::Headroom => self.measure_headroom(),
         }
     }
 

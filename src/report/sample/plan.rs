@@ -163,6 +163,7 @@ pub(crate) fn plan() -> Plan {
                 stage(hold(15.0), Some(3)),
             ],
             replay: None,
+            search: None,
         }],
         series: [(0, 0), (0, 1), (1, 2), (1, 3)]
             .map(|(journey, step)| Series { load: LoadId(0), journey: JourneyId(journey), step: StepId(step) })

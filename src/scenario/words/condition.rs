@@ -87,7 +87,10 @@ fn check_condition(condition: &Condition, at: Mark, cx: &mut Context<'_>) {
 
 /// Words that only some measures have, or need.
 fn measure_words(condition: &Condition, measure: &Spanned<Measure>, at: Mark, cx: &mut Context<'_>) {
-    use Measure::{Apdex, BudgetLeft, BurnRate, Cpu, DegradedTime, DetectionTime, FaultRate, Memory, RecoveryTime};
+    use Measure::{
+        Apdex, BudgetLeft, BurnRate, Capacity, Cpu, DegradedTime, DetectionTime, FaultRate, Headroom, Memory,
+        RecoveryTime,
+    };
     let is = |list: &[Measure]| list.contains(&measure.value);
     let recovery = is(&[RecoveryTime, DegradedTime]);
     let of_fault = recovery || is(&[DetectionTime]);
@@ -122,7 +125,8 @@ fn measure_words(condition: &Condition, measure: &Spanned<Measure>, at: Mark, cx
     ];
     for (word, field) in requests {
         let watched = matches!(measure.value, Measure::Watched(_));
-        if let (Some(mark), true) = (field.written(), of_fault || watched || is(&[Cpu, Memory])) {
+        let of_search = is(&[Capacity, Headroom]) && word != "load";
+        if let (Some(mark), true) = (field.written(), of_fault || watched || of_search || is(&[Cpu, Memory])) {
             let message = format!("`{word}` does not go with `{}`", measure.written());
             cx.say(Diagnostic::error("does-not-go", mark, message).related(measure.mark, "the measure is here"));
         }
@@ -149,7 +153,7 @@ fn check_figure(measure: &Spanned<Measure>, unit: Unit, bound: &Spanned<Figure>,
         cx.say(Diagnostic::error("wrong-unit", bound.mark, message));
         return;
     }
-    let whole = !matches!(&measure.value, Measure::Cpu | Measure::BudgetLeft);
+    let whole = !matches!(&measure.value, Measure::Cpu | Measure::BudgetLeft | Measure::Headroom);
     if let Figure::Share(share) = bound.value
         && whole
         && share.as_f64() > 1.0
@@ -187,6 +191,8 @@ pub enum Measure {
     Memory,
     /// A watch's figure, or a ratio: whether there is one of this name is known with the watches.
     Watched(String),
+    Capacity,
+    Headroom,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -230,6 +236,8 @@ const MEASURES: &[(&str, Measure, Unit)] = &[
     ("degraded-time", Measure::DegradedTime, Unit::Span),
     ("cpu", Measure::Cpu, Unit::Share),
     ("memory", Measure::Memory, Unit::Size),
+    ("capacity", Measure::Capacity, Unit::Rate),
+    ("headroom", Measure::Headroom, Unit::Share),
 ];
 
 /// Measures of the language that are not built.
@@ -244,8 +252,6 @@ const MEASURES_LATER: &[&str] = &[
     "payment-mismatch",
     "invariant",
     "leaked",
-    "capacity",
-    "headroom",
 ];
 
 impl Measure {

@@ -1,4 +1,4 @@
-use super::{Replay, When};
+use super::{Replay, Search, When};
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{Rate, Share, Span, Text};
 use crate::scenario::decode::Context;
@@ -15,13 +15,15 @@ block! {
         arrivals: optional("arrivals") List<Stage>,
         /// The requests of a log, in place of journeys: each at its instant.
         replay: optional("replay") Replay,
+        /// Trials at rising rates, in place of arrivals: the highest rate at which the obligations hold.
+        search: optional("search") Search,
         /// `even`, or `poisson` as independent visitors come.
         spacing: optional("spacing") Spacing,
         /// When its first stage begins; left out: at once.
         start: optional("start") Span,
     }
-    one_of("arrivals", "replay");
-    later("users", "search", "first", "pace", "refresh");
+    one_of("arrivals", "replay", "search");
+    later("users", "first", "pace", "refresh");
     check(check_load);
 }
 
@@ -38,7 +40,8 @@ fn check_load(load: &Load, at: Mark, cx: &mut Context<'_>) {
         }
         return;
     }
-    if load.mix.is_absent() && load.complete && load.arrivals.written().is_some() {
+    let own = load.arrivals.written().or(load.search.written());
+    if load.mix.is_absent() && load.complete && own.is_some() {
         cx.say(Diagnostic::error("needs-word", at, "a load needs `mix`"));
     }
     if let Some(mix) = load.mix.get() {

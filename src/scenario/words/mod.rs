@@ -8,6 +8,7 @@ mod load;
 mod platform;
 mod replay;
 mod request;
+mod search;
 mod top;
 
 pub use condition::{Basis, Condition, Figure, Measure, Obligation, SteadyState, Timing, Trigger, is_metric};
@@ -27,4 +28,5 @@ pub use request::{
     Capture, CaptureBlock, Contains, Expect, Matcher, MatcherBlock, Method, OnFailure, Request, Status, StatusSet,
     Until,
 };
+pub use search::Search;
 pub use top::{Overlay, Scenario, Version};
