@@ -54,6 +54,11 @@ fn targets_that_hold_pass() {
     let targets = summary["targets"].as_array().expect("a list of targets");
     assert_eq!(targets.len(), 2);
     assert!(targets.iter().all(|target| target["verdict"] == "pass"), "{targets:#?}");
+    let generator = &summary["generator"];
+    for figure in ["lag_p99", "cpu", "connections", "ports", "files", "files_limit", "memory"] {
+        assert!(generator[figure].as_f64().is_some_and(|value| value > 0.0), "{figure}: {generator:#}");
+    }
+    assert!(all.contains("local ports to an address") && all.contains("open files"), "said aloud: {all}");
 }
 
 #[test]

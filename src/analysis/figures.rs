@@ -436,6 +436,8 @@ pub struct Generator {
     pub memory_max: Option<u64>,
     pub files_max: Option<u64>,
     pub files_limit: Option<u64>,
+    /// Local ports towards one address; each open connection to it has one of them.
+    pub ports: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]

@@ -21,6 +21,7 @@ pub(super) struct Health {
     memory_max: Option<u64>,
     files_max: Option<u64>,
     files_limit: Option<u64>,
+    ports: Option<u64>,
 }
 
 impl Health {
@@ -52,10 +53,12 @@ impl Health {
     pub(super) fn entry(&mut self, at: At, event: &Event) {
         match event {
             Event::ClockStepped { by } => self.clock_steps.push((at, *by)),
-            Event::Generator { memory, files, files_limit, .. } => {
+            Event::Generator { memory, files, files_limit, ports, .. } => {
                 self.memory_max = self.memory_max.max(Some(*memory));
                 self.files_max = self.files_max.max(Some(*files));
                 self.files_limit = Some(*files_limit);
+                // Records of before it was sampled say 0.
+                self.ports = Some(*ports).filter(|ports| *ports > 0);
             }
             _ => {}
         }
@@ -118,6 +121,7 @@ impl Health {
             memory_max: self.memory_max,
             files_max: self.files_max,
             files_limit: self.files_limit,
+            ports: self.ports,
             points: self.points,
         }
     }

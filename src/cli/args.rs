@@ -75,6 +75,8 @@ pub(super) enum Command {
     Residue(RecoverArgs),
     /// List or remove stored runs.
     Runs(RunsArgs),
+    /// Measure what this machine can send, and keep it for `plan` and `run`; takes a few seconds.
+    Calibrate,
     /// Print the JSON Schema of the scenario language (or of summary.json), for editors and CI.
     Schema(SchemaArgs),
     /// Print a shell's completion script.

@@ -3,9 +3,11 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod args;
+mod calibrate;
 mod check;
 mod exit;
 mod files;
+mod machine;
 mod merge;
 mod once;
 mod pages;
@@ -61,6 +63,7 @@ fn command(command: &Command, speech: Speech) -> Exit {
         Command::Recover(args) => recover::recover(args, speech),
         Command::Residue(args) => recover::residue(args, speech),
         Command::Runs(args) => runs::runs(args, speech),
+        Command::Calibrate => calibrate::calibrate(speech),
         Command::Schema(args) => pages::schema(args, speech),
         Command::Completions { shell } => pages::completions(*shell, speech),
         Command::Man { into } => pages::man(into.as_deref(), speech),

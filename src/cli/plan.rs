@@ -2,12 +2,13 @@ use serde_json::Value;
 
 use super::args::{Format, PlanArgs};
 use super::exit::Exit;
+use super::machine;
 use super::scenarios::{self, Reading};
 use super::speech::Speech;
 use crate::base::diagnostic::{Diagnostic, Sources, to_json};
 use crate::base::units::{At, Span};
 use crate::compile::Compiled;
-use crate::plan::arrivals::Schedule;
+use crate::plan::arrivals::{Schedule, Slice};
 use crate::plan::{LoadId, Plan};
 use crate::report::{Colour, Origin, PlanPage, Words, plan_page};
 
@@ -21,9 +22,10 @@ pub(super) fn plan(args: &PlanArgs, speech: Speech) -> Exit {
         scenarios::say(speech, &reading);
         return Exit::Wrong;
     };
+    let machine = machine::warnings(&compiled.plan, None, Slice::WHOLE, speech.words);
     let shown = match args.format {
-        Format::Json => json(compiled, &reading),
-        Format::Text => Ok(page(compiled, &reading, speech.words, speech.colour)),
+        Format::Json => json(compiled, &reading, &machine),
+        Format::Text => Ok(page(compiled, &reading, &machine, speech.words, speech.colour)),
     };
     match shown {
         Ok(text) => {
@@ -37,23 +39,28 @@ pub(super) fn plan(args: &PlanArgs, speech: Speech) -> Exit {
     }
 }
 
-/// The plan as it is stored; and `warnings`, as `check` says them, where there are any.
-fn json(compiled: &Compiled, reading: &Reading) -> serde_json::Result<String> {
+/// The plan as it is stored; and `warnings`, as `check` says them, and `machine`, what stands against making this load
+/// here, where there are any.
+fn json(compiled: &Compiled, reading: &Reading, machine: &[String]) -> serde_json::Result<String> {
     let mut plan = serde_json::to_value(&compiled.plan)?;
     if let (Value::Object(fields), false) = (&mut plan, reading.found.is_empty()) {
         fields.insert("warnings".to_owned(), to_json(&reading.found, &reading.sources));
     }
+    if let (Value::Object(fields), false) = (&mut plan, machine.is_empty()) {
+        fields.insert("machine".to_owned(), machine.into());
+    }
     Ok(format!("{plan:#}\n"))
 }
 
-fn page(compiled: &Compiled, reading: &Reading, words: Words, colour: Colour) -> String {
+fn page(compiled: &Compiled, reading: &Reading, machine: &[String], words: Words, colour: Colour) -> String {
     let origins: Vec<Origin> = compiled
         .origins
         .0
         .iter()
         .map(|origin| Origin { name: origin.path.clone(), value: origin.value.clone(), from: origin.from.to_string() })
         .collect();
-    let warnings: Vec<String> = reading.found.iter().map(|one| told(one, &reading.sources)).collect();
+    let found = reading.found.iter().map(|one| told(one, &reading.sources));
+    let warnings: Vec<String> = found.chain(machine.iter().cloned()).collect();
     let arrivals = arrivals(&compiled.plan);
     let page = PlanPage { plan: &compiled.plan, origins: &origins, arrivals: &arrivals, warnings: &warnings };
     plan_page(&page, words, colour)
@@ -88,15 +95,15 @@ mod tests {
         let mut reading = scenarios::read(&file, None, &[]);
         let compiled = reading.compiled.take().expect("the quickstart is sound");
         let stored = serde_json::to_value(&compiled.plan).unwrap();
-        assert_eq!(serde_json::from_str::<Value>(&json(&compiled, &reading).unwrap()).unwrap(), stored);
+        assert_eq!(serde_json::from_str::<Value>(&json(&compiled, &reading, &[]).unwrap()).unwrap(), stored);
 
         let source = reading.sources.add("odd.yaml", "odd: 1\n");
         let warning =
             Diagnostic::warning("odd", Mark { source, start: 0, end: 3 }, "that is odd").help("write another");
         reading.found.push(warning);
-        let page = page(&compiled, &reading, Words::new(Default::default()), Colour::Off);
+        let page = page(&compiled, &reading, &[], Words::new(Default::default()), Colour::Off);
         assert!(page.contains("odd.yaml:1:1: that is odd; write another"), "{page}");
-        let json: Value = serde_json::from_str(&json(&compiled, &reading).unwrap()).unwrap();
+        let json: Value = serde_json::from_str(&json(&compiled, &reading, &[]).unwrap()).unwrap();
         assert_eq!(json["warnings"][0]["message"], "that is odd", "{json:#}");
     }
 }

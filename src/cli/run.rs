@@ -4,13 +4,14 @@ use std::sync::Arc;
 use super::args::RunArgs;
 use super::exit::Exit;
 use super::speech::Speech;
-use super::{part, render, scenarios};
+use super::{machine, part, render, scenarios};
 use crate::analysis::Snapshot;
 use crate::base::clock::{Clock, Wall};
 use crate::compile::Compiled;
 use crate::drill::{self, Audience, Ended, Signals};
 use crate::live::Live;
 use crate::load;
+use crate::plan::arrivals::Slice;
 use crate::record::{self, EndReason, Entry, Part};
 
 pub(super) fn run(args: &RunArgs, speech: Speech) -> Exit {
@@ -69,6 +70,9 @@ fn one(args: &RunArgs, speech: Speech, file: &Path, compiled: Compiled, signals:
         speech.say(&format!("{}\n", words.event_part(part.part, part.of, words.wall(part.start))));
     }
     let plan = setting.plan.clone();
+    for warning in machine::warnings(&plan, args.workers, args.part.unwrap_or(Slice::WHOLE), speech.words) {
+        speech.say(&format!("{warning}\n"));
+    }
     let mut view =
         View { live: (!args.quiet).then(|| Live::new(&plan, speech.words, speech.screen(), std::io::stderr())) };
     let ended = drill::run(&setting, signals, &mut view);

@@ -170,6 +170,7 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
             files: u64::from(own.files),
             files_limit,
             cores: host::machine().cores,
+            ports: host::local_ports(),
         });
         for index in 0..self.plan.faults.len() {
             let fault = FaultId::at(index);

@@ -165,7 +165,8 @@ impl Drop for Crews {
     }
 }
 
-fn workers(plan: &Plan, asked: Option<u16>, slice: Slice) -> u16 {
+/// How many workers a load is made by, on this machine.
+pub fn workers(plan: &Plan, asked: Option<u16>, slice: Slice) -> u16 {
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let default = u16::try_from(cores.saturating_sub(1)).unwrap_or(u16::MAX).max(1);
     // Each needs a connection of every pool.

@@ -20,6 +20,8 @@ pub enum LoadError {
     Journey(String),
     #[error("a worker could not be started: {0}")]
     Worker(#[from] io::Error),
+    #[error("{ok} of {all} requests of the calibration were ok: nothing was measured")]
+    NotCalibrated { ok: u64, all: u64 },
     #[error("a worker has ended before its time; this is a defect of the harness")]
     Gone,
 }

@@ -8,6 +8,7 @@
 mod asks;
 mod books;
 mod build;
+mod calibrate;
 mod cookies;
 mod crew;
 mod dispatch;
@@ -30,7 +31,8 @@ mod transcript;
 mod visit;
 mod worker;
 
-pub use crew::{Crews, News, Options, Setting};
+pub use calibrate::calibrate;
+pub use crew::{Crews, News, Options, Setting, workers};
 pub use error::LoadError;
 pub use feeds::Feeds;
 pub use once::{Carried, Transcript, carry_out, once};

@@ -227,6 +227,22 @@ pub enum Scope {
     Fault(FaultId),
 }
 
+impl Scope {
+    /// As scenarios write it: `step place order`; none for all requests.
+    pub fn written(self, plan: &Plan) -> Option<String> {
+        let (kind, name) = match self {
+            Scope::All => return None,
+            Scope::Step(id) => ("step", &plan.steps.get(id.index())?.name),
+            Scope::Journey(id) => ("journey", &plan.journeys.get(id.index())?.name),
+            Scope::Load(id) => ("load", &plan.loads.get(id.index())?.name),
+            Scope::Process(id) => ("process", &plan.platform.processes.get(id.index())?.name),
+            Scope::Endpoint(id) => ("endpoint", &plan.platform.endpoints.get(id.index())?.name),
+            Scope::Fault(id) => ("fault", &plan.faults.get(id.index())?.name),
+        };
+        Some(format!("{kind} {name}"))
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Timing {

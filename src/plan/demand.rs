@@ -18,6 +18,12 @@ impl Plan {
         self.loads.iter().enumerate().map(of_load).sum()
     }
 
+    /// The requests that are to be sent within any one second at the most, to all endpoints.
+    pub fn most_requests_a_second(&self) -> f64 {
+        let endpoints = 0..self.platform.endpoints.len();
+        endpoints.map(|index| self.most_requests(EndpointId::at(index), Span::SECOND)).sum()
+    }
+
     /// Whether visits of a load take this journey by itself, and not only as a part of others.
     pub fn is_taken(&self, journey: JourneyId) -> bool {
         self.loads.iter().any(|load| load.mix.iter().any(|(taken, _)| *taken == journey))

@@ -141,13 +141,16 @@ pub enum Event {
     ClockStepped {
         by: i64,
     },
-    /// The generator's own open files and memory, once a second.
+    /// The generator's own CPU time, open files, ports and memory, once a second.
     Generator {
         cpu: Span,
         memory: u64,
         files: u64,
         files_limit: u64,
         cores: u32,
+        /// Local ports that the system gives to connections towards one address.
+        #[serde(default)]
+        ports: u64,
     },
     /// Something that a reader should know and no other entry says; English, for logs.
     Noted {

@@ -305,7 +305,10 @@ impl<'a> Model<'a> {
         let unsent: u64 = generator.unsent.iter().filter(|(kind, _)| !kind.is_platform()).map(|(_, count)| count).sum();
         said.push(words.generator_unsent(words.count(unsent)));
         if let Some(most) = generator.points.iter().map(|point| point.connections).max() {
-            said.push(words.generator_connections(words.n_connections(most)));
+            said.push(match generator.ports {
+                Some(ports) => words.generator_ports(words.n_connections(most), words.count(ports)),
+                None => words.generator_connections(words.n_connections(most)),
+            });
         }
         if let (Some(files), Some(limit)) = (generator.files_max, generator.files_limit) {
             said.push(words.generator_files(words.count(files), words.count(limit)));

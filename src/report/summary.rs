@@ -224,6 +224,15 @@ pub struct GeneratorSummary {
     pub lag_max: Option<f64>,
     pub cpu: Option<f64>,
     pub unsent: u64,
+    /// The most connections that were open at once.
+    pub connections: Option<u64>,
+    /// Local ports that the system has for connections to one address.
+    pub ports: Option<u64>,
+    /// The most open files, and how many there may be.
+    pub files: Option<u64>,
+    pub files_limit: Option<u64>,
+    /// The most resident bytes.
+    pub memory: Option<u64>,
     /// What workers never handed over.
     pub missing_windows: u64,
     /// What they handed over after its second was closed.
@@ -283,6 +292,11 @@ pub fn summary(model: &Model<'_>) -> Summary {
             lag_max: generator.lag_max.map(Span::as_seconds_f64),
             cpu: generator.cpu.map(|share| share.as_f64()),
             unsent: generator.unsent.iter().filter(|(kind, _)| !kind.is_platform()).map(|(_, count)| count).sum(),
+            connections: generator.points.iter().map(|point| point.connections).max(),
+            ports: generator.ports,
+            files: generator.files_max,
+            files_limit: generator.files_limit,
+            memory: generator.memory_max,
             missing_windows: analysis.missing.len() as u64,
             late_windows: analysis.late.len() as u64,
         },
@@ -405,19 +419,6 @@ fn steps(plan: &Plan, table: Option<&analysis::Table>) -> Vec<Figures> {
     rows.filter(|row| matches!(row.scope, Scope::Step(_))).map(|row| figures(plan, row)).collect()
 }
 
-fn scope_word(plan: &Plan, scope: Scope) -> Option<String> {
-    let (kind, name) = match scope {
-        Scope::All => return None,
-        Scope::Step(id) => ("step", &plan.steps.get(id.index())?.name),
-        Scope::Journey(id) => ("journey", &plan.journeys.get(id.index())?.name),
-        Scope::Load(id) => ("load", &plan.loads.get(id.index())?.name),
-        Scope::Process(id) => ("process", &plan.platform.processes.get(id.index())?.name),
-        Scope::Endpoint(id) => ("endpoint", &plan.platform.endpoints.get(id.index())?.name),
-        Scope::Fault(id) => ("fault", &plan.faults.get(id.index())?.name),
-    };
-    Some(format!("{kind} {name}"))
-}
-
 fn target(plan: &Plan, judgement: &Judgement) -> Option<TargetSummary> {
     let target = plan.targets.get(judgement.target.index())?;
     let condition = &target.condition;
@@ -432,7 +433,7 @@ fn target(plan: &Plan, judgement: &Judgement) -> Option<TargetSummary> {
         name: target.name.clone(),
         verdict: word(judgement.verdict),
         measure: condition.measure.written(plan),
-        scope: scope_word(plan, condition.scope),
+        scope: condition.scope.written(plan),
         phase: condition.phase.and_then(|phase| Some(plan.phases.get(phase.index())?.name.clone())),
         timing: match condition.timing {
             Timing::Response => "response",

@@ -91,6 +91,12 @@ pub fn local_port_range() -> (u16, u16) {
     (ports.next().unwrap_or(32_768), ports.next().unwrap_or(60_999))
 }
 
+/// How many those are.
+pub fn local_ports() -> u64 {
+    let (first, last) = local_port_range();
+    u64::from(last.saturating_sub(first)) + 1
+}
+
 /// CPU time of the calling process, all threads, to the nanosecond.
 pub fn own_cpu() -> Span {
     cpu(libc::CLOCK_PROCESS_CPUTIME_ID)

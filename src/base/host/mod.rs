@@ -29,8 +29,8 @@ pub use descriptor::{Watched, ignore_terminal_signals, ignores_hangup, watch_end
 pub use identity::{Identity, PidFd, Signal};
 pub use launch::{Launch, Launched, describe_exit, detach, find_program, leave_session};
 pub use machine::{
-    Limits, Machine, SystemLoad, become_subreaper, boot_id, local_port_range, machine, open_file_limits, own_cpu,
-    raise_open_files, system_load, thread_cpu,
+    Limits, Machine, SystemLoad, become_subreaper, boot_id, local_port_range, local_ports, machine, open_file_limits,
+    own_cpu, raise_open_files, system_load, thread_cpu,
 };
 pub use port::{ReservedPort, listener_of, reserve_port};
 pub use proc::Marker;

@@ -48,6 +48,7 @@ plurals! {
     n_steps "{n} step" / "{n} steps" "{n}个步骤";
     n_connections "{n} connection" / "{n} connections" "{n}个连接";
     n_parts "{n} part" / "{n} parts" "{n}个分片";
+    n_workers "{n} worker" / "{n} workers" "{n}个发压线程";
     n_windows "{n} window" / "{n} windows" "{n}个窗口";
     n_times "{n} time" / "{n} times" "{n}次";
     n_trials "{n} trial" / "{n} trials" "{n}次试压";
@@ -342,6 +343,25 @@ messages! {
         "the bound on {what} is too tight: {share} count against it without any fault, of {allowed} allowed"
         "{what}的界限过紧：无故障时已有{share}计为偏离，允许{allowed}";
 
+    // The machine that makes the load
+    machine_files(needed, limit)
+        "this machine allows {limit} open files, and a platform that answers nothing at the planned peak would hold {needed}: raise the limit (ulimit -Hn)"
+        "本机最多打开 {limit} 个文件，而计划峰值下平台若不应答将占用 {needed} 个：请提高上限（ulimit -Hn）";
+    machine_ports(endpoint, needed, ports)
+        "{endpoint} may need {needed} connections at once, and there are {ports} local ports towards one address: name more local addresses (connections: source) or widen net.ipv4.ip_local_port_range"
+        "{endpoint}可能同时需要 {needed} 个连接，而本机到同一地址只有 {ports} 个本地端口：请增加本地地址（connections: source）或放宽 net.ipv4.ip_local_port_range";
+    machine_rate(rate, most, workers)
+        "requests are planned at up to {rate}, and this machine makes them at {most} at the most, as calibrated, with {workers}: plan less, or use a larger machine"
+        "计划请求速率最高{rate}，而按校准结果（{workers}）本机最高{most}：请降低计划或换用更大的机器";
+    machine_other(path)
+        "the calibration in {path} is of another machine and is not used; `peakdrill calibrate` measures this one"
+        "{path} 中的校准属于另一台机器，未予采用；可用 `peakdrill calibrate` 校准本机";
+    machine_damaged(path, why)
+        "the calibration in {path} cannot be read: {why}; `peakdrill calibrate` writes it anew"
+        "{path} 中的校准无法读取：{why}；可用 `peakdrill calibrate` 重新生成";
+    machine_measured(rate, path)
+        "one core of this machine makes requests at {rate} at the most; kept in {path}" "本机单核最高请求速率{rate}；结果保存在 {path}";
+
     // Generator
     generator_fine() "healthy" "正常";
     generator_doubtful() "in doubt" "存疑";
@@ -352,6 +372,8 @@ messages! {
     generator_files(files, limit) "{files} of {limit} open files" "打开文件{files}，上限{limit}";
     generator_memory(size) "memory {size}" "内存{size}";
     generator_connections(count) "{count} open at most" "最多同时打开{count}";
+    generator_ports(count, ports)
+        "{count} open at most, with {ports} local ports to an address" "最多同时打开{count}，到同一地址有 {ports} 个本地端口";
     generator_clock(at, by) "the wall clock was stepped by {by} at {at}" "系统时钟在{at}被调整{by}";
     generator_missing(windows) "{windows} of workers never arrived" "缺少发压线程的{windows}";
     generator_handed_late(windows) "{windows} of workers came after their second was closed" "发压线程的{windows}在该秒关闭后才到达";

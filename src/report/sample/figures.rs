@@ -346,6 +346,7 @@ pub(in crate::report) fn analysis() -> Analysis {
             points: vec![GeneratorPoint { second: 3, connections: 54, ..GeneratorPoint::default() }],
             clock_steps: Vec::new(),
             memory_max: Some(41 << 20),
+            ports: Some(28_232),
             files_max: Some(97),
             files_limit: Some(1_048_576),
         },
