@@ -9,7 +9,7 @@ use common::Yard;
 use serde_json::Value;
 
 /// Those that use nothing but what is built.
-const SHIPPED: [&str; 8] = [
+const SHIPPED: [&str; 9] = [
     "presale-peak.yaml",
     "order-lifecycle.yaml",
     "merchant-day.yaml",
@@ -17,6 +17,7 @@ const SHIPPED: [&str; 8] = [
     "quickstart.yaml",
     "flash-sale.yaml",
     "replay.yaml",
+    "capacity.yaml",
     "soak.yaml",
 ];
 
@@ -35,7 +36,9 @@ fn every_profile_of_the_shipped_scenarios_is_accepted() {
         let ended = yard.run(&["plan", file, "--profile", "smoke", "--format", "json"]).expect(0);
         let plan: Value = serde_json::from_str(&ended.out).expect("a plan as JSON");
         let seconds = plan["end"].as_f64().expect("the end, in nanoseconds") / 1e9;
-        assert!((1.0..=34.0).contains(&seconds), "{file} runs for {seconds} s");
+        // A search ends with its answer; its plan has the latest that it could take.
+        let most = if file.ends_with("capacity.yaml") { 1_800.0 } else { 34.0 };
+        assert!((1.0..=most).contains(&seconds), "{file} runs for {seconds} s");
         assert_eq!(plan["profile"], "smoke");
     }
     let lines = std::fs::read_to_string(shipped("quickstart.yaml")).expect("the file").lines().count();

@@ -55,6 +55,7 @@ fn shipped_scenarios_compile_in_every_profile() {
         (include_str!("../../scenarios/quickstart.yaml"), &[None]),
         (include_str!("../../scenarios/flash-sale.yaml"), &[None, Some("smoke")]),
         (include_str!("../../scenarios/replay.yaml"), &[None, Some("smoke")]),
+        (include_str!("../../scenarios/capacity.yaml"), &[None, Some("smoke")]),
         (include_str!("../../scenarios/soak.yaml"), &[None, Some("smoke")]),
     ] {
         for profile in profiles {

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::chart::{
-    AMBER, Across, Band, Chart, Drawn, GREEN, GREY, Line, Mark, PALETTE, QUANTILES, RED, Upright, VIOLET,
+    AMBER, Across, Band, Chart, Drawn, GREEN, GREY, Level, Line, Mark, PALETTE, QUANTILES, RED, Upright, VIOLET,
 };
 use super::{Model, ReportError, Words, watched};
-use crate::analysis::{Curve, Point};
+use crate::analysis::{Curve, Point, SearchFigures};
 use crate::base::units::Share;
 use crate::plan::{Measure, Scope};
 use crate::record::{BadKind, UnsentKind};
@@ -37,6 +37,7 @@ pub(super) fn drawn(model: &Model<'_>, words: Words) -> Result<Vec<Drawn>, Repor
     }
     charts.extend(vitals(model, words));
     charts.extend(watched::charts(model, words));
+    charts.extend(laws(model, words));
     charts.extend(distribution(model, words));
     charts.extend(recoveries(model, words));
     charts.extend(budgets(model, words));
@@ -225,6 +226,38 @@ fn vitals(model: &Model<'_>, words: Words) -> Vec<Chart> {
 }
 
 /// Response times against quantiles, each further nine as wide as the one before.
+/// Of each search to which the Universal Scalability Law was fitted: the law, and the trials that it came of.
+fn laws(model: &Model<'_>, words: Words) -> Vec<Chart> {
+    let chart = |(nth, figures): (usize, &SearchFigures)| {
+        let usl = figures.usl.as_ref().ok()?;
+        let last = usl.points.iter().map(|point| point.concurrency).fold(0.0, f64::max);
+        // A little beyond what was seen, to the peak where that lies near.
+        let end = usl.at.filter(|at| *at < 2.0 * last).map_or(last, |at| last.max(at)) * 1.1;
+        let mut x: Vec<f64> = (0..=200u8).map(|part| end * f64::from(part) / 200.0).collect();
+        x.extend(usl.points.iter().map(|point| point.concurrency));
+        x.sort_by(f64::total_cmp);
+        x.dedup();
+        let near = |n: f64| usl.points.iter().find(|point| point.concurrency == n);
+        let law: Vec<Option<f64>> = x.iter().map(|n| Some(usl.throughput(*n).max(0.0))).collect();
+        let seen: Vec<Option<f64>> = x.iter().map(|n| near(*n).map(|point| point.throughput.as_per_second())).collect();
+        let load = words.scope(model.plan, Scope::Load(figures.load));
+        let name = format!("usl-{nth}");
+        let mut chart = over_time(model, words, &name, words.chart_usl(load), words.axis_rate(), Upright::PerSecond);
+        chart.x_label = words.axis_concurrency();
+        chart.across = Across::numbers(end);
+        (chart.phases, chart.faults) = (Vec::new(), Vec::new());
+        chart.lines = vec![line(words.line_law(), PALETTE[0], false, law), line(words.line_trials(), RED, false, seen)];
+        chart.levels.extend(
+            usl.peak
+                .filter(|_| usl.at.is_some())
+                .map(|peak| Level { name: words.rate(peak), value: peak.as_per_second() }),
+        );
+        chart.x = x;
+        Some(chart)
+    };
+    model.analysis.searches.iter().enumerate().filter_map(chart).collect()
+}
+
 fn distribution(model: &Model<'_>, words: Words) -> Option<Chart> {
     let whole = model.whole()?;
     let rows: Vec<_> = whole

@@ -45,7 +45,7 @@
       svg.appendChild(line);
       tip.replaceChildren();
       const head = document.createElement("b");
-      head.textContent = chart.time ? clock(chart.x[low]) : quantile(chart.x[low]);
+      head.textContent = chart.time ? clock(chart.x[low]) : chart.number ? digits(chart.x[low], 3) : quantile(chart.x[low]);
       tip.appendChild(head);
       for (const one of chart.lines) {
         const failed = one.off[low], value = one.y[low];

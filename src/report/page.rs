@@ -10,7 +10,7 @@ use super::chart::Drawn;
 use super::story::{FailureGroup, Tone, percentile_of, tone};
 use super::summary::plan_sha256;
 use super::terminal::rate_lines;
-use super::{Model, ReportError, SUMMARY_VERSION, Words, charts};
+use super::{Model, ReportError, SUMMARY_VERSION, Words, charts, search};
 use crate::analysis::{Row, Table};
 use crate::base::units::{Lang, Size};
 use crate::plan::Scope;
@@ -104,6 +104,14 @@ fn model_view(model: &Model<'_>, words: Words, drawn: &[Drawn]) -> Result<Value,
         "steps": steps,
         "journeys": whole.map(|table| journeys(model, words, table)).unwrap_or_default(),
         "phases": phases(model, words),
+        "search_heads": search::heads(words),
+        "searches": search::searches(model, words).into_iter().map(|told| json!({
+            "lines": told.lines,
+            "trials": told.trials.into_iter().map(|row| json!({
+                "cells": row.cells,
+                "class": match row.held { Some(true) => "good", Some(false) => "bad", None => "quiet" },
+            })).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>(),
         "timeline": model.timeline(words).into_iter()
             .map(|told| json!({ "at": told.when(words), "text": told.text, "class": told.class })).collect::<Vec<_>>(),
         "failures": model.failure_groups(words).iter().map(|group| failures(words, group)).collect::<Vec<_>>(),

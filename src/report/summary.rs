@@ -10,7 +10,7 @@ use super::watched::{self, WatchedSummary};
 use super::{Model, ReportError, Words};
 use crate::analysis::{self, Percentile, Row, Stretch};
 use crate::base::units::{At, Lang, Span};
-use crate::plan::{Bound, Measure, Plan, Quantity, Scope, Timing};
+use crate::plan::{Bound, Measure, Plan, Quantity, Scope, Timing, TrialEnd};
 use crate::verdict::{Judgement, Verdict};
 
 /// Raised when a reader of an older version would misread a newer one.
@@ -43,6 +43,9 @@ pub struct Summary {
     pub steps: Vec<Figures>,
     pub phases: Vec<PhaseFigures>,
     pub targets: Vec<TargetSummary>,
+    /// Of each load that searches for capacity.
+    #[serde(default)]
+    pub searches: Vec<SearchSummary>,
     pub faults: Vec<FaultSummary>,
     /// What watches keep of pages, and their ratios, over the whole load.
     pub watched: Vec<WatchedSummary>,
@@ -300,6 +303,7 @@ pub fn summary(model: &Model<'_>) -> Summary {
             missing_windows: analysis.missing.len() as u64,
             late_windows: analysis.late.len() as u64,
         },
+        searches: analysis.searches.iter().map(|figures| search(plan, figures)).collect(),
         residue: analysis
             .residue
             .iter()
@@ -324,6 +328,111 @@ pub(super) fn plan_sha256(plan: &Plan) -> String {
     // A plan was read from JSON or is about to be written as it: this cannot fail, and an empty plan has its hash, too.
     let bytes = serde_json::to_vec(plan).unwrap_or_default();
     Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What a search for capacity came to. Rates are per second.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SearchSummary {
+    pub load: String,
+    /// `found`, `none-failed`, `none-held`, or why there is no answer: `generator`, `not-recovered`, `stopped`.
+    pub end: String,
+    /// The highest rate that held, and in how many of its trials.
+    pub held: Option<LevelSummary>,
+    /// The lowest rate that failed.
+    pub failed: Option<LevelSummary>,
+    /// The obligations that were missed in the first failed trial at that rate; English.
+    pub failed_first: Option<String>,
+    pub headroom: Option<f64>,
+    /// The Universal Scalability Law; absent where it could not be fitted.
+    pub usl: Option<UslSummary>,
+    pub trials: Vec<TrialSummary>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LevelSummary {
+    pub rate: f64,
+    pub held: u32,
+    pub failed: u32,
+    /// Trials that were none.
+    pub unfit: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UslSummary {
+    pub lambda: f64,
+    pub alpha: f64,
+    pub beta: f64,
+    pub r2: Option<f64>,
+    /// The greatest relative error.
+    pub worst: f64,
+    pub peak: Option<f64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrialSummary {
+    /// Only to see whether the platform had come back.
+    pub probe: bool,
+    pub rate: f64,
+    pub judged: Window,
+    pub throughput: Option<f64>,
+    /// `held`, `failed` or `none`.
+    pub end: String,
+    /// For people; English.
+    pub text: String,
+}
+
+fn search(plan: &Plan, figures: &analysis::SearchFigures) -> SearchSummary {
+    let load = plan.loads.get(figures.load.index());
+    let must = load.and_then(|load| load.search.as_ref()).map_or(&[][..], |search| &search.must);
+    let level = |level: analysis::Level| LevelSummary {
+        rate: level.rate.as_per_second(),
+        held: level.held,
+        failed: level.failed,
+        unfit: level.unfit,
+    };
+    let usl = figures.usl.as_ref().ok().map(|usl| UslSummary {
+        lambda: usl.lambda,
+        alpha: usl.alpha,
+        beta: usl.beta,
+        r2: usl.r2,
+        worst: usl.worst.as_f64(),
+        peak: usl.peak.map(|rate| rate.as_per_second()),
+    });
+    let trial = |figures: &analysis::TrialFigures| TrialSummary {
+        probe: figures.trial.probe,
+        rate: figures.trial.rate.as_per_second(),
+        judged: window(Stretch { from: figures.trial.judged, to: figures.trial.ends }),
+        throughput: figures.throughput.map(|rate| rate.as_per_second()),
+        end: match figures.end {
+            TrialEnd::Held => "held",
+            TrialEnd::Failed { .. } => "failed",
+            TrialEnd::None { .. } => "none",
+        }
+        .to_owned(),
+        text: WORDS.trial_end(plan, must, &figures.end),
+    };
+    let end = match figures.end {
+        analysis::SearchEnd::Found => "found",
+        analysis::SearchEnd::NoneFailed => "none-failed",
+        analysis::SearchEnd::NoneHeld => "none-held",
+        analysis::SearchEnd::Generator => "generator",
+        analysis::SearchEnd::NotRecovered => "not-recovered",
+        analysis::SearchEnd::Stopped => "stopped",
+    };
+    SearchSummary {
+        load: load.map(|load| load.name.clone()).unwrap_or_default(),
+        end: end.to_owned(),
+        held: figures.held.map(level),
+        failed: figures.failed.map(level),
+        failed_first: (!figures.missed_first.is_empty()).then(|| WORDS.missed(plan, must, &figures.missed_first)),
+        headroom: figures.headroom.map(|share| share.as_f64()),
+        usl,
+        trials: figures.trials.iter().map(trial).collect(),
+    }
 }
 
 fn word(verdict: Verdict) -> Word {

@@ -61,7 +61,8 @@ pub enum NotFitted {
 }
 
 impl Usl {
-    pub fn at(&self, n: f64) -> f64 {
+    /// The throughput at a concurrency.
+    pub fn throughput(&self, n: f64) -> f64 {
         self.lambda * n / (1.0 + self.alpha * (n - 1.0) + self.beta * n * (n - 1.0))
     }
 }
@@ -95,7 +96,7 @@ fn law(mut points: Vec<UslPoint>) -> Result<Usl, NotFitted> {
     let mut usl = Usl { lambda, alpha, beta, r2: None, worst: Share(0.0), peak: None, at: None, points };
     if beta > 0.0 && alpha < 1.0 {
         let at = ((1.0 - alpha) / beta).sqrt().max(1.0);
-        (usl.at, usl.peak) = (Some(at), Some(Rate::per_second(usl.at(at))));
+        (usl.at, usl.peak) = (Some(at), Some(Rate::per_second(usl.throughput(at))));
     } else if alpha > 0.0 {
         usl.peak = Some(Rate::per_second(lambda / alpha));
     }
@@ -103,7 +104,7 @@ fn law(mut points: Vec<UslPoint>) -> Result<Usl, NotFitted> {
     let mean = usl.points.iter().map(throughput).sum::<f64>() / usl.points.len() as f64;
     let (mut left, mut all, mut worst) = (0.0, 0.0, 0.0f64);
     for point in &usl.points {
-        let off = usl.at(point.concurrency) - throughput(point);
+        let off = usl.throughput(point.concurrency) - throughput(point);
         left += off * off;
         all += (throughput(point) - mean) * (throughput(point) - mean);
         worst = worst.max((off / throughput(point)).abs());
@@ -178,7 +179,7 @@ mod tests {
     }
 
     fn point(truth: &Usl, n: f64, noise: f64) -> UslPoint {
-        UslPoint { concurrency: n, throughput: Rate::per_second(truth.at(n) * noise) }
+        UslPoint { concurrency: n, throughput: Rate::per_second(truth.throughput(n) * noise) }
     }
 
     proptest! {
@@ -196,7 +197,7 @@ mod tests {
             noise in proptest::collection::vec(0.99f64..1.01, 12), beta in 0.002f64..0.01,
         ) {
             let truth = of(100.0, 0.05, beta);
-            let peak = truth.at((0.95 / beta).sqrt());
+            let peak = truth.throughput((0.95 / beta).sqrt());
             let points = noise.iter().enumerate().map(|(index, noise)| point(&truth, 1.0 + 2.0 * index as f64, *noise));
             let fitted = law(points.collect()).unwrap();
             let found = fitted.peak.unwrap().as_per_second();

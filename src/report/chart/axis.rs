@@ -6,18 +6,30 @@ use crate::report::Words;
 pub(in crate::report) struct Across {
     pub(in crate::report) from: f64,
     pub(in crate::report) to: f64,
-    quantiles: bool,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Time,
+    Quantiles,
+    Numbers,
 }
 
 impl Across {
     /// Seconds of the drill.
     pub(in crate::report) fn time(from: f64, to: f64) -> Across {
-        Across { from, to: if to > from { to } else { from + 1.0 }, quantiles: false }
+        Across { from, to: if to > from { to } else { from + 1.0 }, kind: Kind::Time }
+    }
+
+    /// Plain numbers, from 0.
+    pub(in crate::report) fn numbers(to: f64) -> Across {
+        Across { from: 0.0, to: if to > 0.0 { to } else { 1.0 }, kind: Kind::Numbers }
     }
 
     /// Quantiles, each further nine as wide as the one before it: a quantile stands at [`Across::quantile`].
     pub(in crate::report) fn quantiles(nines: f64) -> Across {
-        Across { from: 0.0, to: nines.max(1.0), quantiles: true }
+        Across { from: 0.0, to: nines.max(1.0), kind: Kind::Quantiles }
     }
 
     /// How many nines: 0.9 stands at 1, 0.99 at 2.
@@ -26,11 +38,24 @@ impl Across {
     }
 
     pub(super) fn is_time(self) -> bool {
-        !self.quantiles
+        self.kind == Kind::Time
+    }
+
+    pub(super) fn is_number(self) -> bool {
+        self.kind == Kind::Numbers
     }
 
     pub(super) fn ticks(self) -> Vec<(f64, String)> {
-        if self.quantiles {
+        if self.kind == Kind::Numbers {
+            let rough = self.to / 8.0;
+            let decade = 10f64.powf(rough.log10().floor());
+            let step = [1.0, 2.0, 5.0, 10.0].map(|part| part * decade).into_iter().find(|step| *step >= rough);
+            let step = step.unwrap_or(rough);
+            let words = Words::new(Default::default());
+            let ticks = (0..=10u8).map(|nth| f64::from(nth) * step).take_while(|at| *at <= self.to + 1e-9);
+            return ticks.map(|at| (at, words.number(at))).collect();
+        }
+        if self.kind == Kind::Quantiles {
             return [0.0, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999, 0.99999, 0.999999]
                 .into_iter()
                 .map(|q| (Across::quantile(q), format!("{}%", trimmed(q * 100.0))))

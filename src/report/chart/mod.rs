@@ -124,6 +124,7 @@ pub(super) struct Hover {
     from: f64,
     to: f64,
     time: bool,
+    number: bool,
     unit: &'static str,
     x: Vec<f64>,
     lines: Vec<HoverLine>,
@@ -276,6 +277,7 @@ impl Chart {
             from: self.across.from,
             to: self.across.to,
             time: self.across.is_time(),
+            number: self.across.is_number(),
             unit: self.upright.unit(),
             lines: lines
                 .iter()
