@@ -1,5 +1,6 @@
 //! Searches for capacity against servers whose capacity is known: the range that answers holds it.
 #![allow(clippy::disallowed_methods)] // The servers live in real time.
+#![allow(clippy::print_stdout)] // The campaign tells what each seed found.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -51,6 +51,20 @@ pub(super) fn search(path: &str, written: &Spanned<scenario::Search>, cx: &mut C
     whole.then(|| plan::Search { from, to, by, hold, settle, within, peak, must: Vec::new() })
 }
 
+/// The loads that are searches, with their places.
+pub(super) fn of(loads: &[plan::Load]) -> Vec<(usize, &plan::Search)> {
+    loads.iter().enumerate().filter_map(|(index, load)| Some((index, load.search.as_ref()?))).collect()
+}
+
+/// Gives the searches of a plan their obligations.
+pub(super) fn settle(plan: &mut plan::Plan, searches: Vec<(LoadId, Vec<Condition>)>) {
+    for (load, must) in searches {
+        if let Some(search) = plan.loads.get_mut(load.index()).and_then(|load| load.search.as_mut()) {
+            search.must = must;
+        }
+    }
+}
+
 impl Scenery<'_> {
     /// What must hold in the trials of each load that is a search.
     pub(super) fn searches(

@@ -190,12 +190,7 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
             field.is_hole() || field.value().is_some_and(|map| watches.len() != map.entries.len() || !map.complete)
         }),
         end,
-        searches: loads
-            .list
-            .iter()
-            .enumerate()
-            .filter_map(|(index, load)| Some((index, load.search.as_ref()?)))
-            .collect(),
+        searches: search::of(&loads.list),
     };
     let load_start = loads.whole.then(|| loads.list.iter().map(|load| load.start).min()).flatten();
     let in_time = fault::check_first(&faults, load_start, longest_hold(&scenario.steady_state), cx);
@@ -243,11 +238,7 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
         limits,
         end: end? - At::START,
     };
-    for (load, must) in searches {
-        if let Some(search) = plan.loads.get_mut(load.index()).and_then(|load| load.search.as_mut()) {
-            search.must = must;
-        }
-    }
+    search::settle(&mut plan, searches);
     move_phases(&mut plan, &moved);
     if let Some(platform) = platform {
         pool::settle(&mut plan, &platform.endpoints, cx);

@@ -18,6 +18,7 @@ mod sample;
 mod search;
 mod story;
 mod summary;
+mod summary_search;
 mod table;
 mod terminal;
 mod watched;
