@@ -102,3 +102,20 @@ fn a_calibration_of_this_machine_is_kept_and_used_and_no_other() {
     run(&yard, &["calibrate"]).expect(0);
     assert!(!warned(&yard).contains("calibration"), "written anew: {}", warned(&yard));
 }
+
+#[test]
+fn more_connections_than_local_ports_are_said_before() {
+    let yard = Yard::new();
+    let with = |rest: &str| {
+        drill(&yard, "50000/s");
+        let file = yard.path().join("heavy.yaml");
+        let text = fs::read_to_string(&file).expect("the drill");
+        let endpoint = format!("shop: {{ url: \"http://127.0.0.1:9\", connections: {{ max: 200000{rest} }} }}");
+        yard.file("heavy.yaml", &text.replace("shop: \"http://127.0.0.1:9\"", &endpoint));
+        yard.run(&["plan", "heavy.yaml"]).expect(0).out
+    };
+    assert!(with("").contains("local ports towards one address"), "{}", with(""));
+    // Each local address has ports of its own.
+    let sources = ", source: [127.0.0.2-127.0.0.254]";
+    assert!(!with(sources).contains("local ports towards one address"), "{}", with(sources));
+}
