@@ -190,7 +190,7 @@ proptest! {
         let schedule = match listed {
             Some(steps) => {
                 let mut at = Span::ZERO;
-                let instants: Instants = steps.iter().map(|step| { at = at + Span(*step); at }).collect();
+                let instants: Instants = steps.iter().map(|step| { at += Span(*step); at }).collect();
                 let (start, count) = (At(7), instants.len());
                 Schedule { way: Way::Listed { start, end: start + at + Span(1), instants }, first: 0, count }
             }
