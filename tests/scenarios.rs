@@ -60,7 +60,6 @@ fn what_is_not_built_yet_is_refused_by_name_and_line() {
     let expected = [
         "21:28 `link`",
         "26:3 `links`",
-        "31:15 `prometheus`",
         "40:1 `ledgers`",
         "58:7 `acknowledge`",
         "78:5 `users`",
