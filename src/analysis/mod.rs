@@ -28,6 +28,7 @@ mod tally;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod touch;
 mod vitals;
 mod watched;
 

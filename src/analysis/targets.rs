@@ -10,6 +10,7 @@ use super::phases::{Phases, throughput, window};
 use super::scopes::series_in;
 use super::seconds::begin_of;
 use super::tally::{Budget, Tally, apdex, availability, share};
+use super::touch::{Touch, touch};
 use super::vitals::Vitals;
 use super::watched::Watches;
 use super::{Detail, FaultFigures, Figure, Gap, Interval, Measured, Missing, Outage, SearchFigures, Stretch};
@@ -471,41 +472,4 @@ fn excess(counts: &Counts) -> u64 {
 
 fn seconds_of(window: Stretch) -> u64 {
     window.span().as_nanos().div_ceil(Span::SECOND.as_nanos())
-}
-
-/// How the generator's own troubles touch a measure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Touch {
-    /// By every millisecond.
-    Time,
-    /// By what it did not send only: the figure's resolution is a second.
-    Seconds,
-    None,
-}
-
-const fn touch(measure: Measure) -> Touch {
-    match measure {
-        Measure::Percentile(_)
-        | Measure::Max
-        | Measure::Mean
-        | Measure::Availability
-        | Measure::Throughput
-        | Measure::Apdex { .. }
-        | Measure::BudgetLeft { .. }
-        | Measure::BurnRate { .. } => Touch::Time,
-        Measure::Downtime | Measure::FaultRate { .. } | Measure::RecoveryTime { .. } | Measure::DegradedTime { .. } => {
-            Touch::Seconds
-        }
-        Measure::Shed
-        | Measure::Unsent
-        | Measure::NotReached
-        | Measure::DetectionTime
-        | Measure::Cpu
-        | Measure::Memory
-        | Measure::Watched { .. }
-        | Measure::Ratio { .. }
-        // Each trial was fit to judge by, or none.
-        | Measure::Capacity
-        | Measure::Headroom => Touch::None,
-    }
 }

@@ -7,7 +7,7 @@ use super::platform::{Processes, check_path, only_endpoint};
 use super::text::{Own, Place, Reach};
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::Span;
-use crate::plan::{Allow, EndpointId, Template, Watch, WatchId, WatchKind, Watched};
+use crate::plan::{Allow, EndpointId, ProcessId, Template, Watch, WatchId, WatchKind, Watched};
 use crate::scenario::{self, List, Spanned};
 
 const PROBE: Span = Span::SECOND;
@@ -18,6 +18,15 @@ pub(super) struct Around<'c> {
     pub(super) reach: &'c Reach<'c>,
     pub(super) processes: &'c Processes,
     pub(super) endpoints: &'c Names,
+}
+
+/// The processes whose load is watched.
+pub(super) fn watched_processes(watches: &[Watch]) -> Vec<ProcessId> {
+    let of = |watch: &Watch| match &watch.kind {
+        WatchKind::Process(ids) => ids.clone(),
+        _ => Vec::new(),
+    };
+    watches.iter().flat_map(of).collect()
 }
 
 pub(super) fn watches(platform: &scenario::Platform, around: &Around<'_>, cx: &mut Cx<'_>) -> Vec<Watch> {

@@ -20,7 +20,7 @@ use super::search;
 use super::target;
 use super::text::{Own, Place, Reach};
 use super::watch::{Around, watches};
-use super::{dry, pool};
+use super::{dry, pool, watch};
 use crate::base::diagnostic::{Diagnostic, Mark, SourceId, Sources, any_error, sort};
 use crate::base::units::{At, Span};
 use crate::plan::{
@@ -183,7 +183,7 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
         steady: &steady_names,
         phases: &phases,
         samples: counted.then(|| Samples::new(&loads.list, &walked.made)),
-        watched: &watched(watches),
+        watched: &watch::watched_processes(watches),
         watches,
         has_probe: watches.iter().any(|watch| matches!(watch.kind, plan::WatchKind::Probe { .. })),
         watches_lost: watch_field.is_none_or(|field| {
@@ -418,14 +418,6 @@ fn check_phases(scenario: &Scenario, phases: &PhaseTable, end: At, cx: &mut Cx<'
             cx.say(Diagnostic::error("outside-drill", mark, message));
         }
     }
-}
-
-fn watched(watches: &[plan::Watch]) -> Vec<plan::ProcessId> {
-    let of = |watch: &plan::Watch| match &watch.kind {
-        plan::WatchKind::Process(ids) => ids.clone(),
-        _ => Vec::new(),
-    };
-    watches.iter().flat_map(of).collect()
 }
 
 /// The response bounds that conditions of windows put on each step.

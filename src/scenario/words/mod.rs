@@ -3,6 +3,7 @@
 mod condition;
 mod fault;
 mod feed;
+mod figure;
 mod journey;
 mod load;
 mod platform;
@@ -11,9 +12,10 @@ mod request;
 mod search;
 mod top;
 
-pub use condition::{Basis, Condition, Figure, Measure, Obligation, SteadyState, Timing, Trigger, is_metric};
+pub use condition::{Basis, Condition, Measure, Obligation, SteadyState, Timing, Trigger, is_metric};
 pub use fault::{AnyOf, Fault, FaultTarget, Kill, Moment, Pause, Reference, When};
 pub use feed::{Feed, Pick};
+pub use figure::Figure;
 pub use journey::{
     Branch, ChooseStep, Exponential, IfStep, Journey, JourneyBlock, JourneyStep, LetStep, Lognormal, Poll, PollStep,
     Repeat, RepeatStep, Step, Steps, Switch, Think, ThinkBlock, ThinkStep, Uniform,
