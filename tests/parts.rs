@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use peakdrill::analysis::rank;
 use peakdrill::base;
 use peakdrill::base::clock::{Clock, Wall};
-use peakdrill::base::units::Span;
+use peakdrill::base::units::{At, Span};
 use peakdrill::record::{Book, EndReason, Event, Folder, Item, Latency, Reader};
 
 use crate::common::{Ended, Running, Yard, events, summary};
@@ -236,6 +236,8 @@ fn four_parts_are_the_whole() {
         _ => None,
     });
     assert!(cleaned > drained && drained.is_some(), "cleaned up at {cleaned:?}, the slow part ended at {drained:?}");
+    // However soon they had them here: the loads end at 2 s, and may drain for 3 s.
+    assert!(cleaned.is_some_and(|at| at >= At(Span::seconds(5).as_nanos())), "cleaned up at {cleaned:?}");
 
     // One left out.
     merge(yard, &[all[0], all[1], all[3]]).expect(3);
@@ -316,4 +318,7 @@ fn what_several_machines_cannot_do_is_refused() {
     let abort = "abort: { idle: { measure: throughput, below: 1/s, over: 1s } }\ntargets:";
     let said = refused(&[("targets:", abort)]);
     assert!(said.contains("a part sees its own requests alone"), "{said}");
+    let search = "search: { from: 100/s, to: 200/s, by: 50/s, hold: 10s, settle: 1s, while: [{ measure: availability, at-least: 90% }] }";
+    let said = refused(&[("arrivals: [{ hold: { rate: 60/s, for: 2s } }]", search), ("1..5000,", "1..5000000,")]);
+    assert!(said.contains("the load `steady` searches for the capacity"), "{said}");
 }
