@@ -7,7 +7,7 @@ use crate::base::host::Identity;
 use crate::base::units::Span;
 use crate::plan::{Allow, Attach, ProcessSource};
 use crate::platform::Happening;
-use crate::platform::tests::{Scene, in_runtime, scene, server};
+use crate::platform::tests::{Scene, Yard, in_runtime, scene, server};
 use crate::undo::Action;
 use crate::wire::{Door, Origin};
 
@@ -15,7 +15,7 @@ struct Ward {
     faults: Faults,
     happenings: UnboundedReceiver<Happening>,
     door: Door,
-    _folder: tempfile::TempDir,
+    _folder: Yard,
 }
 
 async fn ward(processes: Vec<crate::plan::Process>) -> Ward {

@@ -63,7 +63,20 @@ pub(crate) struct Scene {
     pub(crate) happenings: UnboundedReceiver<Happening>,
     pub(crate) journal: Journal,
     pub(crate) clock: Clock,
-    pub(crate) _folder: tempfile::TempDir,
+    pub(crate) _folder: Yard,
+}
+
+/// A scene's folder, that does at its end what a guardian would: nothing of the scene is left on the machine.
+pub(crate) struct Yard {
+    journal: Journal,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Yard {
+    fn drop(&mut self) {
+        let left = self.journal.undo_all();
+        assert!(left.is_empty() || std::thread::panicking(), "{left:?}");
+    }
 }
 
 pub(crate) fn scene(processes: Vec<crate::plan::Process>) -> Scene {
@@ -131,7 +144,8 @@ fn scene_watching(processes: Vec<crate::plan::Process>, watch: Watch) -> Scene {
         door,
         happenings: tell,
     };
-    Scene { platform: Platform::new(setting).unwrap(), happenings, journal, clock, _folder: folder }
+    let _folder = Yard { journal: journal.clone(), _folder: folder };
+    Scene { platform: Platform::new(setting).unwrap(), happenings, journal, clock, _folder }
 }
 
 pub(crate) fn in_runtime<F: Future<Output = ()>>(test: F) {
