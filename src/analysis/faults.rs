@@ -3,17 +3,17 @@
 use super::{FaultFigures, ProbeFigures, ProbeTurn};
 use crate::base::units::{At, Span};
 use crate::plan::{FaultId, Moment, WatchId};
-use crate::record::FaultEvent;
+use crate::record::{FaultEvent, Sight};
 
 /// What is known of one fault so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Instants {
     pub(super) ordered: Option<At>,
     pub(super) effective: Option<At>,
-    not_effective: Option<String>,
+    not_effective: Option<Vec<Sight>>,
     heal_ordered: Option<At>,
     pub(super) healed: Option<At>,
-    not_healed: Option<String>,
+    not_healed: Option<Vec<Sight>>,
     detected: Option<(At, WatchId)>,
 }
 
@@ -91,7 +91,7 @@ mod tests {
         fault.turned_bad(at(1), WatchId(0));
         fault.entry(at(10), &FaultEvent::Ordered);
         assert_eq!(fault.moment(Moment::Detected), None);
-        fault.entry(at(30), &FaultEvent::Effective { proof: String::new() });
+        fault.entry(at(30), &FaultEvent::Effective { proof: Vec::new() });
         fault.turned_bad(at(430), WatchId(1));
         fault.turned_bad(at(500), WatchId(0));
         let figures = fault.figures(FaultId(0));
@@ -99,12 +99,12 @@ mod tests {
         let mut early = Instants::default();
         early.entry(at(10), &FaultEvent::Ordered);
         early.turned_bad(at(20), WatchId(0));
-        early.entry(at(30), &FaultEvent::Effective { proof: String::new() });
+        early.entry(at(30), &FaultEvent::Effective { proof: Vec::new() });
         assert_eq!(early.figures(FaultId(0)).detection, Some(Span::ZERO));
         let mut healed = Instants::default();
         healed.entry(at(10), &FaultEvent::Ordered);
-        healed.entry(at(10), &FaultEvent::Effective { proof: String::new() });
-        healed.entry(at(20), &FaultEvent::Healed { proof: String::new() });
+        healed.entry(at(10), &FaultEvent::Effective { proof: Vec::new() });
+        healed.entry(at(20), &FaultEvent::Healed { proof: Vec::new() });
         healed.turned_bad(at(30), WatchId(0));
         assert_eq!(healed.figures(FaultId(0)).detection, None);
     }

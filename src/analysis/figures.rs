@@ -7,7 +7,7 @@ use super::{
 };
 use crate::base::units::{At, Rate, Share, Span};
 use crate::plan::{Basis, JourneyId, PhaseId, ProcessId, Quantity, Scope, TargetId, WatchId, Watched};
-use crate::record::{BadKind, EndReason, Entry, Failure, HostFacts, UnsentKind};
+use crate::record::{BadKind, EndReason, Entry, Failure, HostFacts, Sight, UnsentKind};
 
 /// Everything that a run comes to.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -314,7 +314,7 @@ pub enum Gap {
     NotOrdered,
     /// The fault did not bite.
     NotEffective {
-        why: String,
+        why: Vec<Sight>,
     },
     /// No probe of the platform turned.
     NotDetected,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Figure, Stretch};
 use crate::base::units::{At, Share, Span};
 use crate::plan::{FaultId, SteadyId, WatchId};
+use crate::record::Sight;
 
 /// The instants of a fault, and what they come to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,11 +15,11 @@ pub struct FaultFigures {
     /// Observed to bite.
     pub effective: Option<At>,
     /// Why it did not bite.
-    pub not_effective: Option<String>,
+    pub not_effective: Option<Vec<Sight>>,
     pub heal_ordered: Option<At>,
     /// Observed to be undone.
     pub healed: Option<At>,
-    pub not_healed: Option<String>,
+    pub not_healed: Option<Vec<Sight>>,
     /// A probe of the platform turned bad.
     pub detected: Option<At>,
     pub detected_by: Option<WatchId>,

@@ -338,10 +338,10 @@ impl Sim {
             };
             push(ordered, FaultEvent::Ordered);
             if self.bites {
-                push(ordered + 0.02, FaultEvent::Effective { proof: "gone".into() });
-                push(healed, FaultEvent::Healed { proof: "ready".into() });
+                push(ordered + 0.02, FaultEvent::Effective { proof: Vec::new() });
+                push(healed, FaultEvent::Healed { proof: Vec::new() });
             } else {
-                push(ordered + 1.0, FaultEvent::NotEffective { why: "it had no such process".into() });
+                push(ordered + 1.0, FaultEvent::NotEffective { why: vec![crate::record::Sight::NoTarget] });
             }
         }
         events

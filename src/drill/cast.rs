@@ -3,6 +3,7 @@
 use crate::fault::{Faults, Seen, Wound};
 use crate::load::{Crews, News};
 use crate::plan::{FaultKind, LoadId, Trial};
+use crate::record::Sight;
 use crate::undo::Guardian;
 
 /// Workers that send the load; each hands over a window a second.
@@ -27,9 +28,9 @@ pub(super) trait Surgeon: Clone + 'static {
     /// What healing a fault needs.
     type Wound: 'static;
     /// Ends when the fault was observed to bite.
-    async fn inject(&self, fault: &FaultKind) -> Result<(Self::Wound, Seen), String>;
+    async fn inject(&self, fault: &FaultKind) -> Result<(Self::Wound, Seen), Vec<Sight>>;
     /// Ends when it was observed to be gone.
-    async fn heal(&self, wound: Self::Wound) -> Result<Seen, String>;
+    async fn heal(&self, wound: Self::Wound) -> Result<Seen, Vec<Sight>>;
 }
 
 /// Who undoes everything should the harness die.
@@ -70,11 +71,11 @@ impl Crew for Crews {
 impl Surgeon for Faults {
     type Wound = Wound;
 
-    async fn inject(&self, fault: &FaultKind) -> Result<(Wound, Seen), String> {
+    async fn inject(&self, fault: &FaultKind) -> Result<(Wound, Seen), Vec<Sight>> {
         Faults::inject(self, fault).await
     }
 
-    async fn heal(&self, wound: Wound) -> Result<Seen, String> {
+    async fn heal(&self, wound: Wound) -> Result<Seen, Vec<Sight>> {
         Faults::heal(self, wound).await
     }
 }

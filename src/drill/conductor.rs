@@ -15,7 +15,7 @@ use crate::base::units::{At, Span};
 use crate::load::News;
 use crate::plan::{FaultId, Moment, Plan, SteadyId};
 use crate::platform::Happening;
-use crate::record::{EndReason, Event, FaultEvent};
+use crate::record::{EndReason, Event, FaultEvent, Sight};
 
 /// How long the crews may take to hand over their last window.
 const FINISH: Span = Span::seconds(5);
@@ -241,7 +241,7 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
         if count > 1 {
             self.crews.drop_load();
             // What is not healed by now is undone with everything else that the journal holds.
-            self.give_up(course, "given up at the second signal");
+            self.give_up(course);
         }
     }
 
@@ -322,7 +322,7 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
         let task = course.tasks.spawn_local(async move {
             let healed = match wound {
                 Some(wound) => surgeon.heal(wound).await,
-                None => Err("nothing is known of how it was done".to_owned()),
+                None => Err(vec![Sight::NoWound]),
             };
             match healed {
                 Ok(seen) => {
@@ -357,7 +357,7 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
                 // That one alone is lost: the others are healed as in every orderly end.
                 let owner = course.owners.iter().find(|(task, _)| *task == error.id()).map(|(_, fault)| *fault);
                 if let Some(fault) = owner.filter(|fault| course.timeline.is_under_way(*fault)) {
-                    let why = "the harness failed".to_owned();
+                    let why = vec![Sight::HarnessFailed];
                     self.note_fault(course, fault, self.clock.now(), FaultEvent::NotHealed { why });
                 }
                 self.stop(course, EndReason::HarnessFailed);
@@ -366,10 +366,10 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
     }
 
     /// Waits no longer for what is being ordered or healed.
-    fn give_up(&mut self, course: &mut Course<S::Wound>, why: &str) {
+    fn give_up(&mut self, course: &mut Course<S::Wound>) {
         course.tasks.abort_all();
         for fault in course.timeline.under_way() {
-            self.note_fault(course, fault, self.clock.now(), FaultEvent::NotHealed { why: why.to_owned() });
+            self.note_fault(course, fault, self.clock.now(), FaultEvent::NotHealed { why: vec![Sight::GivenUp] });
         }
     }
 

@@ -17,7 +17,7 @@ use crate::base::units::{At, Span};
 use crate::fault::Seen;
 use crate::load::News;
 use crate::plan::{Abort, Bound, Condition, FaultId, FaultKind, Instant, LoadId, Measure, ProcessId, Scope, Trial};
-use crate::record::{Event, FaultEvent, Item, Window, Writer};
+use crate::record::{Event, FaultEvent, Item, Sight, Window, Writer};
 
 const CREWS: u16 = 2;
 /// A fault on it makes the surgeon panic.
@@ -199,17 +199,17 @@ struct Ward {
 impl Surgeon for Ward {
     type Wound = ();
 
-    async fn inject(&self, fault: &FaultKind) -> Result<((), Seen), String> {
+    async fn inject(&self, fault: &FaultKind) -> Result<((), Seen), Vec<Sight>> {
         if *fault == (FaultKind::Kill { processes: vec![CURSED] }) {
             panic!("as this test wants it");
         }
         self.clock.sleep(self.bite).await;
-        Ok(((), Seen { at: self.clock.now(), proof: "gone".into() }))
+        Ok(((), Seen { at: self.clock.now(), proof: Vec::new() }))
     }
 
-    async fn heal(&self, (): ()) -> Result<Seen, String> {
+    async fn heal(&self, (): ()) -> Result<Seen, Vec<Sight>> {
         self.clock.sleep(self.heal).await;
-        Ok(Seen { at: self.clock.now(), proof: "back".into() })
+        Ok(Seen { at: self.clock.now(), proof: Vec::new() })
     }
 }
 

@@ -152,6 +152,7 @@ mod tests {
     use super::*;
     use crate::base::units::{Span, Text};
     use crate::plan::{FaultKind, ProcessId};
+    use crate::record::Sight;
 
     fn kill(name: &str, at: Instant) -> Fault {
         Fault {
@@ -164,11 +165,11 @@ mod tests {
     }
 
     fn effective() -> FaultEvent {
-        FaultEvent::Effective { proof: "gone".to_owned() }
+        FaultEvent::Effective { proof: Vec::new() }
     }
 
     fn healed() -> FaultEvent {
-        FaultEvent::Healed { proof: "ready".to_owned() }
+        FaultEvent::Healed { proof: Vec::new() }
     }
 
     #[test]
@@ -201,7 +202,7 @@ mod tests {
     fn one_that_never_bit_is_never_healed_and_what_waits_is_given_up() {
         let mut timeline = Timeline::new(&[kill("a", Instant::At(At(10))), kill("b", Instant::At(At(90)))]);
         timeline.note(At(10), FaultId(0), &FaultEvent::Ordered);
-        timeline.note(At(11), FaultId(0), &FaultEvent::NotEffective { why: "gone already".to_owned() });
+        timeline.note(At(11), FaultId(0), &FaultEvent::NotEffective { why: vec![Sight::NoTarget] });
         assert!(!timeline.busy());
         timeline.cancel_waiting();
         assert_eq!(timeline.next(), None);

@@ -2,35 +2,34 @@
 //!
 //! What would have to be undone is the start, which is in the journal since before the first one, for all of them.
 
-use super::{Faults, Kind, counted, listed};
+use super::{Faults, Kind, said};
 use crate::plan::ProcessId;
+use crate::record::Sight;
 
-pub(super) async fn inject(faults: &Faults, processes: &[ProcessId]) -> Result<(Kind, String), String> {
+pub(super) async fn inject(faults: &Faults, processes: &[ProcessId]) -> Result<(Kind, Vec<Sight>), Vec<Sight>> {
     let targets = faults.living(processes)?;
     if let Some(foreign) = targets.iter().find(|process| !process.is_ours()) {
-        return Err(format!("{} runs outside the drill, which could not start it again", foreign.name()));
+        return Err(vec![Sight::Foreign { process: foreign.id() }]);
     }
     let mut killed = Vec::new();
     let mut proofs = Vec::new();
     for process in targets {
-        let members = process.tree().map_or(0, |tree| tree.members().len());
+        let members = process.tree().map_or(0, |tree| tree.members().len() as u64);
         let died = process.kill().await;
         if died.is_ok() && process.is_gone() {
             killed.push(process.id());
-            proofs.push(format!("{} is gone ({})", process.name(), counted(members)));
+            proofs.push(Sight::Gone { process: process.id(), members });
             continue;
         }
-        let why = died.err().map_or_else(|| format!("{} still lives", process.name()), |error| error.to_string());
-        return Err(match heal(faults, &killed).await {
-            Ok(_) => why,
-            Err(more) => format!("{why}; {more}"),
-        });
+        let mut why = vec![died.err().map_or(Sight::Lives { process: process.id() }, said)];
+        why.extend(heal(faults, &killed).await.err().unwrap_or_default());
+        return Err(why);
     }
-    Ok((Kind::Kill { processes: killed }, listed(&proofs)))
+    Ok((Kind::Kill { processes: killed }, proofs))
 }
 
 /// In the plan's order, since later ones may need earlier ones. All are tried, also when one does not come up.
-pub(super) async fn heal(faults: &Faults, processes: &[ProcessId]) -> Result<String, String> {
+pub(super) async fn heal(faults: &Faults, processes: &[ProcessId]) -> Result<Vec<Sight>, Vec<Sight>> {
     let mut order = processes.to_vec();
     order.sort_unstable();
     let (mut proofs, mut failed) = (Vec::new(), Vec::new());
@@ -39,10 +38,10 @@ pub(super) async fn heal(faults: &Faults, processes: &[ProcessId]) -> Result<Str
         match process.start_again().await {
             Ok(()) => {
                 let pid = process.tree().and_then(|tree| tree.root).map_or(0, |root| root.pid);
-                proofs.push(format!("{} is ready again as pid {pid}", process.name()));
+                proofs.push(Sight::Ready { process: id, pid });
             }
-            Err(error) => failed.push(error.to_string()),
+            Err(error) => failed.push(said(error)),
         }
     }
-    if failed.is_empty() { Ok(listed(&proofs)) } else { Err(failed.join("; ")) }
+    if failed.is_empty() { Ok(proofs) } else { Err(failed) }
 }

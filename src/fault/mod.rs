@@ -19,6 +19,7 @@ use crate::base::clock::Clock;
 use crate::base::units::At;
 use crate::plan::{FaultKind, ProcessId};
 use crate::platform::{Platform, Process};
+use crate::record::Sight;
 use crate::undo::{Journal, UndoId};
 
 /// Injects and heals on one running platform. Cheap to clone.
@@ -33,7 +34,7 @@ pub struct Faults {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     pub at: At,
-    pub proof: String,
+    pub proof: Vec<Sight>,
 }
 
 /// A fault that bites: what healing it needs.
@@ -55,7 +56,7 @@ impl Faults {
 
     /// Injects a fault and waits until it was observed to bite all that it is aimed at. `Err` says why it did not;
     /// then nothing of it is in force any more.
-    pub async fn inject(&self, fault: &FaultKind) -> Result<(Wound, Seen), String> {
+    pub async fn inject(&self, fault: &FaultKind) -> Result<(Wound, Seen), Vec<Sight>> {
         let (kind, proof) = match fault {
             FaultKind::Kill { processes } => kill::inject(self, processes).await?,
             FaultKind::Pause { processes } => pause::inject(self, processes).await?,
@@ -64,7 +65,7 @@ impl Faults {
     }
 
     /// Undoes a fault in its natural way and waits until that was observed. `Err` says what is not as it was.
-    pub async fn heal(&self, wound: Wound) -> Result<Seen, String> {
+    pub async fn heal(&self, wound: Wound) -> Result<Seen, Vec<Sight>> {
         let proof = match wound.0 {
             Kind::Kill { processes } => kill::heal(self, &processes).await?,
             Kind::Pause { paused } => pause::heal(self, &paused).await?,
@@ -73,28 +74,20 @@ impl Faults {
     }
 
     /// Those that a fault is aimed at, if all of them live: a fault on something already gone would prove nothing.
-    fn living(&self, processes: &[ProcessId]) -> Result<Vec<&Arc<Process>>, String> {
+    fn living(&self, processes: &[ProcessId]) -> Result<Vec<&Arc<Process>>, Vec<Sight>> {
         let mut found = Vec::new();
         for id in processes {
-            let process = self.platform.process(*id).ok_or_else(|| format!("there is no process {id}"))?;
+            let process = self.platform.process(*id).ok_or_else(|| vec![Sight::NoTarget])?;
             if process.is_gone() {
-                return Err(format!("{} was gone already", process.name()));
+                return Err(vec![Sight::GoneAlready { process: *id }]);
             }
             found.push(process);
         }
-        if found.is_empty() { Err("it is aimed at nothing".to_owned()) } else { Ok(found) }
+        if found.is_empty() { Err(vec![Sight::NoTarget]) } else { Ok(found) }
     }
 }
 
-/// `a`, `a and b`, `a, b and c`.
-fn listed(parts: &[String]) -> String {
-    match parts {
-        [] => String::new(),
-        [one] => one.clone(),
-        [before @ .., last] => format!("{} and {last}", before.join(", ")),
-    }
-}
-
-fn counted(members: usize) -> String {
-    if members == 1 { "1 process".to_owned() } else { format!("{members} processes") }
+/// What an error says, word for word.
+fn said(error: impl ToString) -> Sight {
+    Sight::Said { text: error.to_string() }
 }

@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use super::{Faults, Kind, counted, listed};
+use super::{Faults, Kind, said};
 use crate::plan::ProcessId;
 use crate::platform::Process;
+use crate::record::Sight;
 use crate::undo::{Action, UndoId};
 
-pub(super) async fn inject(faults: &Faults, processes: &[ProcessId]) -> Result<(Kind, String), String> {
+pub(super) async fn inject(faults: &Faults, processes: &[ProcessId]) -> Result<(Kind, Vec<Sight>), Vec<Sight>> {
     let targets = faults.living(processes)?;
     let mut paused = Vec::new();
     let mut proofs = Vec::new();
@@ -16,62 +17,59 @@ pub(super) async fn inject(faults: &Faults, processes: &[ProcessId]) -> Result<(
         match freeze(faults, process, &mut paused).await {
             Ok(proof) => proofs.push(proof),
             Err(why) => {
-                return Err(match thaw(faults, &paused).await {
-                    Ok(()) => why,
-                    Err(more) => format!("{why}; {more}"),
-                });
+                let more = thaw(faults, &paused).await.err().unwrap_or_default();
+                return Err([vec![why], more].concat());
             }
         }
     }
-    Ok((Kind::Pause { paused }, listed(&proofs)))
+    Ok((Kind::Pause { paused }, proofs))
 }
 
 async fn freeze(
     faults: &Faults,
     process: &Arc<Process>,
     paused: &mut Vec<(ProcessId, UndoId)>,
-) -> Result<String, String> {
-    let name = process.name();
-    let tree = process.tree().ok_or_else(|| format!("{name} was gone already"))?;
-    let undo = Action::Thaw { name: name.to_owned(), tree: tree.clone() };
+) -> Result<Sight, Sight> {
+    let id = process.id();
+    let tree = process.tree().ok_or(Sight::GoneAlready { process: id })?;
+    let undo = Action::Thaw { name: process.name().to_owned(), tree: tree.clone() };
     let journal = faults.journal.clone();
     // On disk, which may take a while, before it bites.
-    let undo = blocking(move || journal.plan(undo)).await?.map_err(|error| error.to_string())?;
-    paused.push((process.id(), undo));
-    let frozen = process.freeze().await.map_err(|error| error.to_string())?;
+    let undo = blocking(move || journal.plan(undo)).await?.map_err(said)?;
+    paused.push((id, undo));
+    let frozen = process.freeze().await.map_err(said)?;
     if frozen && tree.is_frozen() {
-        return Ok(format!("{name} stands still ({})", counted(tree.members().len())));
+        return Ok(Sight::Still { process: id, members: tree.members().len() as u64 });
     }
-    Err(if process.is_gone() { format!("{name} ended meanwhile") } else { format!("{name} would not stand still") })
+    Err(if process.is_gone() { Sight::Ended { process: id } } else { Sight::Moves { process: id } })
 }
 
-pub(super) async fn heal(faults: &Faults, paused: &[(ProcessId, UndoId)]) -> Result<String, String> {
+pub(super) async fn heal(faults: &Faults, paused: &[(ProcessId, UndoId)]) -> Result<Vec<Sight>, Vec<Sight>> {
     thaw(faults, paused).await?;
     let (mut proofs, mut failed) = (Vec::new(), Vec::new());
-    for (id, _) in paused {
-        let Some(process) = faults.platform.process(*id) else { continue };
+    for &(id, _) in paused {
+        let Some(process) = faults.platform.process(id) else { continue };
         match process.tree() {
-            Some(tree) if tree.is_frozen() => failed.push(format!("{} still stands still", process.name())),
+            Some(tree) if tree.is_frozen() => failed.push(Sight::StaysStill { process: id }),
             Some(tree) if !tree.is_empty() => {
-                proofs.push(format!("{} goes on ({})", process.name(), counted(tree.members().len())));
+                proofs.push(Sight::GoesOn { process: id, members: tree.members().len() as u64 });
             }
-            _ => failed.push(format!("{} is gone: it ended while it was paused", process.name())),
+            _ => failed.push(Sight::Ended { process: id }),
         }
     }
-    if failed.is_empty() { Ok(listed(&proofs)) } else { Err(failed.join("; ")) }
+    if failed.is_empty() { Ok(proofs) } else { Err(failed) }
 }
 
 /// All are tried, also when one cannot be let go on.
-async fn thaw(faults: &Faults, paused: &[(ProcessId, UndoId)]) -> Result<(), String> {
+async fn thaw(faults: &Faults, paused: &[(ProcessId, UndoId)]) -> Result<(), Vec<Sight>> {
     let journal = faults.journal.clone();
     let undos: Vec<UndoId> = paused.iter().map(|(_, undo)| *undo).collect();
-    let undo_all = move || -> Vec<String> {
-        undos.into_iter().filter_map(|undo| journal.undo(undo).err()).map(|error| error.to_string()).collect()
-    };
-    let failed = blocking(undo_all).await?;
-    if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
+    let undo_all =
+        move || -> Vec<Sight> { undos.into_iter().filter_map(|undo| journal.undo(undo).err()).map(said).collect() };
+    let failed = blocking(undo_all).await.map_err(|why| vec![why])?;
+    if failed.is_empty() { Ok(()) } else { Err(failed) }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Sight> {
+    tokio::task::spawn_blocking(work).await.map_err(said)
 }

@@ -57,11 +57,12 @@ fn a_killed_process_refuses_until_it_is_healed_at_the_same_address() {
         let kill = FaultKind::Kill { processes: vec![ProcessId(0)] };
         let (wound, seen) = ward.faults.inject(&kill).await.unwrap();
         assert!(seen.at >= ordered && !root.is_alive());
-        assert_eq!(seen.proof, "node_1 is gone (1 process)");
+        assert_eq!(seen.proof, [Sight::Gone { process: ProcessId(0), members: 1 }]);
         assert!(!ward.answers(ProcessId(0), Span::SECOND).await);
         assert!(ward.answers(ProcessId(1), Span::seconds(20)).await, "the other one serves on");
         let healed = ward.faults.heal(wound).await.unwrap();
-        assert!(healed.at >= seen.at && healed.proof.starts_with("node_1 is ready again as pid "), "{}", healed.proof);
+        assert!(healed.at >= seen.at);
+        assert!(matches!(healed.proof[..], [Sight::Ready { process: ProcessId(0), pid: 1.. }]), "{:?}", healed.proof);
         assert!(ward.answers(ProcessId(0), Span::seconds(20)).await);
         assert_eq!(ward.origin(ProcessId(0)).base(), before);
         ward.end().await;
@@ -74,7 +75,7 @@ fn paused_processes_keep_their_sockets_and_answer_once_healed() {
         let ward = ward(vec![server("node_1"), server("node_2")]).await;
         let pause = FaultKind::Pause { processes: BOTH.to_vec() };
         let (wound, seen) = ward.faults.inject(&pause).await.unwrap();
-        assert_eq!(seen.proof, "node_1 stands still (1 process) and node_2 stands still (1 process)");
+        assert_eq!(seen.proof, BOTH.map(|process| Sight::Still { process, members: 1 }));
         let thaws = |ward: &Ward| {
             let pending = ward.faults.journal.pending();
             pending.iter().filter(|(_, action)| matches!(action, Action::Thaw { .. })).count()
@@ -85,7 +86,7 @@ fn paused_processes_keep_their_sockets_and_answer_once_healed() {
             assert!(!ward.answers(id, Span::millis(100)).await);
         }
         let healed = ward.faults.heal(wound).await.unwrap();
-        assert_eq!(healed.proof, "node_1 goes on (1 process) and node_2 goes on (1 process)");
+        assert_eq!(healed.proof, BOTH.map(|process| Sight::GoesOn { process, members: 1 }));
         assert_eq!(thaws(&ward), 0);
         for id in BOTH {
             assert!(ward.answers(id, Span::seconds(20)).await);
@@ -101,7 +102,7 @@ fn on_something_gone_already_nothing_bites_and_nothing_else_is_touched() {
         let alone = FaultKind::Kill { processes: vec![ProcessId(1)] };
         let (wound, _) = ward.faults.inject(&alone).await.unwrap();
         for kind in [FaultKind::Kill { processes: BOTH.to_vec() }, FaultKind::Pause { processes: BOTH.to_vec() }] {
-            assert_eq!(ward.faults.inject(&kind).await.unwrap_err(), "node_2 was gone already");
+            assert_eq!(ward.faults.inject(&kind).await.unwrap_err(), [Sight::GoneAlready { process: ProcessId(1) }]);
             assert!(ward.answers(ProcessId(0), Span::seconds(20)).await);
         }
         let _ = ward.faults.heal(wound).await.unwrap();
@@ -116,7 +117,7 @@ fn one_that_dies_while_it_is_paused_is_not_healed() {
         let process = ward.faults.platform.process(ProcessId(0)).unwrap().clone();
         let (wound, _) = ward.faults.inject(&FaultKind::Pause { processes: vec![ProcessId(0)] }).await.unwrap();
         process.kill().await.unwrap();
-        assert_eq!(ward.faults.heal(wound).await.unwrap_err(), "node_1 is gone: it ended while it was paused");
+        assert_eq!(ward.faults.heal(wound).await.unwrap_err(), [Sight::Ended { process: ProcessId(0) }]);
         ward.end().await;
     });
 }
@@ -134,9 +135,9 @@ fn what_runs_outside_the_drill_is_paused_and_never_killed() {
         let ward = ward(vec![attached]).await;
         let only = vec![ProcessId(0)];
         let why = ward.faults.inject(&FaultKind::Kill { processes: only.clone() }).await.unwrap_err();
-        assert_eq!(why, "outside runs outside the drill, which could not start it again");
+        assert_eq!(why, [Sight::Foreign { process: ProcessId(0) }]);
         let (wound, seen) = ward.faults.inject(&FaultKind::Pause { processes: only }).await.unwrap();
-        assert_eq!(seen.proof, "outside stands still (1 process)");
+        assert_eq!(seen.proof, [Sight::Still { process: ProcessId(0), members: 1 }]);
         let stat = || std::fs::read_to_string(format!("/proc/{}/stat", identity.pid)).unwrap();
         assert!(stat().contains(" T "), "{}", stat());
         let _ = ward.faults.heal(wound).await.unwrap();

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{BadKind, Lack, Part};
+use super::{BadKind, Lack, Part, Sight};
 use crate::base::units::{At, Span};
 use crate::plan::{AbortId, FaultId, LoadId, ProcessId, SeriesId, SteadyId, Trial, TrialEnd, WatchId};
 
@@ -179,21 +179,21 @@ pub struct Reading {
 #[serde(tag = "moment", rename_all = "kebab-case")]
 pub enum FaultEvent {
     Ordered,
-    /// Observed to bite; `proof` says what was seen.
+    /// Observed to bite.
     Effective {
-        proof: String,
+        proof: Vec<Sight>,
     },
     /// It did not bite.
     NotEffective {
-        why: String,
+        why: Vec<Sight>,
     },
     HealOrdered,
     /// Observed to be undone.
     Healed {
-        proof: String,
+        proof: Vec<Sight>,
     },
     NotHealed {
-        why: String,
+        why: Vec<Sight>,
     },
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::writer::Masker;
-use super::{Entry, Event, Failure, FaultEvent};
+use super::{Entry, Event, Failure, FaultEvent, Sight};
 
 /// The entry with every such text masked; borrowed where it has none.
 pub(super) fn mask<'e>(entry: &'e Entry, masker: &Masker) -> Cow<'e, Entry> {
@@ -59,15 +59,21 @@ fn texts(event: &mut Event) -> Vec<&mut String> {
         | Event::ChoreFailed { why: text, .. }
         | Event::NotScraped { why: text, .. }
         | Event::Noted { text }
-        | Event::Probe { why: Some(text), .. }
-        | Event::Fault {
+        | Event::Probe { why: Some(text), .. } => vec![text],
+        Event::Fault {
             what:
-                FaultEvent::Effective { proof: text }
-                | FaultEvent::NotEffective { why: text }
-                | FaultEvent::Healed { proof: text }
-                | FaultEvent::NotHealed { why: text },
+                FaultEvent::Effective { proof: sights }
+                | FaultEvent::NotEffective { why: sights }
+                | FaultEvent::Healed { proof: sights }
+                | FaultEvent::NotHealed { why: sights },
             ..
-        } => vec![text],
+        } => sights
+            .iter_mut()
+            .filter_map(|sight| match sight {
+                Sight::Said { text } => Some(text),
+                _ => None,
+            })
+            .collect(),
         Event::Failed(Failure { why, request, answer, .. }) => vec![why, request, answer],
         Event::Residue { what, command } => vec![what, command],
         _ => Vec::new(),

@@ -27,6 +27,7 @@ mod merge;
 mod part;
 mod reader;
 mod runs;
+mod sight;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -40,5 +41,6 @@ pub use merge::merge;
 pub use part::{Lack, Part};
 pub use reader::{Item, Reader, VERSION};
 pub use runs::{RunFacts, find_run, list_runs, remove_run};
+pub use sight::Sight;
 pub use window::{Against, BadKind, Book, Cell, Counts, GeneratorHealth, UnsentKind, VisitCell, Window};
 pub use writer::{Masker, Writer};

@@ -139,7 +139,10 @@ fn sample() -> Vec<Item> {
     let mut items = vec![
         Item::Entry(opened(VERSION)),
         Item::Entry(entry(0, Event::LoadBegan)),
-        Item::Entry(entry(1, Event::Fault { fault: FaultId(0), what: FaultEvent::Effective { proof: "gone".into() } })),
+        Item::Entry(entry(
+            1,
+            Event::Fault { fault: FaultId(0), what: FaultEvent::Effective { proof: vec![Sight::NoTarget] } },
+        )),
         Item::Entry(entry(2, Event::Probe { watch: crate::plan::WatchId(0), good: false, why: Some("503".into()) })),
     ];
     for second in 0..3 {
@@ -369,6 +372,7 @@ proptest! {
 
 #[test]
 fn a_secret_is_masked_in_every_text() {
+    let said = |text: &str| vec![Sight::Said { text: text.to_owned() }];
     let masker: Masker = Box::new(|text| text.replace("hunter2", "***").into());
     let root = tempfile::tempdir().unwrap();
     let origins = serde_json::json!({ "vars": { "a": "--set hunter2" }, "list": ["hunter2"] });
@@ -376,10 +380,10 @@ fn a_secret_is_masked_in_every_text() {
     let texts = [
         Event::ProcessDied { process: ProcessId(0), status: "hunter2".into() },
         Event::ChoreFailed { cleanup: false, index: 0, why: "hunter2".into() },
-        Event::Fault { fault: FaultId(0), what: FaultEvent::Effective { proof: "hunter2".into() } },
-        Event::Fault { fault: FaultId(0), what: FaultEvent::NotEffective { why: "hunter2".into() } },
-        Event::Fault { fault: FaultId(0), what: FaultEvent::Healed { proof: "hunter2".into() } },
-        Event::Fault { fault: FaultId(0), what: FaultEvent::NotHealed { why: "hunter2".into() } },
+        Event::Fault { fault: FaultId(0), what: FaultEvent::Effective { proof: said("hunter2") } },
+        Event::Fault { fault: FaultId(0), what: FaultEvent::NotEffective { why: said("hunter2") } },
+        Event::Fault { fault: FaultId(0), what: FaultEvent::Healed { proof: said("hunter2") } },
+        Event::Fault { fault: FaultId(0), what: FaultEvent::NotHealed { why: said("hunter2") } },
         Event::Probe { watch: crate::plan::WatchId(0), good: false, why: Some("hunter2".into()) },
         Event::Noted { text: "hunter2".into() },
         Event::Residue { what: "hunter2".into(), command: "rm hunter2".into() },

@@ -36,11 +36,11 @@ pub(super) fn event(plan: &Plan, words: Words, event: &Event) -> Option<(String,
             let fault = words.fault(plan, *fault);
             match what {
                 FaultEvent::Ordered => (words.event_ordered(fault), "fault"),
-                FaultEvent::Effective { proof } => (words.event_effective(fault, proof), "fault"),
-                FaultEvent::NotEffective { why } => (words.event_not_effective(fault, why), "bad"),
+                FaultEvent::Effective { proof } => (words.event_effective(fault, words.sights(plan, proof)), "fault"),
+                FaultEvent::NotEffective { why } => (words.event_not_effective(fault, words.sights(plan, why)), "bad"),
                 FaultEvent::HealOrdered => (words.event_heal_ordered(fault), "fault"),
-                FaultEvent::Healed { proof } => (words.event_healed(fault, proof), "fault"),
-                FaultEvent::NotHealed { why } => (words.event_not_healed(fault, why), "bad"),
+                FaultEvent::Healed { proof } => (words.event_healed(fault, words.sights(plan, proof)), "fault"),
+                FaultEvent::NotHealed { why } => (words.event_not_healed(fault, words.sights(plan, why)), "bad"),
             }
         }
         Event::Probe { watch, good: true, .. } => (words.event_probe_good(words.watch(plan, *watch)), "good"),

@@ -158,9 +158,9 @@ impl<'a> Model<'a> {
             }
         };
         step(figures.ordered, words.moment_ordered(), String::new());
-        step(figures.effective, words.moment_effective(), self.proof(figures.fault, true));
+        step(figures.effective, words.moment_effective(), self.proof(words, figures.fault, true));
         step(figures.heal_ordered, words.moment_heal_ordered(), String::new());
-        step(figures.healed, words.moment_healed(), self.proof(figures.fault, false));
+        step(figures.healed, words.moment_healed(), self.proof(words, figures.fault, false));
         let detected_by = figures.detected_by.map_or_else(String::new, |watch| words.watch(plan, watch));
         let after = figures.detection.map(|span| words.fault_after_effective(words.span(span), &detected_by));
         step(figures.detected, words.moment_detected(), after.unwrap_or(detected_by));
@@ -177,8 +177,8 @@ impl<'a> Model<'a> {
         if figures.ordered.is_none() {
             notes.push(words.fault_never_ordered());
         }
-        notes.extend(figures.not_effective.as_ref().map(|why| words.fault_not_effective(why)));
-        notes.extend(figures.not_healed.as_ref().map(|why| words.fault_not_healed(why)));
+        notes.extend(figures.not_effective.as_ref().map(|why| words.fault_not_effective(words.sights(plan, why))));
+        notes.extend(figures.not_healed.as_ref().map(|why| words.fault_not_healed(words.sights(plan, why))));
         if figures.effective.is_some() && figures.detected.is_none() {
             notes.push(words.colon(words.measure_detection(), words.fault_not_detected()));
         }
@@ -236,7 +236,7 @@ impl<'a> Model<'a> {
     }
 
     /// What was seen when the fault took effect, or was healed.
-    fn proof(&self, of: FaultId, effective: bool) -> String {
+    fn proof(&self, words: Words, of: FaultId, effective: bool) -> String {
         self.analysis
             .events
             .iter()
@@ -247,8 +247,7 @@ impl<'a> Model<'a> {
                 Event::Fault { fault, what: FaultEvent::Healed { proof } } if *fault == of && !effective => Some(proof),
                 _ => None,
             })
-            .cloned()
-            .unwrap_or_default()
+            .map_or_else(String::new, |proof| words.sights(self.plan, proof))
     }
 
     /// Steady states in sentences: where one was missed without a fault, or its bound is too tight.

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::analysis::{Detail, Figure, Interval, Missing, SearchEnd, Stretch};
 use crate::base::units::{At, Share};
 use crate::plan::{AbortId, Bound, FaultId, SteadyId, TargetId, WatchId, Watched};
-use crate::record::{EndReason, Lack};
+use crate::record::{EndReason, Lack, Sight};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -55,7 +55,7 @@ pub enum Reason {
     },
     FaultNotOrdered,
     FaultNotEffective {
-        because: String,
+        because: Vec<Sight>,
     },
     /// The platform gave no signal.
     NotDetected,
@@ -142,12 +142,12 @@ pub enum Cause {
     /// A fault was ordered and did not bite.
     FaultNotEffective {
         fault: FaultId,
-        because: String,
+        because: Vec<Sight>,
     },
     /// A fault bit and was not seen to be healed.
     FaultNotHealed {
         fault: FaultId,
-        because: String,
+        because: Vec<Sight>,
     },
     /// The steady state did not hold before the first fault.
     NotSteady {

@@ -3,7 +3,7 @@ use crate::analysis::sim::{Hurt, Run, Sim, entry, seconds, share, target};
 use crate::analysis::{Analysis, Figure, Missing};
 use crate::base::units::{Share, Span};
 use crate::plan::{AbortId, Basis, Bound, FaultId, Measure, PhaseId, Quantity, Scope, SteadyId, StepId, Target};
-use crate::record::{Book, EndReason, Event, Item};
+use crate::record::{Book, EndReason, Event, Item, Sight};
 
 fn millis(count: u64) -> Quantity {
     Quantity::Span(Span::millis(count))
@@ -102,7 +102,7 @@ fn a_fault_that_never_bites_is_inconclusive() {
     let sim = Sim { bites: false, hurts: Vec::new(), ..drill(vec![rto(seconds(100)), detection, availability(0.9)]) };
     let outcome = of(&sim);
     assert_eq!((outcome.verdict, outcome.exit.code()), (Verdict::Inconclusive, 3));
-    let because = "it had no such process".to_owned();
+    let because = vec![Sight::NoTarget];
     assert_eq!(outcome.targets[0].reason, Reason::FaultNotEffective { because: because.clone() });
     assert_eq!(outcome.targets[1].reason, Reason::FaultNotEffective { because: because.clone() });
     assert_eq!(outcome.targets[2].verdict, Verdict::Pass);

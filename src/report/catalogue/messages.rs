@@ -42,6 +42,7 @@ macro_rules! plurals {
 
 plurals! {
     n_targets "{n} target" / "{n} targets" "{n}项目标";
+    n_processes "{n} process" / "{n} processes" "{n}个进程";
     n_requests "{n} request" / "{n} requests" "{n}次请求";
     n_samples "{n} sample" / "{n} samples" "{n}个样本";
     n_visits "{n} visit" / "{n} visits" "{n}次访问";
@@ -425,6 +426,20 @@ messages! {
     event_heal_ordered(fault) "{fault}: heal ordered" "{fault}：下达撤除";
     event_healed(fault, proof) "{fault}: healed, {proof}" "{fault}：撤除完成，{proof}";
     event_not_healed(fault, why) "{fault}: could not be healed, {why}" "{fault}：未能撤除，{why}";
+    sight_gone(process, n) "{process} is gone ({n})" "{process}已消失（{n}）";
+    sight_ready(process, pid) "{process} is ready again as pid {pid}" "{process}重新就绪，进程号{pid}";
+    sight_still(process, n) "{process} stands still ({n})" "{process}已停住（{n}）";
+    sight_goes_on(process, n) "{process} goes on ({n})" "{process}继续运行（{n}）";
+    sight_gone_already(process) "{process} was gone already" "{process}此前已不在";
+    sight_foreign(process) "{process} runs outside the drill, which could not start it again" "{process}在演练之外运行，无法由演练重新启动";
+    sight_lives(process) "{process} still lives" "{process}仍在运行";
+    sight_moves(process) "{process} would not stand still" "{process}未能停住";
+    sight_ended(process) "{process} ended by itself meanwhile" "{process}期间自行退出";
+    sight_stays_still(process) "{process} still stands still" "{process}仍然停住";
+    sight_no_target() "it is aimed at nothing" "没有作用对象";
+    sight_no_wound() "nothing is known of how it was done" "注入方式未知";
+    sight_harness_failed() "the harness failed" "压测端自身故障";
+    sight_given_up() "given up at the second signal" "收到第二次中断信号后放弃";
     event_breach(fault, steady) "{fault}: breach of {steady}" "{fault}：稳态{steady}被破坏";
     event_recovered(fault, steady) "{fault}: recovered to {steady}" "{fault}：恢复到稳态{steady}";
     event_detected(fault, watch) "{fault}: detected by {watch}" "{fault}：由{watch}发现";

@@ -3,6 +3,7 @@
 
 mod messages;
 mod reasons;
+mod sights;
 mod units;
 
 use std::fmt::Display;

@@ -35,8 +35,12 @@ impl Words {
         match cause {
             Cause::NoTraffic => self.cause_no_traffic(),
             Cause::FaultNotOrdered { fault } => self.cause_not_ordered(self.fault(plan, *fault)),
-            Cause::FaultNotEffective { fault, because } => self.cause_not_effective(self.fault(plan, *fault), because),
-            Cause::FaultNotHealed { fault, because } => self.cause_not_healed(self.fault(plan, *fault), because),
+            Cause::FaultNotEffective { fault, because } => {
+                self.cause_not_effective(self.fault(plan, *fault), self.sights(plan, because))
+            }
+            Cause::FaultNotHealed { fault, because } => {
+                self.cause_not_healed(self.fault(plan, *fault), self.sights(plan, because))
+            }
             Cause::NotSteady { steady } => self.cause_not_steady(self.steady(plan, *steady)),
             Cause::Ended { reason } => self.end_reason(*reason),
             Cause::BrokenOff => self.cause_broken_off(),
@@ -92,7 +96,7 @@ impl Words {
             Reason::TooFew { have, need } => self.reason_too_few(self.n_samples(*have), self.count(*need)),
             Reason::Generator { doubts } => self.reason_generator(self.doubts(doubts)),
             Reason::FaultNotOrdered => self.reason_fault_not_ordered(),
-            Reason::FaultNotEffective { because } => self.reason_fault_not_effective(because),
+            Reason::FaultNotEffective { because } => self.reason_fault_not_effective(self.sights(plan, because)),
             Reason::NotDetected => self.reason_not_detected(),
             Reason::Unseen { window } => {
                 self.reason_unseen(self.second(window.from.second()), self.second(window.to.second()))

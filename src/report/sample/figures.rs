@@ -2,7 +2,7 @@ use super::{seconds, stretch};
 use crate::analysis::*;
 use crate::base::units::{Rate, Share, Span};
 use crate::plan::*;
-use crate::record::{BadKind, EndReason, Entry, Event, Failure, FaultEvent, HostFacts, UnsentKind};
+use crate::record::{BadKind, EndReason, Entry, Event, Failure, FaultEvent, HostFacts, Sight, UnsentKind};
 
 /// The answer of a platform that means ill.
 pub(in crate::report) const HOSTILE: &str =
@@ -226,10 +226,10 @@ fn events() -> Vec<Entry> {
         (0.5, probe(true, None)),
         (13.9, Event::SteadyHeld { steady: SteadyId(0) }),
         (14.0, fault(FaultEvent::Ordered)),
-        (14.006, fault(FaultEvent::Effective { proof: "node_1 (pid 4242) is gone".to_owned() })),
+        (14.006, fault(FaultEvent::Effective { proof: vec![Sight::Gone { process: ProcessId(1), members: 1 }] })),
         (14.5, probe(false, Some("HTTP 503"))),
         (17.006, fault(FaultEvent::HealOrdered)),
-        (17.402, fault(FaultEvent::Healed { proof: "node_1 (pid 4260) is ready".to_owned() })),
+        (17.402, fault(FaultEvent::Healed { proof: vec![Sight::Ready { process: ProcessId(1), pid: 4260 }] })),
         (18.0, probe(true, None)),
         (38.0, Event::LoadEnded),
         (38.104, Event::Drained { abandoned: 0 }),

@@ -1,0 +1,41 @@
+//! What was seen of a fault's target, as data.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::ProcessId;
+
+/// What was seen when a fault was injected or healed: the proof that it bites or is gone, or why it is not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "seen", rename_all = "kebab-case")]
+pub enum Sight {
+    /// Killed: all `members` processes of its tree are gone.
+    Gone { process: ProcessId, members: u64 },
+    /// Started again, and ready.
+    Ready { process: ProcessId, pid: u32 },
+    /// Paused: all `members` processes of its tree stand still.
+    Still { process: ProcessId, members: u64 },
+    /// Let go on: `members` processes of its tree run.
+    GoesOn { process: ProcessId, members: u64 },
+    /// It was gone before anything was done to it.
+    GoneAlready { process: ProcessId },
+    /// It runs outside the drill, which could not start it again.
+    Foreign { process: ProcessId },
+    /// It lives after KILL.
+    Lives { process: ProcessId },
+    /// It did not stand still.
+    Moves { process: ProcessId },
+    /// It ended by itself while it was to be paused, or was.
+    Ended { process: ProcessId },
+    /// It was let go on, and does not.
+    StaysStill { process: ProcessId },
+    /// The fault was aimed at nothing.
+    NoTarget,
+    /// How it was done is not known, so it cannot be taken back.
+    NoWound,
+    /// The harness itself failed while it was at it.
+    HarnessFailed,
+    /// It was not waited for any longer, at the second signal.
+    GivenUp,
+    /// What something outside said, as it said it.
+    Said { text: String },
+}

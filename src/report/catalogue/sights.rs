@@ -1,0 +1,32 @@
+use super::Words;
+use crate::plan::{Plan, ProcessId, Scope};
+use crate::record::Sight;
+
+/// What was seen of faults, as sentences.
+impl Words {
+    pub(crate) fn sights(self, plan: &Plan, sights: &[Sight]) -> String {
+        let said: Vec<String> = sights.iter().map(|sight| self.sight(plan, sight)).collect();
+        self.list(&said)
+    }
+
+    fn sight(self, plan: &Plan, sight: &Sight) -> String {
+        let name = |process: &ProcessId| self.scope(plan, Scope::Process(*process));
+        match sight {
+            Sight::Gone { process, members } => self.sight_gone(name(process), self.n_processes(*members)),
+            Sight::Ready { process, pid } => self.sight_ready(name(process), pid),
+            Sight::Still { process, members } => self.sight_still(name(process), self.n_processes(*members)),
+            Sight::GoesOn { process, members } => self.sight_goes_on(name(process), self.n_processes(*members)),
+            Sight::GoneAlready { process } => self.sight_gone_already(name(process)),
+            Sight::Foreign { process } => self.sight_foreign(name(process)),
+            Sight::Lives { process } => self.sight_lives(name(process)),
+            Sight::Moves { process } => self.sight_moves(name(process)),
+            Sight::Ended { process } => self.sight_ended(name(process)),
+            Sight::StaysStill { process } => self.sight_stays_still(name(process)),
+            Sight::NoTarget => self.sight_no_target(),
+            Sight::NoWound => self.sight_no_wound(),
+            Sight::HarnessFailed => self.sight_harness_failed(),
+            Sight::GivenUp => self.sight_given_up(),
+            Sight::Said { text } => text.clone(),
+        }
+    }
+}
