@@ -302,7 +302,7 @@ pub struct Measured {
 
 /// Why there is no figure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", tag = "why")]
 pub enum Gap {
     /// Nothing was counted.
     NoData,
@@ -311,10 +311,10 @@ pub enum Gap {
         need: u64,
     },
     /// The fault was never ordered.
-    NotOrdered,
+    FaultNotOrdered,
     /// The fault did not bite.
-    NotEffective {
-        why: Vec<Sight>,
+    FaultNotEffective {
+        seen: Vec<Sight>,
     },
     /// No probe of the platform turned.
     NotDetected,

@@ -221,10 +221,12 @@ impl Evidence<'_> {
             // An outage that was meant and never happened says nothing about what one costs.
             for fault in self.faults {
                 if fault.ordered.is_none() {
-                    return Taken::gap(Gap::NotOrdered);
+                    return Taken::gap(Gap::FaultNotOrdered);
                 }
                 if fault.effective.is_none() {
-                    return Taken::gap(Gap::NotEffective { why: fault.not_effective.clone().unwrap_or_default() });
+                    return Taken::gap(Gap::FaultNotEffective {
+                        seen: fault.not_effective.clone().unwrap_or_default(),
+                    });
                 }
             }
         }
@@ -296,10 +298,10 @@ impl Evidence<'_> {
     /// The fault of a scope, when it was ordered and bit.
     fn bitten(&self, scope: Scope) -> Result<&FaultFigures, Gap> {
         let Scope::Fault(id) = scope else { return Err(Gap::NoData) };
-        let fault = self.faults.get(id.index()).ok_or(Gap::NotOrdered)?;
+        let fault = self.faults.get(id.index()).ok_or(Gap::FaultNotOrdered)?;
         match (fault.ordered, fault.effective) {
-            (None, _) => Err(Gap::NotOrdered),
-            (Some(_), None) => Err(Gap::NotEffective { why: fault.not_effective.clone().unwrap_or_default() }),
+            (None, _) => Err(Gap::FaultNotOrdered),
+            (Some(_), None) => Err(Gap::FaultNotEffective { seen: fault.not_effective.clone().unwrap_or_default() }),
             (Some(_), Some(_)) => Ok(fault),
         }
     }

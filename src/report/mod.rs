@@ -113,3 +113,9 @@ mod tests {
         }
     }
 }
+
+/// The word that a reason is told apart by.
+fn why(reason: &impl serde::Serialize) -> String {
+    let told = serde_json::to_value(reason).unwrap_or_default();
+    told.get("why").and_then(|why| why.as_str()).unwrap_or_default().to_owned()
+}

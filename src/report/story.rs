@@ -1,7 +1,7 @@
 //! What the terminal, the page and the summary all tell, arranged once: rows of targets, the course of each fault, the
 //! generator's health, groups of failures, the timeline.
 
-use crate::analysis::{Curve, FaultFigures, Recovery, Row, Table};
+use crate::analysis::{Curve, FaultFigures, Gap, Recovery, Row, Table};
 use crate::base::units::{At, Rate, Share, Span};
 use crate::plan::{FaultId, FaultKind, Measure, Plan, Quantity, Scope, SeriesId};
 use crate::record::{BadKind, Event, Failure, FaultEvent};
@@ -125,7 +125,7 @@ impl<'a> Model<'a> {
         let condition = &target.condition;
         let cores = matches!(condition.measure, Measure::Cpu);
         let measured = match judgement.figure {
-            _ if matches!(judgement.reason, Reason::NotDetected) => words.not_measured(),
+            _ if matches!(judgement.reason, Reason::NoFigure(Gap::NotDetected)) => words.not_measured(),
             None => words.no_data(),
             Some(figure) if cores => in_cores(words, words.figure(figure, None), figure.exactly()),
             Some(figure) => words.figure(figure, Some(judgement.bound)),

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::story::in_cores;
 use super::summary_search::{SearchSummary, search};
 use super::watched::{self, WatchedSummary};
-use super::{Model, ReportError, Words};
+use super::{Model, ReportError, Words, why};
 use crate::analysis::{self, Percentile, Row, Stretch};
 use crate::base::units::{At, Lang, Span};
 use crate::plan::{Bound, Measure, Plan, Quantity, Scope, Timing};
@@ -432,7 +432,6 @@ fn target(plan: &Plan, judgement: &Judgement) -> Option<TargetSummary> {
         Bound::AtLeast(least) | Bound::Above(least) => (Some(least), None),
         Bound::Between(least, most) => (Some(least), Some(most)),
     };
-    let reason = serde_json::to_value(&judgement.reason).ok()?;
     let explanation = [WORDS.reason(plan, judgement), WORDS.detail(plan, judgement)];
     Some(TargetSummary {
         name: target.name.clone(),
@@ -453,7 +452,7 @@ fn target(plan: &Plan, judgement: &Judgement) -> Option<TargetSummary> {
         margin: judgement.margin.filter(|margin| margin.is_finite()),
         samples: judgement.samples,
         window: judgement.window.map(window),
-        reason: reason.get("why").and_then(|why| why.as_str()).unwrap_or_default().to_owned(),
+        reason: why(&judgement.reason),
         explanation: explanation.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; "),
     })
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chart::{Across, Chart, PALETTE, Upright};
 use super::charts::{line, over_time};
-use super::{Model, Words};
+use super::{Model, Words, why};
 use crate::analysis;
 use crate::plan::Plan;
 
@@ -44,11 +44,6 @@ pub struct WatchedPoint {
 }
 
 pub(super) fn summary(plan: &Plan, figures: &analysis::WatchedFigures) -> WatchedSummary {
-    let word = |gap: &analysis::Gap| match serde_json::to_value(gap) {
-        Ok(serde_json::Value::String(word)) => Some(word),
-        Ok(serde_json::Value::Object(map)) => map.into_iter().next().map(|(word, _)| word),
-        _ => None,
-    };
     WatchedSummary {
         name: figures.name(plan),
         kind: match (figures.metric, figures.counter) {
@@ -60,7 +55,7 @@ pub(super) fn summary(plan: &Plan, figures: &analysis::WatchedFigures) -> Watche
         least: figures.least,
         greatest: figures.greatest,
         last: figures.last,
-        reason: figures.gap.as_ref().and_then(word),
+        reason: figures.gap.as_ref().map(why),
         points: figures
             .points
             .iter()

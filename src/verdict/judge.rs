@@ -33,7 +33,9 @@ pub fn judge(analysis: &Analysis, target: &Target, measured: &Measured) -> Judge
 fn verdict_of(analysis: &Analysis, target: &Target, measured: &Measured) -> (Verdict, Reason) {
     let inconclusive = |reason| (Verdict::Inconclusive, reason);
     let bound = target.condition.bound;
-    let Some(figure) = measured.figure else { return inconclusive(reason_of(measured.gap.as_ref())) };
+    let Some(figure) = measured.figure else {
+        return inconclusive(Reason::NoFigure(measured.gap.clone().unwrap_or(Gap::NoData)));
+    };
     if let Detail::Search { end, .. } = measured.detail {
         return match (end, figure.meets(bound)) {
             // The last that held is all that is known, whatever the bound.
@@ -74,24 +76,6 @@ fn verdict_of(analysis: &Analysis, target: &Target, measured: &Measured) -> (Ver
     }
 }
 
-fn reason_of(gap: Option<&Gap>) -> Reason {
-    match gap {
-        None | Some(Gap::NoData) => Reason::NoData,
-        Some(Gap::TooFew { have, need }) => Reason::TooFew { have: *have, need: *need },
-        Some(Gap::NotOrdered) => Reason::FaultNotOrdered,
-        Some(Gap::NotEffective { why }) => Reason::FaultNotEffective { because: why.clone() },
-        Some(Gap::NotDetected) => Reason::NotDetected,
-        Some(Gap::Unseen { window }) => Reason::Unseen { window: *window },
-        Some(Gap::NotWatched { watch }) => Reason::NotWatched { watch: *watch },
-        Some(Gap::NotScraped { watch, at, because }) => {
-            Reason::NotScraped { watch: *watch, at: *at, because: because.clone() }
-        }
-        Some(Gap::NotOnPage { of, at }) => Reason::NotOnPage { of: *of, at: *at },
-        Some(Gap::Reset { of, at }) => Reason::Reset { of: *of, at: *at },
-        Some(Gap::OfNothing { to }) => Reason::OfNothing { to: *to },
-    }
-}
-
 /// A fault rate over time needs at least 1 / bound windows (0.1 %: 1,000).
 fn too_few_windows(target: &Target, measured: &Measured) -> Option<Reason> {
     let Measure::FaultRate { basis: Basis::Time, .. } = target.condition.measure else { return None };
@@ -103,7 +87,7 @@ fn too_few_windows(target: &Target, measured: &Measured) -> Option<Reason> {
     let have = measured.samples;
     // Windows that were down say enough, however few there are.
     let down = measured.figure.and_then(|figure| figure.meets(target.condition.bound)) == Some(false);
-    (have < need && !down).then_some(Reason::TooFew { have, need })
+    (have < need && !down).then_some(Reason::NoFigure(Gap::TooFew { have, need }))
 }
 
 /// Why the generator is not to be trusted with this figure.

@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::{Detail, Figure, Interval, Missing, SearchEnd, Stretch};
-use crate::base::units::{At, Share};
-use crate::plan::{AbortId, Bound, FaultId, SteadyId, TargetId, WatchId, Watched};
+use crate::analysis::{Detail, Figure, Gap, Interval, Missing, SearchEnd, Stretch};
+use crate::base::units::Share;
+use crate::plan::{AbortId, Bound, FaultId, SteadyId, TargetId};
 use crate::record::{EndReason, Lack, Sight};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,66 +43,21 @@ pub enum Reason {
     Missed,
     /// Fail: the percentile's rank falls among the failed requests.
     Failed,
-    /// Inconclusive: nothing was counted.
-    NoData,
-    TooFew {
-        have: u64,
-        need: u64,
-    },
     /// The generator could not be trusted with this figure.
-    Generator {
-        doubts: Vec<Doubt>,
-    },
-    FaultNotOrdered,
-    FaultNotEffective {
-        because: Vec<Sight>,
-    },
-    /// The platform gave no signal.
-    NotDetected,
-    /// No window missed, but here a miss would not have been seen.
-    Unseen {
-        window: Stretch,
-    },
-    /// A watched page was not read near both ends of the window.
-    NotWatched {
-        watch: WatchId,
-    },
-    /// A watched page could not be read in the window.
-    NotScraped {
-        watch: WatchId,
-        at: At,
-        because: String,
-    },
-    /// A watched figure was not on its page.
-    NotOnPage {
-        of: Watched,
-        at: At,
-    },
-    /// A watched counter was set back in the window.
-    Reset {
-        of: Watched,
-        at: At,
-    },
-    /// What a ratio is set against came to 0.
-    OfNothing {
-        to: Watched,
-    },
+    Generator { doubts: Vec<Doubt> },
     /// It would not pass with the step's *not reached* counted as bad.
-    NotReached {
-        count: u64,
-    },
+    NotReached { count: u64 },
     /// The search ended before its answer.
-    SearchOpen {
-        end: SearchEnd,
-    },
+    SearchOpen { end: SearchEnd },
     /// Only a lower end of the figure is known, and it is still on the good side.
     NotOver,
     /// Workers' windows are missing, or came after their second was closed, and could change the verdict.
-    DataMissing {
-        missing: Vec<Missing>,
-    },
+    DataMissing { missing: Vec<Missing> },
     /// The load did not come to the end of the target's window.
     CutShort,
+    /// Inconclusive: there is no figure, or one of too little.
+    #[serde(untagged)]
+    NoFigure(Gap),
 }
 
 /// Why the generator is not to be trusted with a figure.

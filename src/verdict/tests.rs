@@ -1,6 +1,6 @@
 use super::*;
 use crate::analysis::sim::{Hurt, Run, Sim, entry, seconds, share, target};
-use crate::analysis::{Analysis, Figure, Missing};
+use crate::analysis::{Analysis, Figure, Gap, Missing};
 use crate::base::units::{Share, Span};
 use crate::plan::{AbortId, Basis, Bound, FaultId, Measure, PhaseId, Quantity, Scope, SteadyId, StepId, Target};
 use crate::record::{Book, EndReason, Event, Item, Sight};
@@ -92,7 +92,12 @@ fn a_drill_without_traffic_never_passes() {
         let outcome = of(&Sim { rate: 0.0, ..drill(targets) });
         assert_eq!((outcome.verdict, outcome.exit.code()), (Verdict::Inconclusive, 3), "{outcome:?}");
         assert!(outcome.causes.contains(&Cause::NoTraffic));
-        assert!(outcome.targets.iter().all(|target| target.reason == Reason::NoData && target.figure.is_none()));
+        assert!(
+            outcome
+                .targets
+                .iter()
+                .all(|target| target.reason == Reason::NoFigure(Gap::NoData) && target.figure.is_none())
+        );
     }
 }
 
@@ -103,8 +108,8 @@ fn a_fault_that_never_bites_is_inconclusive() {
     let outcome = of(&sim);
     assert_eq!((outcome.verdict, outcome.exit.code()), (Verdict::Inconclusive, 3));
     let because = vec![Sight::NoTarget];
-    assert_eq!(outcome.targets[0].reason, Reason::FaultNotEffective { because: because.clone() });
-    assert_eq!(outcome.targets[1].reason, Reason::FaultNotEffective { because: because.clone() });
+    assert_eq!(outcome.targets[0].reason, Reason::NoFigure(Gap::FaultNotEffective { seen: because.clone() }));
+    assert_eq!(outcome.targets[1].reason, Reason::NoFigure(Gap::FaultNotEffective { seen: because.clone() }));
     assert_eq!(outcome.targets[2].verdict, Verdict::Pass);
     assert_eq!(outcome.causes, [Cause::FaultNotEffective { fault: FaultId(0), because }]);
     // With no target about it, the drill is no pass either.
@@ -113,7 +118,7 @@ fn a_fault_that_never_bites_is_inconclusive() {
     let mut run = drill(vec![rto(seconds(100))]).run();
     run.items.retain(|item| !matches!(item, Item::Entry(entry) if matches!(entry.event, Event::Fault { .. })));
     let (outcome, _) = judged(&run);
-    assert_eq!(outcome.targets[0].reason, Reason::FaultNotOrdered);
+    assert_eq!(outcome.targets[0].reason, Reason::NoFigure(Gap::FaultNotOrdered));
     assert_eq!(outcome.causes, [Cause::FaultNotOrdered { fault: FaultId(0) }]);
 }
 
@@ -121,7 +126,7 @@ fn a_fault_that_never_bites_is_inconclusive() {
 fn without_a_signal_detection_is_not_measured() {
     let detection = target(Measure::DetectionTime, Scope::Fault(FaultId(0)), Bound::AtMost(seconds(1)));
     let sim = drill(vec![detection]);
-    assert_eq!(of(&sim).targets[0].reason, Reason::NotDetected);
+    assert_eq!(of(&sim).targets[0].reason, Reason::NoFigure(Gap::NotDetected));
     let mut run = sim.run();
     let place = run.items.iter().position(|item| matches!(item, Item::Window(window) if window.second == 30)).unwrap();
     let turned = Event::Probe { watch: crate::plan::WatchId(0), good: false, why: None };
@@ -148,7 +153,7 @@ fn fault_rates_need_their_windows() {
     };
     let sound = Sim { hurts: Vec::new(), fault: None, ..drill(vec![time(0.001), time(0.02)]) };
     let outcome = of(&sound);
-    assert_eq!(outcome.targets[0].reason, Reason::TooFew { have: 70, need: 1_000 });
+    assert_eq!(outcome.targets[0].reason, Reason::NoFigure(Gap::TooFew { have: 70, need: 1_000 }));
     assert_eq!(outcome.targets[1].verdict, Verdict::Pass);
     // Down windows are enough to fail it.
     assert_eq!(of(&drill(vec![time(0.001)])).targets[0].verdict, Verdict::Fail);
@@ -163,7 +168,7 @@ fn fault_rates_need_their_windows() {
 #[test]
 fn too_few_samples_are_inconclusive() {
     let outcome = of(&Sim { rate: 1.0, fault: None, hurts: Vec::new(), ..drill(vec![p(0.99, seconds(1))]) });
-    assert_eq!(outcome.targets[0].reason, Reason::TooFew { have: 70, need: 100 });
+    assert_eq!(outcome.targets[0].reason, Reason::NoFigure(Gap::TooFew { have: 70, need: 100 }));
     assert_eq!(outcome.exit.code(), 3);
 }
 
@@ -278,7 +283,7 @@ fn a_fault_in_whose_time_nothing_was_seen_is_inconclusive() {
     }
     let (outcome, _) = judged(&run);
     assert_eq!(outcome.targets[0].verdict, Verdict::Inconclusive);
-    assert!(matches!(outcome.targets[0].reason, Reason::Unseen { .. }), "{:?}", outcome.targets[0]);
+    assert!(matches!(outcome.targets[0].reason, Reason::NoFigure(Gap::Unseen { .. })), "{:?}", outcome.targets[0]);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use super::Words;
-use crate::analysis::{Detail, Figure, SearchEnd, Stretch};
+use crate::analysis::{Detail, Figure, Gap, SearchEnd, Stretch};
 use crate::base::units::{At, Lang, Span};
 use crate::plan::{
     Basis, Bound, Condition, FaultId, Measure, Miss, Plan, Quantity, Scope, SteadyId, Timing, TrialEnd, Unfit, WatchId,
@@ -92,15 +92,8 @@ impl Words {
                 _ => self.reason_missed_plain(),
             },
             Reason::Failed => self.reason_failed(),
-            Reason::NoData => self.reason_no_data(),
-            Reason::TooFew { have, need } => self.reason_too_few(self.n_samples(*have), self.count(*need)),
+            Reason::NoFigure(gap) => self.gap(plan, gap),
             Reason::Generator { doubts } => self.reason_generator(self.doubts(doubts)),
-            Reason::FaultNotOrdered => self.reason_fault_not_ordered(),
-            Reason::FaultNotEffective { because } => self.reason_fault_not_effective(self.sights(plan, because)),
-            Reason::NotDetected => self.reason_not_detected(),
-            Reason::Unseen { window } => {
-                self.reason_unseen(self.second(window.from.second()), self.second(window.to.second()))
-            }
             Reason::NotReached { count } => self.reason_not_reached(self.n_requests(*count)),
             Reason::NotOver => self.reason_not_over(),
             Reason::SearchOpen { end } => self.reason_search_open(self.search_end(*end)),
@@ -111,13 +104,26 @@ impl Words {
                 self.reason_data_missing(self.n_windows(missing.len() as u64), seconds.join(", ") + more)
             }
             Reason::CutShort => self.reason_cut_short(),
-            Reason::NotWatched { watch } => self.reason_not_watched(self.watch(plan, *watch)),
-            Reason::NotScraped { watch, at, because } => {
+        }
+    }
+
+    fn gap(self, plan: &Plan, gap: &Gap) -> String {
+        match gap {
+            Gap::NoData => self.reason_no_data(),
+            Gap::TooFew { have, need } => self.reason_too_few(self.n_samples(*have), self.count(*need)),
+            Gap::FaultNotOrdered => self.reason_fault_not_ordered(),
+            Gap::FaultNotEffective { seen } => self.reason_fault_not_effective(self.sights(plan, seen)),
+            Gap::NotDetected => self.reason_not_detected(),
+            Gap::Unseen { window } => {
+                self.reason_unseen(self.second(window.from.second()), self.second(window.to.second()))
+            }
+            Gap::NotWatched { watch } => self.reason_not_watched(self.watch(plan, *watch)),
+            Gap::NotScraped { watch, at, because } => {
                 self.reason_not_scraped(self.watch(plan, *watch), self.at(*at), because)
             }
-            Reason::NotOnPage { of, at } => self.reason_not_on_page(self.watched(plan, *of), self.at(*at)),
-            Reason::Reset { of, at } => self.reason_reset(self.watched(plan, *of), self.at(*at)),
-            Reason::OfNothing { to } => self.reason_of_nothing(self.watched(plan, *to)),
+            Gap::NotOnPage { of, at } => self.reason_not_on_page(self.watched(plan, *of), self.at(*at)),
+            Gap::Reset { of, at } => self.reason_reset(self.watched(plan, *of), self.at(*at)),
+            Gap::OfNothing { to } => self.reason_of_nothing(self.watched(plan, *to)),
         }
     }
 

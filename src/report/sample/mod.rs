@@ -69,7 +69,14 @@ impl Sample {
             judged(1, &plan, Verdict::Pass, Reason::Met, exactly(Quantity::Share(Share(0.0))), Some(1.0)),
             judged(2, &plan, Verdict::Fail, Reason::Missed, span(5_992.0), Some(-0.1984)),
             judged(3, &plan, Verdict::Pass, Reason::Met, exactly(Quantity::Number(0.9672)), Some(0.0747)),
-            judged(4, &plan, Verdict::Inconclusive, Reason::TooFew { have: 212, need: 1_000 }, None, None),
+            judged(
+                4,
+                &plan,
+                Verdict::Inconclusive,
+                Reason::NoFigure(Gap::TooFew { have: 212, need: 1_000 }),
+                None,
+                None,
+            ),
             judged(5, &plan, Verdict::Fail, Reason::Missed, exactly(Quantity::Share(Share(-2.26))), Some(-12.3)),
             judged(6, &plan, Verdict::Pass, Reason::Met, exactly(Quantity::Share(Share(0.36))), Some(0.76)),
         ];
@@ -115,7 +122,7 @@ impl Sample {
         plan.targets.truncate(1);
         plan.faults.clear();
         plan.phases.clear();
-        let targets = vec![judged(0, &plan, Verdict::Inconclusive, Reason::NoData, None, None)];
+        let targets = vec![judged(0, &plan, Verdict::Inconclusive, Reason::NoFigure(Gap::NoData), None, None)];
         let causes = vec![Cause::Ended { reason: EndReason::NotPrepared }, Cause::NoTraffic];
         let outcome = Outcome { verdict: Verdict::Inconclusive, exit: Exit::Inconclusive, causes, targets };
         Sample { plan, analysis: Analysis::default(), outcome }
