@@ -173,6 +173,26 @@ const CASES: &[Case] = &[
         "pay: { connections: { source: «[10.0.0.0/16] }, url: \"https://pay.example\",",
     ),
     Case("pay: { url: \"https://pay.example\",", "pay: { connections: { source: «[] }, url: \"https://pay.example\","),
+    Case(
+        "pay: { url: \"https://pay.example\",",
+        "pay: { connections: { slow: «{ share: 5% } }, url: \"https://pay.example\",",
+    ),
+    Case(
+        "pay: { url: \"https://pay.example\",",
+        "pay: { connections: { slow: { share: 5%, rate: «10KB } }, url: \"https://pay.example\",",
+    ),
+    Case(
+        "pay: { url: \"https://pay.example\",",
+        "pay: { connections: { slow: { share: 5%, rate: «0B/s } }, url: \"https://pay.example\",",
+    ),
+    Case(
+        "pay: { url: \"https://pay.example\",",
+        "pay: { connections: { slow: { share: 5%, rate: «11MB/s } }, url: \"https://pay.example\",",
+    ),
+    Case(
+        "pay: { url: \"https://pay.example\",",
+        "pay: { connections: { slow: { share: «2x, rate: 10KB/s } }, url: \"https://pay.example\",",
+    ),
     Case("allow: [127.0.0.0/8,", "allow: [127.0.0.0/8, «\"unix:run/shop.sock\","),
     Case("url: \"https://pay.example\"", "url: «\"unix:run/shop.sock\""),
     Case("url: \"https://pay.example\"", "url: «\"unix:/run/shop.sock\""),

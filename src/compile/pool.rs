@@ -4,14 +4,16 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::context::Cx;
 use crate::base::diagnostic::Diagnostic;
-use crate::base::units::{Share, Span};
-use crate::plan::{Addresses, Connections, EndpointId, PerConnection, Plan};
+use crate::base::units::{Flow, Share, Span};
+use crate::plan::{Addresses, Connections, EndpointId, PerConnection, Plan, Slow};
 use crate::scenario::{self, Field, List, Named, Spanned};
 
 /// More than this only when it is written: each is an open file and some memory.
 const MOST: u32 = 10_000;
 const MOST_WRITTEN: u64 = 1_000_000;
 const MOST_SOURCES: u128 = 4_096;
+/// Who reads faster than this is not slow, and would be held back by more than the rate: by how often it is looked at.
+const FASTEST_SLOW: Flow = Flow(10_000_000);
 
 /// What is written, checked; what is not is 0 until [`settle`].
 pub(super) fn check(written: &scenario::Connections, cx: &mut Cx<'_>) -> Connections {
@@ -52,8 +54,25 @@ pub(super) fn check(written: &scenario::Connections, cx: &mut Cx<'_>) -> Connect
         cx.say(Diagnostic::error("range", written.mark, "`age` is more than nothing").help(help));
     }
     let source = cx.get(&written.source).map(|list| sources(list, cx)).unwrap_or_default();
+    let slow = cx.get(&written.slow).and_then(|written| slow(written, cx));
     let [max, queue, warm] = [max, queue, warm].map(Option::unwrap_or_default);
-    Connections { max, queue, per, warm, new, age, source }
+    Connections { max, queue, per, warm, new, age, source, slow }
+}
+
+fn slow(written: &scenario::Slow, cx: &mut Cx<'_>) -> Option<Slow> {
+    cx.broken |= !written.complete;
+    let (share, rate) = (cx.need(&written.share)?, cx.need(&written.rate)?);
+    if !(0.0..=1.0).contains(&share.value.0) {
+        cx.say(Diagnostic::error("range", share.mark, "`share` is a share of the connections: from 0% to 100%"));
+    }
+    if rate.value.0 == 0 {
+        let help = "a server that is never read from is met by a step's `timeout`: write a small rate, such as 1B/s";
+        cx.say(Diagnostic::error("range", rate.mark, "`rate` is more than nothing").help(help));
+    } else if rate.value > FASTEST_SLOW {
+        let message = "this is not slow: `rate` is 10MB/s at the most";
+        cx.say(Diagnostic::error("range", rate.mark, message).help("leave `slow` out for clients that read at once"));
+    }
+    Some(Slow { share: share.value, rate: rate.value })
 }
 
 fn sources(list: &Spanned<List<String>>, cx: &mut Cx<'_>) -> Vec<Addresses> {

@@ -12,6 +12,7 @@ use super::dispatch::{Dispatcher, Source, State, may_spin};
 use super::feeds::Feeds;
 use super::pool::{Pool, share};
 use super::program::Program;
+use super::slow::SlowReaders;
 use super::worker::{Lane, Parts, Worker};
 use super::{LoadError, visit};
 use crate::base::clock::Spin;
@@ -232,6 +233,7 @@ impl Work {
             sources.push(Source { load: id.0, next, rest, mix, lanes: mine, end, open });
         }
         let (slice, index, workers) = (self.slice, self.index, self.workers);
+        let (first, stride) = slice.owned(index, workers);
         let part = |total| share(slice.share(total), index, workers);
         let pools = plan.platform.endpoints.iter().enumerate().map(|(index, endpoint)| {
             let connections = &endpoint.connections;
@@ -245,6 +247,7 @@ impl Work {
         });
         let books = Books::new(plan, self.index);
         let parts = compiled.parts(&self.setting, lanes, pools.collect(), books, false, self.workers);
+        let parts = Parts { slow: SlowReaders::new(plan, first, stride), ..parts };
         let spin = match self.options.spin {
             Some(true) => Spin::On,
             Some(false) => Spin::Off,
@@ -280,8 +283,9 @@ async fn warm(worker: &Rc<Worker>, plan: &Plan, part: impl Fn(u32) -> usize) {
         let mut made: Vec<Connection> = Vec::new();
         for _ in 0..part(endpoint.connections.warm) {
             let limit = Span::seconds(10);
-            let connected = worker.clock.timeout(limit, worker.door.connect(&worker.places[id.index()].origin)).await;
-            match connected {
+            let slow = worker.slow.rate(id, None);
+            let connecting = worker.door.connect_reading(&worker.places[id.index()].origin, slow);
+            match worker.clock.timeout(limit, connecting).await {
                 Ok(Ok((connection, _))) => made.push(connection),
                 _ => break,
             }
@@ -343,6 +347,7 @@ impl Compiled {
             places: self.places,
             per: plan.platform.endpoints.iter().map(|endpoint| endpoint.connections.per).collect(),
             new: plan.platform.endpoints.iter().map(|endpoint| endpoint.connections.new.0).collect(),
+            slow: SlowReaders::new(plan, 0, 1),
             programs: self.programs,
             lanes,
             slots: self.scope.slots(),

@@ -141,7 +141,10 @@ impl Visit<'_> {
         dialled: &mut Option<Dialled>,
     ) -> Result<Connection, (Outcome, Why)> {
         let origin = &self.worker.places[endpoint.index()].origin;
-        let made = self.worker.unless_cut(self.me, self.worker.door.connect(origin)).await;
+        let own = self.is_own(endpoint).then(|| self.values.key());
+        // What comes before and after a load is in no hurry, and in no figure.
+        let slow = self.lane.load.and_then(|_| self.worker.slow.rate(endpoint, own));
+        let made = self.worker.unless_cut(self.me, self.worker.door.connect_reading(origin, slow)).await;
         let failed = match made {
             Ok(Ok((connection, took))) => {
                 self.worker.note_connected();

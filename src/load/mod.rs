@@ -24,6 +24,7 @@ mod program;
 mod replay;
 mod request;
 mod saturate;
+mod slow;
 mod tally;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -15,6 +15,7 @@ use super::build::Place;
 use super::feeds::Feeds;
 use super::pool::{Pool, Ticket};
 use super::program::Program;
+use super::slow::SlowReaders;
 use super::transcript::Exchange;
 use super::visit;
 use crate::base::clock::Clock;
@@ -36,6 +37,7 @@ pub(super) struct Worker {
     pub per_visit: Vec<bool>,
     /// The share of visits by new visitors, by endpoint; empty where there are none anywhere.
     pub new: Vec<f64>,
+    pub slow: SlowReaders,
     pub programs: Vec<Program>,
     pub lanes: Vec<Lane>,
     pub slots: usize,
@@ -134,6 +136,7 @@ pub(super) struct Parts {
     pub places: Vec<Place>,
     pub per: Vec<PerConnection>,
     pub new: Vec<f64>,
+    pub slow: SlowReaders,
     pub programs: Vec<Program>,
     pub lanes: Vec<Lane>,
     pub slots: usize,
@@ -154,6 +157,7 @@ impl Worker {
             seed: parts.seed,
             run: parts.run,
             places: parts.places,
+            slow: parts.slow,
             new: if parts.new.iter().any(|share| *share > 0.0) { parts.new } else { Vec::new() },
             per_visit: parts.per.iter().map(|per| *per == PerConnection::Visit).collect(),
             programs: parts.programs,

@@ -29,7 +29,7 @@ pub use journey::{
 pub use load::{Limits, Load, Phase, Series, Spacing, Stage, StageKind};
 pub use platform::{
     Addresses, Allow, Attach, Chore, ChoreWork, Connections, Endpoint, Mark, PerConnection, Platform, Process,
-    ProcessSource, Ready, Tls, Watch, WatchKind, Watched,
+    ProcessSource, Ready, Slow, Tls, Watch, WatchKind, Watched,
 };
 
 pub use replay::{Choice, Replay, Route, Taken, Tally};

@@ -3,7 +3,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use serde::{Deserialize, Serialize};
 
 use super::{Action, EndpointId, ProcessId, Template, WatchId};
-use crate::base::units::{Share, Span, Text};
+use crate::base::units::{Flow, Share, Span, Text};
 
 /// The system under drill.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -116,6 +116,17 @@ pub struct Connections {
     /// The local addresses that connections go out from, in turn; none: the system chooses.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub source: Vec<Addresses>,
+    /// Some of them read what comes slowly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow: Option<Slow>,
+}
+
+/// Connections whose end reads slowly, and keeps little that it has not read: what it does not read stays with the server.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Slow {
+    /// Of all connections.
+    pub share: Share,
+    pub rate: Flow,
 }
 
 fn is_none(share: &Share) -> bool {

@@ -6,7 +6,9 @@ use super::decode::{Context, Raw};
 use super::field::Spanned;
 use super::schema::{Defs, or_var};
 use crate::base::diagnostic::{Diagnostic, Mark};
-use crate::base::units::{Rate, Share, Size, Span, Text, UnitError, parse_rate, parse_share, parse_size, parse_span};
+use crate::base::units::{
+    Flow, Rate, Share, Size, Span, Text, UnitError, parse_flow, parse_rate, parse_share, parse_size, parse_span,
+};
 use crate::base::yaml::{Kind, Node, Scalar, ScalarKind};
 
 /// The text at `node`; a number or `true` must be quoted to be one.
@@ -76,6 +78,7 @@ unit_values! {
     Rate, "a rate such as 1200/s", parse_rate, r"^\s*[0-9]+(\.[0-9]*)?\s*/[smh]\s*$";
     Share, "a share such as 30%", parse_share, r"^\s*[0-9]+(\.[0-9]*)?\s*(%|x)\s*$";
     Size, "a size such as 64KiB", parse_size, r"^\s*[0-9]+(\.[0-9]*)?(B|KB|MB|GB|KiB|MiB|GiB)\s*$";
+    Flow, "an amount of data in a second such as 10KB/s", parse_flow, r"^\s*[0-9]+(\.[0-9]*)?(B|KB|MB|GB|KiB|MiB|GiB)\s*/s\s*$";
 }
 
 impl Raw for u64 {

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use crate::plan::Allow;
 
 /// The scenario's `allow`, ready to be asked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct AllowList {
     networks: Vec<IpNet>,
     names: Vec<(String, Option<u16>)>,

@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::allow::AllowList;
+use super::slow::{Slow, receive_buffer};
 use super::source::Sources;
 use super::stream::{Socket, Stream};
 use super::transport::Transport;
 use super::{Connection, Origin, WireError, tls};
 use crate::base::clock::Clock;
-use crate::base::units::{At, Span};
+use crate::base::units::{At, Flow, Span};
 use crate::plan::{Allow, Tls};
 
 /// How long a name's addresses are used before it is asked for again. The system's resolver does not tell for how long
@@ -33,6 +34,8 @@ struct Inner {
     names: Mutex<HashMap<(Arc<str>, u16), Resolved>>,
     /// Connections to names with several addresses: each begins at another.
     dialled: AtomicUsize,
+    /// Hyper speaks also where our own speaker could.
+    hyper: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -52,13 +55,18 @@ pub struct Dialled {
 impl Door {
     /// `folder` is where files that the plan names (roots of TLS) lie.
     pub fn new(clock: &Clock, allow: &[Allow], folder: &Path) -> Door {
-        Door(Arc::new(Inner {
-            clock: clock.clone(),
-            allow: AllowList::new(allow),
-            folder: folder.to_owned(),
-            names: Mutex::default(),
-            dialled: AtomicUsize::new(0),
-        }))
+        Door::made(clock.clone(), AllowList::new(allow), folder.to_owned(), false)
+    }
+
+    fn made(clock: Clock, allow: AllowList, folder: PathBuf, hyper: bool) -> Door {
+        let (names, dialled) = (Mutex::default(), AtomicUsize::new(0));
+        Door(Arc::new(Inner { clock, allow, folder, names, dialled, hyper }))
+    }
+
+    /// Another door like it, with hyper as the speaker also where there is no TLS: what our own is measured against.
+    pub fn by_hyper(&self) -> Door {
+        let Inner { clock, allow, folder, .. } = &*self.0;
+        Door::made(clock.clone(), allow.clone(), folder.clone(), true)
     }
 
     /// The clock that its timings are taken with.
@@ -107,7 +115,13 @@ impl Door {
 
     /// Dials the addresses of `host` that may be dialled, one after the other, until one answers. Connections begin at
     /// each in turn, so that they are spread over all of them.
-    async fn dial(&self, host: &Arc<str>, port: u16, from: &Sources) -> Result<(TcpStream, Dialled), WireError> {
+    async fn dial(
+        &self,
+        host: &Arc<str>,
+        port: u16,
+        from: &Sources,
+        unread: Option<u32>,
+    ) -> Result<(TcpStream, Dialled), WireError> {
         let clock = &self.0.clock;
         let begun = clock.now();
         let addresses = self.resolve(host, port).await?;
@@ -118,7 +132,7 @@ impl Door {
             several => self.0.dialled.fetch_add(1, Ordering::Relaxed) % several,
         };
         for &address in addresses[turn..].iter().chain(&addresses[..turn]) {
-            match from.connect(address).await {
+            match from.connect(address, unread).await {
                 Ok(tcp) => {
                     let _ = tcp.set_nodelay(true);
                     let connect = clock.now().since(resolved);
@@ -147,21 +161,34 @@ impl Door {
         Ok((Transport::Unix(unix), Dialled { connect, ..Dialled::default() }))
     }
 
-    async fn transport(&self, origin: &Origin) -> Result<(Transport, Dialled), WireError> {
+    async fn transport(&self, origin: &Origin, slow: Option<Flow>) -> Result<(Transport, Dialled), WireError> {
         if let Some(path) = &origin.socket {
             return self.dial_socket(path).await;
         }
-        let (tcp, dialled) = self.dial(&origin.host, origin.port, &origin.sources).await?;
+        let unread = slow.map(receive_buffer);
+        let (tcp, dialled) = self.dial(&origin.host, origin.port, &origin.sources, unread).await?;
         Ok((Transport::Tcp(tcp), dialled))
     }
 
     /// Makes a connection to `origin`. It has no time limit of its own.
     pub async fn connect(&self, origin: &Origin) -> Result<(Connection, Dialled), WireError> {
-        let (transport, mut dialled) = self.transport(origin).await?;
+        self.connect_reading(origin, None).await
+    }
+
+    /// The same, reading as slowly as `slow` says.
+    pub async fn connect_reading(
+        &self,
+        origin: &Origin,
+        slow: Option<Flow>,
+    ) -> Result<(Connection, Dialled), WireError> {
+        let (mut transport, mut dialled) = self.transport(origin, slow).await?;
         let clock = &self.0.clock;
         #[cfg(test)]
         if matches!(&transport, Transport::Tcp(tcp) if super::scripted::is_rigged(tcp)) {
             return Ok((Connection::rigged(clock.clone()), dialled));
+        }
+        if let Some(rate) = slow {
+            transport = Transport::Slow(Box::new(Slow::new(transport, clock.clone(), rate)));
         }
         let socket = Socket::new(transport, clock.clone());
         let stream = match &origin.tls {
@@ -176,21 +203,18 @@ impl Door {
                 Stream::Tls(Box::new(tls))
             }
         };
-        Ok((Connection::over(stream, clock.clone()).await?, dialled))
-    }
-
-    /// The same with hyper as the speaker, whatever the origin: what our own is held against.
-    #[cfg(test)]
-    pub(super) async fn connect_by_hyper(&self, origin: &Origin) -> Result<Connection, WireError> {
-        let (transport, _) = self.transport(origin).await?;
-        let clock = self.0.clock.clone();
-        Connection::by_hyper(Stream::Plain(Socket::new(transport, clock.clone())), clock).await
+        let clock = clock.clone();
+        let made = match self.0.hyper {
+            false => Connection::over(stream, clock).await,
+            true => Connection::by_hyper(stream, clock).await,
+        };
+        Ok((made?, dialled))
     }
 
     /// Whether something listens at `host:port`: a connection that is made and closed again.
     pub async fn reach(&self, host: &str, port: u16, within: Span) -> Result<(), WireError> {
         let host = Arc::from(host);
-        let dialled = self.0.clock.timeout(within, self.dial(&host, port, &Sources::default())).await;
+        let dialled = self.0.clock.timeout(within, self.dial(&host, port, &Sources::default(), None)).await;
         dialled.map_err(|_| WireError::Timeout(within))?.map(|_| ())
     }
 

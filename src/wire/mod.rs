@@ -20,6 +20,7 @@ mod plain;
 mod probe;
 #[cfg(test)]
 pub(crate) mod scripted;
+mod slow;
 mod source;
 mod stream;
 #[cfg(test)]

@@ -29,16 +29,17 @@ impl Sources {
         Ok(Sources { known, next: Arc::default() })
     }
 
-    /// Connects to `target` from the next of them; from wherever the system likes when there are none.
-    pub(super) async fn connect(&self, target: SocketAddr) -> Result<TcpStream, WireError> {
+    /// Connects to `target` from the next of them; from wherever the system likes when there are none. `unread`: how much
+    /// the kernel is to keep of what is not read; none: as it likes.
+    pub(super) async fn connect(&self, target: SocketAddr, unread: Option<u32>) -> Result<TcpStream, WireError> {
         if self.known.is_empty() {
-            return TcpStream::connect(target).await.map_err(|error| WireError::of_connect(&error, target));
+            return connect_from(None, target, unread).await;
         }
         let first = self.next.fetch_add(1, Ordering::Relaxed);
         let turn = (0..self.known.len()).map(|index| self.known[first.wrapping_add(index) % self.known.len()]);
         let mut last = WireError::NoSource(target);
         for from in turn.filter(|from| from.is_ipv4() == target.is_ipv4()).take(TRIES) {
-            match connect_from(from, target).await {
+            match connect_from(Some(from), target, unread).await {
                 Err(WireError::Ports) => last = WireError::Ports,
                 other => return other,
             }
@@ -47,12 +48,17 @@ impl Sources {
     }
 }
 
-async fn connect_from(from: IpAddr, target: SocketAddr) -> Result<TcpStream, WireError> {
-    let made = if target.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
-    let socket = made.map_err(|error| WireError::of_connect(&error, target))?;
-    let bound = bind_without_port(&socket).and_then(|()| socket.bind(SocketAddr::new(from, 0)));
-    bound.map_err(|error| WireError::Source { address: from, kind: error.kind() })?;
-    socket.connect(target).await.map_err(|error| WireError::of_connect(&error, target))
+async fn connect_from(from: Option<IpAddr>, target: SocketAddr, unread: Option<u32>) -> Result<TcpStream, WireError> {
+    let failed = |error| WireError::of_connect(&error, target);
+    let socket = if target.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.map_err(failed)?;
+    if let Some(unread) = unread {
+        socket.set_recv_buffer_size(unread).map_err(failed)?;
+    }
+    if let Some(from) = from {
+        let bound = bind_without_port(&socket).and_then(|()| socket.bind(SocketAddr::new(from, 0)));
+        bound.map_err(|error| WireError::Source { address: from, kind: error.kind() })?;
+    }
+    socket.connect(target).await.map_err(failed)
 }
 
 #[cfg(test)]

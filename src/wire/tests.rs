@@ -3,7 +3,7 @@ use std::path::Path;
 use super::scripted::{Do, Scripted, Seen, answer, ok};
 use super::{Answer, Connection, Door, Lost, Origin, Outgoing, WireError};
 use crate::base::clock::Clock;
-use crate::base::units::Span;
+use crate::base::units::{At, Flow, Size, Span};
 use crate::plan::{Allow, Tls};
 
 const LONG: Span = Span::seconds(20);
@@ -44,7 +44,11 @@ const SPEAKERS: [bool; 2] = [false, true];
 
 async fn connect(door: &Door, server: &Scripted, hyper: bool) -> Connection {
     let origin = origin(door, &server.url());
-    if hyper { door.connect_by_hyper(&origin).await.unwrap() } else { door.connect(&origin).await.unwrap().0 }
+    speaking(door, hyper).connect(&origin).await.unwrap().0
+}
+
+fn speaking(door: &Door, hyper: bool) -> Door {
+    if hyper { door.by_hyper() } else { door.clone() }
 }
 
 /// One request on a connection of its own; the answer's status, whole text and body.
@@ -245,12 +249,7 @@ fn what_could_not_be_written_was_never_sent() {
         let door = door(&loopback());
         let origin = origin(&door, &url);
         for hyper in SPEAKERS {
-            let connected = if hyper {
-                door.connect_by_hyper(&origin).await.unwrap()
-            } else {
-                door.connect(&origin).await.unwrap().0
-            };
-            let mut connection = connected;
+            let (mut connection, _) = speaking(&door, hyper).connect(&origin).await.unwrap();
             let (other, _) = listener.accept().unwrap();
             socket2::SockRef::from(&other).set_linger(Some(std::time::Duration::ZERO)).unwrap();
             // On loopback the reset is there as soon as the other end has let go.
@@ -383,5 +382,69 @@ fn a_unix_socket_is_reached_when_it_is_allowed_by_its_path() {
         let door = door(&socket(&gone));
         let refused = door.probe(&origin(&door, &format!("unix:{gone}")), "/", &[], LONG).await;
         assert!(matches!(refused, Err(WireError::Socket { .. })), "{refused:?}");
+    });
+}
+
+/// A server that answers one request with `size` bytes, with little room for what the other end does not read. Gives how
+/// long its writes took.
+fn writes(listener: std::net::TcpListener, size: usize) -> std::thread::JoinHandle<Span> {
+    use std::io::{Read, Write};
+    std::thread::spawn(move || {
+        let (mut tcp, _) = listener.accept().unwrap();
+        socket2::SockRef::from(&tcp).set_send_buffer_size(4096).unwrap();
+        let mut request = [0; 4096];
+        assert!(tcp.read(&mut request).unwrap() > 0);
+        let clock = Clock::start();
+        write!(tcp, "HTTP/1.1 200 OK\r\ncontent-length: {size}\r\n\r\n").unwrap();
+        for _ in 0..size / 1000 {
+            tcp.write_all(&[b'x'; 1000]).unwrap();
+        }
+        let took = clock.now().since(At::START);
+        // Until the other end goes: nothing is lost by a close.
+        let _ = tcp.read(&mut request);
+        took
+    })
+}
+
+#[test]
+fn who_reads_slowly_is_felt_by_the_server() {
+    const SIZE: usize = 100_000;
+    // What the two ends keep, of what the server has written and nobody has read, as the kernel doubles it.
+    const KEPT: usize = 2 * (10_000 + 4_096) + 8_192;
+    for hyper in SPEAKERS {
+        let rate = Flow(100_000);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = writes(listener, SIZE);
+        let (answer, kept) = run(async {
+            let door = speaking(&door(&loopback()), hyper);
+            let (mut connection, _) = door.connect_reading(&origin(&door, &url), Some(rate)).await.unwrap();
+            let mut buffer = Vec::new();
+            let answer = connection.exchange(&get("/"), 10, &mut buffer).await.unwrap();
+            (answer.clone(), buffer[answer.body].to_vec())
+        });
+        assert_eq!((answer.length, kept.as_slice()), (SIZE as u64, b"xxxxxxxxxx".as_slice()), "{hyper}");
+        let took = answer.done.since(answer.sent);
+        assert!(took >= rate.time_of(Size(SIZE as u64)).saturating_sub(Span::millis(40)), "{hyper}: {took}");
+        let wrote = server.join().unwrap();
+        assert!(wrote >= rate.time_of(Size((SIZE - KEPT) as u64)), "{hyper}: the server wrote for {wrote} only");
+    }
+}
+
+#[test]
+fn who_reads_slowly_sees_a_connection_that_was_closed() {
+    let server = Scripted::start(|_| vec![answer(200, &[], "fine"), Do::Wait(Span::millis(10)), Do::Close]);
+    run(async {
+        for hyper in SPEAKERS {
+            let door = speaking(&door(&loopback()), hyper);
+            let made = door.connect_reading(&origin(&door, &server.url()), Some(Flow(1_000))).await;
+            let (mut connection, _) = made.unwrap();
+            connection.exchange(&get("/"), 0, &mut Vec::new()).await.unwrap();
+            let deadline = door.clock().now() + LONG;
+            while connection.is_open() {
+                assert!(door.clock().now() < deadline, "never noticed");
+                door.clock().sleep(Span::millis(1)).await;
+            }
+        }
     });
 }

@@ -5,11 +5,15 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
+use super::slow::Slow;
+
 /// What carries the bytes.
 #[derive(Debug)]
 pub(super) enum Transport {
     Tcp(TcpStream),
     Unix(UnixStream),
+    /// One of those, read slowly.
+    Slow(Box<Slow>),
     #[cfg(test)]
     Memory(super::pieces::Pieces),
 }
@@ -19,6 +23,7 @@ macro_rules! on_each {
         match $self.get_mut() {
             Transport::Tcp($stream) => $act,
             Transport::Unix($stream) => $act,
+            Transport::Slow($stream) => $act,
             #[cfg(test)]
             Transport::Memory($stream) => $act,
         }
@@ -50,6 +55,7 @@ impl AsyncWrite for Transport {
         match self {
             Transport::Tcp(tcp) => tcp.is_write_vectored(),
             Transport::Unix(unix) => unix.is_write_vectored(),
+            Transport::Slow(slow) => slow.is_write_vectored(),
             #[cfg(test)]
             Transport::Memory(memory) => memory.is_write_vectored(),
         }

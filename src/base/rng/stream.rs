@@ -27,6 +27,8 @@ pub enum Purpose {
     Choice(u32),
     /// Whether a visitor is new, and comes on a connection of its own.
     Visitor,
+    /// Whether a connection to an endpoint reads slowly (the endpoint's number).
+    Reader(u32),
 }
 
 impl Purpose {
@@ -43,6 +45,7 @@ impl Purpose {
             Purpose::Resample(index) => (8, index),
             Purpose::Choice(index) => (9, index),
             Purpose::Visitor => (10, 0),
+            Purpose::Reader(index) => (11, index),
         };
         (kind << 32) | index as u64
     }

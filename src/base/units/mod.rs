@@ -8,7 +8,7 @@ mod text;
 mod time;
 mod value;
 
-pub use parse::{UnitError, parse_rate, parse_share, parse_size, parse_span};
+pub use parse::{UnitError, parse_flow, parse_rate, parse_share, parse_size, parse_span};
 pub use text::{Lang, Text};
 pub use time::{At, Span};
-pub use value::{Cents, Rate, Share, Size};
+pub use value::{Cents, Flow, Rate, Share, Size};

@@ -1,6 +1,6 @@
 use thiserror::Error;
 
-use super::{Rate, Share, Size, Span};
+use super::{Flow, Rate, Share, Size, Span};
 
 /// Why a text is no value of its kind; the message says which units fit.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -18,6 +18,7 @@ pub enum UnitError {
 const SPAN_FITS: &str = "a duration such as 800ms, 2s or 1m30s (ns us ms s m h d)";
 const RATE_FITS: &str = "a rate such as 1200/s (/s /m /h)";
 const SIZE_FITS: &str = "a size such as 64KiB (B KB MB GB KiB MiB GiB)";
+const FLOW_FITS: &str = "an amount of data in a second such as 10KB/s (B KB MB GB KiB MiB GiB, each with /s)";
 const SHARE_FITS: &str = "a share such as 30% or a factor such as 3x";
 
 /// Splits `text` into pairs of (number, unit), reading `1m30s` as two pairs.
@@ -125,7 +126,21 @@ pub fn parse_share(text: &str) -> Result<Share, UnitError> {
 /// A size in bytes.
 pub fn parse_size(text: &str) -> Result<Size, UnitError> {
     let (number, unit) = single(text, SIZE_FITS)?;
-    let scale = match unit {
+    let scale = scale(unit).ok_or_else(|| unit_error(text, unit, SIZE_FITS))?;
+    scaled(number, scale).map(Size).ok_or_else(|| UnitError::TooLarge(text.to_owned()))
+}
+
+/// Data in a time: `10KB/s`.
+pub fn parse_flow(text: &str) -> Result<Flow, UnitError> {
+    let (number, unit) = single(text, FLOW_FITS)?;
+    let scale = unit.strip_suffix("/s").and_then(|unit| scale(unit.trim_end()));
+    let scale = scale.ok_or_else(|| unit_error(text, unit, FLOW_FITS))?;
+    scaled(number, scale).map(Flow).ok_or_else(|| UnitError::TooLarge(text.to_owned()))
+}
+
+/// The bytes of a unit of size.
+fn scale(unit: &str) -> Option<u64> {
+    Some(match unit {
         "B" => 1,
         "KB" => 1_000,
         "MB" => 1_000_000,
@@ -133,9 +148,8 @@ pub fn parse_size(text: &str) -> Result<Size, UnitError> {
         "KiB" => 1 << 10,
         "MiB" => 1 << 20,
         "GiB" => 1 << 30,
-        _ => return Err(unit_error(text, unit, SIZE_FITS)),
-    };
-    scaled(number, scale).map(Size).ok_or_else(|| UnitError::TooLarge(text.to_owned()))
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -162,6 +176,9 @@ mod tests {
         assert_eq!(parse_share("30%"), Ok(Share(0.3)));
         assert_eq!(parse_share("3x"), Ok(Share(3.0)));
         assert_eq!(parse_size("64KiB"), Ok(Size(65_536)));
+        assert_eq!(parse_flow("10KB/s"), Ok(Flow(10_000)));
+        assert_eq!(parse_flow("0.5MiB/s"), Ok(Flow(524_288)));
+        assert!(parse_flow("10KB").is_err() && parse_flow("10/s").is_err() && parse_flow("10KB/m").is_err());
         assert!(parse_rate("5s").is_err());
         assert!(parse_share("0.3").is_err());
         assert!(parse_size("64").is_err());
@@ -174,8 +191,21 @@ mod tests {
         }
 
         #[test]
+        fn a_printed_flow_reads_back(bytes in any::<u64>()) {
+            prop_assert_eq!(parse_flow(&Flow(bytes).to_string()), Ok(Flow(bytes)));
+        }
+
+        /// What flows in a time takes that time, to the byte.
+        #[test]
+        fn what_flows_takes_its_time(bytes in 1u64..1 << 40, millis in 0u64..1 << 30) {
+            let (flow, span) = (Flow(bytes), Span::millis(millis));
+            let time = flow.time_of(flow.over(span));
+            prop_assert!(time <= span && span.saturating_sub(time) <= flow.time_of(Size(1)) + Span(2), "{time} {span}");
+        }
+
+        #[test]
         fn no_text_makes_it_panic(text in "\\PC{0,24}") {
-            let _ = (parse_span(&text), parse_rate(&text), parse_share(&text), parse_size(&text));
+            let _ = (parse_span(&text), parse_rate(&text), parse_share(&text), parse_size(&text), parse_flow(&text));
         }
     }
 }

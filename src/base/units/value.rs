@@ -79,6 +79,31 @@ impl fmt::Display for Size {
     }
 }
 
+/// Data in a time: bytes per second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Flow(pub u64);
+
+impl Flow {
+    /// How much of it there is in `span`.
+    pub fn over(self, span: Span) -> Size {
+        let bytes = u128::from(self.0) * u128::from(span.as_nanos()) / u128::from(Span::SECOND.as_nanos());
+        Size(u64::try_from(bytes).unwrap_or(u64::MAX))
+    }
+
+    /// How long `size` takes; for ever where nothing flows.
+    pub fn time_of(self, size: Size) -> Span {
+        let nanos = (u128::from(size.0) * u128::from(Span::SECOND.as_nanos())).checked_div(u128::from(self.0));
+        nanos.and_then(|nanos| u64::try_from(nanos).ok()).map_or(Span::MAX, Span::nanos)
+    }
+}
+
+impl fmt::Display for Flow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}/s", Size(self.0)))
+    }
+}
+
 /// Money in whole cents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(transparent)]

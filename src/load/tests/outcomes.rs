@@ -2,9 +2,9 @@ use serde_json::json;
 
 use super::support::{Maker, expect, run, run_with, text};
 use crate::base::rng::{Key, Purpose};
-use crate::base::units::{At, Share, Span};
+use crate::base::units::{At, Flow, Share, Span};
 use crate::load::{Crews, News, Options};
-use crate::plan::{Action, Matcher, OnFailure, PerConnection, Pick, StatusSet, Think, Tls};
+use crate::plan::{Action, Connections, Matcher, OnFailure, PerConnection, Pick, Slow, StatusSet, Think, Tls};
 use crate::record::{BadKind, UnsentKind};
 use crate::wire::scripted::{Do, Scripted, Seen, answer, ok};
 
@@ -278,6 +278,32 @@ fn new_visitors_come_on_connections_of_their_own_and_the_others_share() {
     assert_eq!(new, (first..first + 200).filter(|n| is_new(*n)).count());
     assert!((35..90).contains(&new), "{new}");
     assert_eq!(told.windows.iter().map(|window| window.health.connected).sum::<u64>(), connections);
+}
+
+/// How many of 20 visits, of one request of 20 KB each, took as long as reading that at 20 KB/s takes.
+fn took_long(connections: Connections) -> u64 {
+    let server = Scripted::start(|_| ok(&"x".repeat(20_000)));
+    let mut maker = Maker::new(&server.url());
+    *maker.connections() = Connections { max: 20, queue: 20, ..connections };
+    let step = maker.get("/");
+    let told = run_with(maker.only(vec![step], 20.0, Span::SECOND), ONE, |_, _| {});
+    let cell = told.planned("/");
+    assert_eq!(cell.counts.ok, 20);
+    cell.response.over(Span::millis(900))
+}
+
+#[test]
+fn some_connections_read_slowly_and_their_requests_take_that_long() {
+    let slow =
+        |share| Connections { slow: Some(Slow { share: Share(share), rate: Flow(20_000) }), ..Connections::default() };
+    assert_eq!(took_long(slow(0.0)), 0);
+    assert_eq!(took_long(slow(1.0)), 20);
+    assert_eq!(took_long(Connections { warm: 20, ..slow(1.0) }), 20, "opened before the load begins");
+    let seed = Maker::new("http://x").plan.seed;
+    let is_slow = |k: &u64| Key::new(seed, 0, *k).stream(Purpose::Reader(0), 0).unit() < 0.3;
+    let expected = (0..20).filter(is_slow).count() as u64;
+    assert!((2..12).contains(&expected), "{expected}");
+    assert_eq!(took_long(Connections { per: PerConnection::Visit, ..slow(0.3) }), expected);
 }
 
 #[test]

@@ -121,7 +121,7 @@ const TABLE: &[(&str, &[&str], &str)] = &[
     ("endpoint", &["url", "headers", "tls", "http2", "connections"], "platform: { endpoints: { a: { WORD: x } } }"),
     (
         "connections",
-        &["max", "warm", "per", "new", "age", "source", "queue"],
+        &["max", "warm", "per", "new", "age", "source", "slow", "queue"],
         "platform: { endpoints: { a: { connections: { WORD: x } } } }",
     ),
     (

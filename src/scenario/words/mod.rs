@@ -23,7 +23,7 @@ pub use journey::{
 pub use load::{Burst, Hold, Limits, Load, Phase, Ramp, RateFile, Spacing, Spike, Stage, Stairs, Wave};
 pub use platform::{
     Arguments, Attach, Chore, Connections, DrillMark, Endpoint, EndpointBlock, PageWatch, PerConnection, Platform,
-    ProbeWatch, Process, ProcessWatch, Ratio, RatioWatch, Ready, Tls, Watch,
+    ProbeWatch, Process, ProcessWatch, Ratio, RatioWatch, Ready, Slow, Tls, Watch,
 };
 pub use replay::{JsonFields, JsonLines, KnownFormat, LogFormat, Only, Replay, ReplayMethod};
 pub use request::{

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::Steps;
 use crate::base::diagnostic::{Diagnostic, Mark};
-use crate::base::units::{Share, Span, Text};
+use crate::base::units::{Flow, Share, Span, Text};
 use crate::base::yaml::{Kind, Node};
 use crate::scenario::decode::{Context, Raw};
 use crate::scenario::define::{block, words};
@@ -209,6 +209,18 @@ block! {
         age: optional("age") Span,
         /// Local addresses to connect from, in turn: an address, a range (10.0.0.1-10.0.0.9) or a network (10.0.0.0/28).
         source: optional("source") List<String>,
+        /// Connections whose end reads slowly.
+        slow: optional("slow") Slow,
+    }
+}
+
+block! {
+    /// Connections that read what comes at a rate and keep little unread, as over a bad line: the server's writes wait.
+    pub struct Slow("`slow`") {
+        /// Of all connections to the endpoint; which they are follows from the seed.
+        share: required("share") Share,
+        /// How fast each of them reads: 10KB/s.
+        rate: required("rate") Flow,
     }
 }
 
