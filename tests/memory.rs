@@ -71,6 +71,8 @@ load:
     mix: {{ good: 80, failing: 20 }}
     spacing: poisson
     arrivals: [hold: {{ rate: {rate}/s, for: {seconds}s }}]
+# The server shares the cores, and nothing here is about time.
+limits: {{ lag: 1s }}
 targets:
   half: {{ measure: availability, at-least: 50% }}
 "#

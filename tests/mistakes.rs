@@ -175,7 +175,7 @@ const CASES: &[Case] = &[
     Case("pay: { url: \"https://pay.example\",", "pay: { connections: { source: «[] }, url: \"https://pay.example\","),
     Case(
         "pay: { url: \"https://pay.example\",",
-        "pay: { connections: { slow: «{ share: 5% } }, url: \"https://pay.example\",",
+        "pay: { connections: { «slow: { share: 5% } }, url: \"https://pay.example\",",
     ),
     Case(
         "pay: { url: \"https://pay.example\",",
