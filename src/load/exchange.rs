@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use http::header;
 use serde_json::Value;
 
 use super::books::Outcome;
@@ -286,10 +285,8 @@ impl Visit<'_> {
     }
 
     pub(super) fn learn(&mut self, ask: &Ask, tried: &Tried) {
-        let Some(received) = tried.answer.as_ref().filter(|_| self.program.cookies) else { return };
-        if received.head.headers(&self.values.buffer).get(&header::SET_COOKIE).is_none() {
-            return;
-        }
+        let sets = |received: &&Received| self.program.cookies && received.head.sets_cookie;
+        let Some(received) = tried.answer.as_ref().filter(sets) else { return };
         // The request's own path counts where a cookie names none; it is rendered again for that rare case.
         let line = self.outgoing(ask).map(|outgoing| String::from_utf8_lossy(outgoing.head()).into_owned());
         let line = line.unwrap_or_default();

@@ -75,11 +75,13 @@ impl Pool {
 
     /// A connection comes back, open or not; its ticket goes to whoever waits longest.
     pub(super) fn give_back(&mut self, mut connection: Connection) -> Option<(usize, Ticket)> {
-        if !self.keeps(&mut connection) {
+        if !connection.is_sound() {
             return self.give_up();
         }
+        // Whoever takes it from the idle ones looks at it then.
         match self.queue.pop_front() {
-            Some(runner) => Some((runner, Ticket::Use(connection))),
+            Some(runner) if self.keeps(&mut connection) => Some((runner, Ticket::Use(connection))),
+            Some(runner) => Some((runner, Ticket::Open)),
             None => {
                 self.idle.push(connection);
                 None

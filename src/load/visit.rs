@@ -165,15 +165,16 @@ impl Visit<'_> {
         let mut at = 0;
         let mut fate = Fate::Ok;
         let mut asked = false;
-        let (mut planned, mut released) = (self.arrival.planned, self.arrival.released);
+        // None: as soon as the step has its turn.
+        let (mut planned, mut released) = (self.arrival.planned, Some(self.arrival.released));
         while let Some(op) = self.program.ops.get(at) {
             at += 1;
             match op {
-                Op::Ask(ask) => match self.ask(ask, planned, released).await {
+                Op::Ask(ask) => match self.ask(ask, planned, released.unwrap_or_else(|| self.worker.now())).await {
                     Ok(done) => {
                         asked = true;
                         self.values.own_time += done.since(planned);
-                        (planned, released) = (done, self.worker.now());
+                        (planned, released) = (done, None);
                     }
                     Err((outcome, done)) => {
                         let ended = match outcome {
@@ -189,7 +190,7 @@ impl Visit<'_> {
                             return fate;
                         }
                         self.values.own_time += done.since(planned);
-                        (planned, released) = (done, self.worker.now());
+                        (planned, released) = (done, None);
                     }
                 },
                 Op::Let { slot, value } => match self.see(|visit| value.value(visit)) {
@@ -202,7 +203,7 @@ impl Visit<'_> {
                         self.not_reached(rest, planned, false);
                         return Fate::Failed;
                     }
-                    released = self.worker.now();
+                    released = None;
                 }
                 Op::Unless { test, to } => match self.see(|visit| test.holds(visit)) {
                     Ok(true) => {}
@@ -313,7 +314,10 @@ impl Visit<'_> {
             Fate::Void => return,
         };
         if let Some(load) = self.lane.load {
-            self.worker.close_before(self.worker.now());
+            // A request that ended the visit has closed what was over by then.
+            if !matches!(self.program.ops.last(), Some(Op::Ask(_))) {
+                self.worker.close_before(self.worker.now());
+            }
             self.worker.books().visit(load, self.lane.journey, self.arrival.planned, end);
         }
     }

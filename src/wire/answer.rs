@@ -38,6 +38,8 @@ pub struct Head {
     pub status: u16,
     /// The status line and the header lines, each with its end.
     pub text: Range<usize>,
+    /// A `Set-Cookie` is among them: few have one, and whoever keeps cookies need not look for it in each.
+    pub sets_cookie: bool,
 }
 
 impl Head {

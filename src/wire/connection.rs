@@ -75,6 +75,16 @@ impl Connection {
         }
     }
 
+    /// Whether another request could go out on it, by what its last answer said. Costs nothing.
+    pub fn is_sound(&self) -> bool {
+        match &self.speaker {
+            Speaker::Plain(plain) => plain.is_sound(),
+            Speaker::Hyper(hyper) => hyper.is_sound(),
+            #[cfg(test)]
+            Speaker::Rigged => true,
+        }
+    }
+
     /// Whether another request may go out on it. Notices when the other end has closed it, without waiting.
     pub fn is_open(&mut self) -> bool {
         match &mut self.speaker {

@@ -1,11 +1,13 @@
 //! HTTP/1.1 as hyper speaks it: over TLS, and as what our own is held against.
 
 use std::future::Future;
+use std::io::Write as _;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use http::header::SET_COOKIE;
 use http::{Request, Response, StatusCode, response};
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
@@ -40,6 +42,10 @@ impl Hyper {
 
     pub(super) fn first(&self) -> Option<At> {
         self.stamps.first()
+    }
+
+    pub(super) fn is_sound(&self) -> bool {
+        self.open
     }
 
     pub(super) fn is_open(&mut self) -> bool {
@@ -168,7 +174,8 @@ impl Hyper {
 fn write(head: &response::Parts, into: &mut Vec<u8>) -> Head {
     let status = head.status.as_u16();
     let reason = head.status.canonical_reason().unwrap_or_default();
-    into.extend_from_slice(format!("{:?} {status} {reason}\r\n", head.version).as_bytes());
+    // Into memory: that cannot fail.
+    let _ = write!(into, "{:?} {status} {reason}\r\n", head.version);
     for (name, value) in &head.headers {
         into.extend_from_slice(name.as_str().as_bytes());
         into.extend_from_slice(b": ");
@@ -176,7 +183,7 @@ fn write(head: &response::Parts, into: &mut Vec<u8>) -> Head {
         into.extend_from_slice(b"\r\n");
     }
     into.extend_from_slice(b"\r\n");
-    Head { status, text: 0..into.len() }
+    Head { status, text: 0..into.len(), sets_cookie: head.headers.contains_key(SET_COOKIE) }
 }
 
 fn classify(error: &hyper::Error) -> WireError {

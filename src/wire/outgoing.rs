@@ -42,9 +42,10 @@ impl Outgoing {
     /// The same as hyper wants it.
     pub(super) fn to_hyper(&self) -> Result<Request<Full<Bytes>>, WireError> {
         let wrong = |why: String| WireError::Protocol(format!("the request is none: {why}").into());
-        let mut headers = [httparse::EMPTY_HEADER; 128];
-        let mut parsed = httparse::Request::new(&mut headers);
-        parsed.parse(self.head()).map_err(|error| wrong(error.to_string()))?;
+        let mut headers = [const { std::mem::MaybeUninit::uninit() }; 128];
+        let mut parsed = httparse::Request::new(&mut []);
+        let found = parsed.parse_with_uninit_headers(self.head(), &mut headers);
+        found.map_err(|error| wrong(error.to_string()))?;
         let mut request = Request::builder().method(parsed.method.unwrap_or("GET")).uri(parsed.path.unwrap_or("/"));
         for header in parsed.headers.iter() {
             request = request.header(header.name, header.value);

@@ -29,6 +29,8 @@ pub(super) struct Plain {
     open: bool,
     sent: Option<At>,
     first: Option<At>,
+    /// When something was read last.
+    last: At,
 }
 
 /// What of a request is still to be sent.
@@ -53,11 +55,15 @@ struct Parsed {
 
 impl Plain {
     pub(super) fn new(transport: Transport) -> Plain {
-        Plain { transport, open: true, sent: None, first: None }
+        Plain { transport, open: true, sent: None, first: None, last: At::START }
     }
 
     pub(super) fn sent(&self) -> Option<At> {
         self.sent
+    }
+
+    pub(super) fn is_sound(&self) -> bool {
+        self.open
     }
 
     pub(super) fn is_open(&mut self) -> bool {
@@ -88,7 +94,7 @@ impl Plain {
             if was_open { self.ask(outgoing, keep, into, clock, &mut head).await } else { Err(WireError::Closed) };
         match (read, head) {
             (Ok((body, length, keeps)), Some(head)) => {
-                let done = clock.now();
+                let done = self.last;
                 self.open = keeps;
                 let (sent, first) = (self.sent.unwrap_or(done), self.first.unwrap_or(done));
                 Ok(Answer { head, body, length, sent, first, done })
@@ -218,8 +224,10 @@ impl Plain {
             pin!(transport.read_buf(into)).poll(cx)
         });
         let read = read.await.map_err(|error| WireError::of_stream(&error))?;
-        if read > 0 && self.first.is_none() {
-            self.first = Some(clock.now());
+        // Its end too is something that was read.
+        self.last = clock.now();
+        if read > 0 {
+            self.first.get_or_insert(self.last);
         }
         Ok(read)
     }
@@ -274,13 +282,17 @@ fn parse(bytes: &[u8], to_head: bool) -> Result<Option<Parsed>, WireError> {
         return Err(too_long());
     }
     let modern = response.version == Some(1);
-    let (mut closes, mut keeps) = (false, modern);
+    let (mut closes, mut keeps, mut sets_cookie) = (false, modern, false);
     let (mut known, mut coded) = (None, None);
     for header in response.headers.iter() {
-        // By length first: most are none of these three.
+        // By length first: most are none of these.
         match header.name.len() {
             14 if header.name.eq_ignore_ascii_case("content-length") => {
-                known = words(header.value).fold(known, same);
+                known = match (known, number(header.value)) {
+                    // Nearly all are one number.
+                    (None, Some(length)) if length <= LONGEST_BODY => Some(Ok(length)),
+                    (known, _) => words(header.value).fold(known, same),
+                };
             }
             17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
                 coded = Some(words(header.value).last().is_some_and(|word| word.eq_ignore_ascii_case(b"chunked")));
@@ -291,6 +303,7 @@ fn parse(bytes: &[u8], to_head: bool) -> Result<Option<Parsed>, WireError> {
                     keeps |= word.eq_ignore_ascii_case(b"keep-alive");
                 }
             }
+            10 => sets_cookie |= header.name.eq_ignore_ascii_case("set-cookie"),
             _ => {}
         }
     }
@@ -308,7 +321,7 @@ fn parse(bytes: &[u8], to_head: bool) -> Result<Option<Parsed>, WireError> {
     let keeps = keeps && !closes && !matches!(length, Length::Close);
     // Line ends that stand before the status line are passed over.
     let start = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-    Ok(Some(Parsed { head: Head { status, text: start..size }, length, keeps }))
+    Ok(Some(Parsed { head: Head { status, text: start..size, sets_cookie }, length, keeps }))
 }
 
 /// What is wrong with a head, without putting a text together for each.
@@ -341,8 +354,9 @@ fn same(known: Option<Result<u64, &'static str>>, word: &[u8]) -> Option<Result<
 }
 
 fn number(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(digits).ok()?.parse().ok()
+    let add = |sum: u64, byte: &u8| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        sum.checked_mul(10)?.checked_add(digit)
+    };
+    if digits.is_empty() { None } else { digits.iter().try_fold(0, add) }
 }
