@@ -1,6 +1,7 @@
 //! Each request's way from *planned* to its one outcome.
 
 use std::ops::Range;
+use std::pin::pin;
 
 use serde_json::Value;
 
@@ -180,8 +181,10 @@ impl Visit<'_> {
                 }
             };
             let reused = connection.requests() > 0;
-            let exchange = connection.exchange(&outgoing, ask.keep, &mut self.values.buffer);
-            let exchanged = self.worker.unless_cut(self.me, exchange).await;
+            let exchanged = {
+                let exchange = pin!(connection.exchange(&outgoing, ask.keep, &mut self.values.buffer));
+                self.worker.unless_cut(self.me, exchange).await
+            };
             tried.sent = connection.sent().map(|at| self.worker.at(at));
             match exchanged {
                 Ok(Ok(answer)) => {

@@ -1,5 +1,6 @@
 //! A visit's connections: taken from the pool, made, and given back.
 
+use std::pin::pin;
 use std::task::Poll;
 
 use super::books::Outcome;
@@ -144,7 +145,7 @@ impl Visit<'_> {
         let own = self.is_own(endpoint).then(|| self.values.key());
         // What comes before and after a load is in no hurry, and in no figure.
         let slow = self.lane.load.and_then(|_| self.worker.slow.rate(endpoint, own));
-        let made = self.worker.unless_cut(self.me, self.worker.door.connect_reading(origin, slow)).await;
+        let made = self.worker.unless_cut(self.me, pin!(self.worker.door.connect_reading(origin, slow))).await;
         let failed = match made {
             Ok(Ok((connection, took))) => {
                 self.worker.note_connected();

@@ -5,6 +5,7 @@ mod cuts;
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
@@ -334,9 +335,8 @@ impl Worker {
         self.with(me, |runner| runner.cut)
     }
 
-    /// `work`, unless the visit is cut off before.
-    pub(super) async fn unless_cut<F: Future>(&self, me: usize, work: F) -> Result<F::Output, Cut> {
-        let mut work = std::pin::pin!(work);
+    /// `work`, unless the visit is cut off before. It is large, and stays where it is.
+    pub(super) async fn unless_cut<F: Future>(&self, me: usize, mut work: Pin<&mut F>) -> Result<F::Output, Cut> {
         std::future::poll_fn(|cx| {
             if let Some(cut) = self.cut(me) {
                 return Poll::Ready(Err(cut));

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderName, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
 
 use super::WireError;
@@ -46,10 +46,18 @@ impl Outgoing {
         let mut parsed = httparse::Request::new(&mut []);
         let found = parsed.parse_with_uninit_headers(self.head(), &mut headers);
         found.map_err(|error| wrong(error.to_string()))?;
-        let mut request = Request::builder().method(parsed.method.unwrap_or("GET")).uri(parsed.path.unwrap_or("/"));
+        // Not by the builder, which is handed on whole with each header. What can lie where it lies is not copied.
+        let part = |text: &[u8]| self.bytes.slice_ref(text);
+        let mut request = Request::new(Full::new(self.bytes.slice(self.body..)));
+        let method = parsed.method.unwrap_or("GET").as_bytes();
+        *request.method_mut() = Method::from_bytes(method).map_err(|error| wrong(error.to_string()))?;
+        let path = parsed.path.unwrap_or("/").as_bytes();
+        *request.uri_mut() = Uri::from_maybe_shared(part(path)).map_err(|error| wrong(error.to_string()))?;
         for header in parsed.headers.iter() {
-            request = request.header(header.name, header.value);
+            let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|error| wrong(error.to_string()))?;
+            let value = HeaderValue::from_maybe_shared(part(header.value)).map_err(|error| wrong(error.to_string()))?;
+            request.headers_mut().append(name, value);
         }
-        request.body(Full::new(self.bytes.slice(self.body..))).map_err(|error| wrong(error.to_string()))
+        Ok(request)
     }
 }
