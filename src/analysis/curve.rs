@@ -47,7 +47,7 @@ impl Curves {
         let named = named_steps(plan);
         let scoped = |scope: Scope| {
             let resolution = match scope {
-                Scope::Step(step) if !named.contains(&step) => coarse,
+                Scope::Step(step) | Scope::Group(step) if !named.contains(&step) => coarse,
                 _ => 1,
             };
             Scoped {
@@ -213,7 +213,7 @@ fn named_steps(plan: &Plan) -> BTreeSet<StepId> {
         .map(|target| &target.condition)
         .filter(|condition| matches!(condition.measure, Measure::Downtime | Measure::FaultRate { .. }));
     let step = |condition: &Condition| match condition.scope {
-        Scope::Step(step) => Some(step),
+        Scope::Step(step) | Scope::Group(step) => Some(step),
         _ => None,
     };
     steady.chain(aborts).chain(down).filter_map(step).collect()

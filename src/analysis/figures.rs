@@ -215,6 +215,9 @@ pub struct Row {
     pub shed: u64,
     pub unsent: Vec<(UnsentKind, u64)>,
     pub not_reached: u64,
+    /// Tries that another try followed, by why; they are no requests of their own.
+    #[serde(default)]
+    pub again: Vec<(BadKind, u64)>,
     /// ok / (ok + bad + unsent by the platform).
     pub availability: Option<Share>,
     /// p50, p90, p95, p99 and p99.9 of response, and what the targets name.

@@ -22,7 +22,7 @@ use super::watched::Watches;
 use super::{Analysis, Missing, Opened, ProbeTurn, Residue, Standing, Stretch, TrialFigures, Want};
 use crate::base::units::At;
 use crate::plan::{AbortId, FaultId, LoadId, Moment, Plan, Scope, SteadyId, WatchId};
-use crate::record::{Against, Counts, EndReason, Entry, Event, Failure, Item, RecordError, Vital, Window};
+use crate::record::{Against, EndReason, Entry, Event, Failure, Item, RecordError, Vital, Window};
 
 /// Curves are finished so many seconds after they closed: until then a worker that is late may still add to them.
 const LATE: u64 = 10;
@@ -30,6 +30,8 @@ const LATE: u64 = 10;
 /// Entries to figures. Feed it everything in the order of the record.
 pub struct Fold {
     pub(super) plan: Plan,
+    /// The series that are of requests, and not of groups of them.
+    requests: Vec<usize>,
     pub(super) seconds: Seconds,
     pub(super) curves: Curves,
     pub(super) phases: Phases,
@@ -97,6 +99,7 @@ impl Fold {
         let over = over.max().unwrap_or(0);
         Fold {
             seconds: Seconds::new(over.max(LATE) + 1),
+            requests: series_in(plan, Scope::All),
             phases: Phases::new(plan, planned_end),
             down: scopes(plan).into_iter().map(|scope| (scope, Down::new(series_in(plan, scope)))).collect(),
             faults: vec![Instants::default(); plan.faults.len()],
@@ -264,7 +267,7 @@ impl Fold {
         }
         if let Some(second) = second {
             self.curves.add_times(second);
-            self.last_times = LastTimes::of(second);
+            self.last_times = LastTimes::of(second, &self.requests);
         }
         if loaded {
             self.judge(number, all_down);
@@ -286,10 +289,9 @@ impl Fold {
         if down.down
             && let Some(second) = self.seconds.get(number)
         {
-            let mut counts = Counts::default();
-            second.cells.iter().for_each(|cell| counts.add(&cell.counts));
+            let counts = second.counts(&self.requests);
             let beyond = excess_shed(&counts, self.plan.limits.shed) > 0;
-            for cell in &second.cells {
+            for cell in self.requests.iter().filter_map(|&index| second.cells.get(index)) {
                 down_against.merge(&cell.against);
                 if beyond {
                     down_against.merge(&cell.shedding);
@@ -393,6 +395,10 @@ impl Fold {
         let tracks = self.tracks.iter().filter(|track| track.fault == fault);
         let ends: Option<Vec<At>> = tracks.map(Track::end).collect();
         ends.and_then(|ends| ends.into_iter().max())
+    }
+
+    pub(super) fn requests(&self) -> &[usize] {
+        &self.requests
     }
 
     pub(super) fn last(&self) -> Option<(u64, bool)> {

@@ -4,7 +4,7 @@ use super::seconds::{Second, begin_of};
 use super::tally::{charge_excess, share};
 use super::{Fold, Snapshot};
 use crate::base::units::Span;
-use crate::record::{Counts, Latency};
+use crate::record::Latency;
 
 /// Kept until a second is closed: its distribution is forgotten then.
 #[derive(Debug, Clone, Copy, Default)]
@@ -14,9 +14,10 @@ pub(super) struct LastTimes {
 }
 
 impl LastTimes {
-    pub(super) fn of(second: &Second) -> LastTimes {
+    /// `requests`: the series that are of requests.
+    pub(super) fn of(second: &Second, requests: &[usize]) -> LastTimes {
         let mut times = Latency::new();
-        second.cells.iter().for_each(|cell| times.add(&cell.response));
+        requests.iter().filter_map(|&index| second.cells.get(index)).for_each(|cell| times.add(&cell.response));
         LastTimes { p50: super::percentile::of_ok(0.5, &times), p99: super::percentile::of_ok(0.99, &times) }
     }
 }
@@ -26,8 +27,8 @@ impl Fold {
     pub fn snapshot(&self) -> Option<Snapshot> {
         let (number, down) = self.last()?;
         let second = self.seconds.get(number)?;
-        let mut counts = Counts::default();
-        second.cells.iter().for_each(|cell| counts.add(&cell.counts));
+        let requests = self.requests();
+        let mut counts = second.counts(requests);
         charge_excess(&mut counts, self.plan.limits.shed);
         let unsent = counts.unsent_by_generator() + counts.unsent_by_platform();
         let sum = |of: fn(&crate::record::GeneratorHealth) -> u64| second.health.iter().map(of).sum();
@@ -42,7 +43,7 @@ impl Fold {
             bad_share: share(counts.bad(), counts.ok + counts.bad() + counts.shed + unsent),
             p50: self.last_times.p50,
             p99: self.last_times.p99,
-            waiting: second.cells.iter().map(|cell| cell.waiting).sum(),
+            waiting: requests.iter().filter_map(|&index| second.cells.get(index)).map(|cell| cell.waiting).sum(),
             in_flight: sum(|health| health.in_flight),
             down,
             steady: self.standings(),

@@ -4,12 +4,16 @@ use std::collections::BTreeSet;
 
 use crate::plan::{Action, EndpointId, JourneyId, LoadId, Plan, Scope, StepId};
 
-/// All requests first, then loads, journeys and steps in the plan's order: what curves and tables are made for.
+/// All requests first, then loads, journeys, steps and groups in the plan's order: what curves and tables are made for.
 pub(super) fn scopes(plan: &Plan) -> Vec<Scope> {
     let loads = (0..plan.loads.len()).map(|index| Scope::Load(LoadId::at(index)));
     let journeys = (0..plan.journeys.len()).map(JourneyId::at).filter(|id| plan.is_taken(*id)).map(Scope::Journey);
-    let steps = (0..plan.steps.len()).map(|index| Scope::Step(StepId::at(index)));
-    [Scope::All].into_iter().chain(loads).chain(journeys).chain(steps).collect()
+    let named = |group: bool| {
+        let steps = plan.steps.iter().enumerate().filter(move |(_, step)| step.group == group);
+        steps.map(|(index, _)| StepId::at(index))
+    };
+    let (steps, groups) = (named(false).map(Scope::Step), named(true).map(Scope::Group));
+    [Scope::All].into_iter().chain(loads).chain(journeys).chain(steps).chain(groups).collect()
 }
 
 /// The indices of the series whose requests are in `scope`.
@@ -20,11 +24,12 @@ pub(super) fn series_in(plan: &Plan, scope: Scope) -> Vec<usize> {
     };
     let holds = |index: &usize| {
         let series = &plan.series[*index];
+        let request = !plan.is_group(series.step);
         match scope {
-            Scope::All => true,
-            Scope::Step(step) => series.step == step,
-            Scope::Journey(journey) => series.journey == journey,
-            Scope::Load(load) => series.load == load,
+            Scope::All => request,
+            Scope::Step(step) | Scope::Group(step) => series.step == step,
+            Scope::Journey(journey) => request && series.journey == journey,
+            Scope::Load(load) => request && series.load == load,
             Scope::Endpoint(_) => at_endpoint.contains(&(series.journey, series.step)),
             Scope::Process(_) | Scope::Fault(_) => false,
         }
@@ -40,6 +45,7 @@ fn steps_at(plan: &Plan, endpoint: EndpointId) -> BTreeSet<(JourneyId, StepId)> 
                 Action::Request(request) if request.endpoint == endpoint => found(request.step),
                 Action::Poll(poll) if poll.request.endpoint == endpoint => found(poll.request.step),
                 Action::Repeat(repeat) => visit(&repeat.actions, endpoint, found),
+                Action::Group(group) => visit(&group.actions, endpoint, found),
                 Action::Choose(branches) => branches.iter().for_each(|branch| visit(&branch.actions, endpoint, found)),
                 Action::If { then, otherwise, .. } => {
                     visit(then, endpoint, found);

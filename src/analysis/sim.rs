@@ -179,6 +179,7 @@ impl Sim {
             steps: vec![Step {
                 name: "order".into(),
                 title: Default::default(),
+                group: false,
                 within: self.within,
                 bounds: if self.latency { vec![Span::millis(800)] } else { Vec::new() },
             }],

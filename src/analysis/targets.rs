@@ -198,7 +198,7 @@ impl Evidence<'_> {
     /// The figure of a step with its *not reached* counted as bad.
     fn with_not_reached(&self, condition: &Condition, tally: &Tally) -> Option<Figure> {
         if tally.counts.not_reached == 0
-            || !matches!(condition.scope, Scope::Step(_))
+            || !matches!(condition.scope, Scope::Step(_) | Scope::Group(_))
             || !is_of_visits(condition.measure)
         {
             return None;

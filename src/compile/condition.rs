@@ -159,19 +159,20 @@ impl Scenery<'_> {
         cx: &mut Cx<'_>,
     ) -> Option<Scope> {
         use scenario::Measure as M;
-        let fields =
-            [&written.step, &written.journey, &written.load, &written.process, &written.endpoint, &written.fault];
+        let fields = [
+            &written.step,
+            &written.group,
+            &written.journey,
+            &written.load,
+            &written.process,
+            &written.endpoint,
+            &written.fault,
+        ];
         if let Some(field) = fields.into_iter().find(|field| field.is_hole()) {
             return cx.get(field).map(|_| Scope::All);
         }
-        if let Some(step) = cx.get(&written.step) {
-            let id = self.steps.names.find(step, cx)?;
-            if self.asked.get(id) == Some(&false) {
-                let message = format!("no figures are kept of `{}`: it is no step of a journey that comes", step.value);
-                cx.say(Diagnostic::error("unknown-name", step.mark, message));
-                return None;
-            }
-            return Some(Scope::Step(StepId::at(id)));
+        if let Some(name) = cx.get(&written.step).or_else(|| cx.get(&written.group)) {
+            return self.named_scope(name, written.step.is_absent(), cx);
         }
         if let Some(journey) = cx.get(&written.journey) {
             return self.journeys.find(journey, cx).map(|id| Scope::Journey(JourneyId::at(id)));
@@ -215,6 +216,18 @@ impl Scenery<'_> {
                 None
             }
         }
+    }
+
+    /// A step, or a group of steps.
+    fn named_scope(&self, name: &Spanned<String>, group: bool, cx: &mut Cx<'_>) -> Option<Scope> {
+        let id = self.steps.find(name, group, cx)?;
+        if self.asked.get(id) == Some(&false) {
+            let message = format!("no figures are kept of `{}`: it is no step of a journey that comes", name.value);
+            cx.say(Diagnostic::error("unknown-name", name.mark, message));
+            return None;
+        }
+        let id = StepId::at(id);
+        Some(if group { Scope::Group(id) } else { Scope::Step(id) })
     }
 
     fn process(

@@ -5,75 +5,27 @@ use std::collections::BTreeSet;
 
 use super::context::Cx;
 use super::names::Names;
+pub(super) use super::steps::Steps;
 use super::text::{Own, Place, Reach};
 use crate::base::diagnostic::{Diagnostic, Mark};
-use crate::base::units::{Span, Text};
+use crate::base::units::Span;
 use crate::plan::{self, Action, Repeat, Think, Turns};
 use crate::scenario::{self, Field, Named, Reached, Spanned, Step};
-
-/// Every name of a step, in the order of first use: figures are kept per name.
-#[derive(Debug)]
-pub(super) struct Steps {
-    pub(super) names: Names,
-    pub(super) list: Vec<plan::Step>,
-    within: Vec<Option<Mark>>,
-}
-
-impl Steps {
-    pub(super) fn new() -> Steps {
-        Steps { names: Names::new("step"), list: Vec::new(), within: Vec::new() }
-    }
-
-    /// A step was refused, and its name with it.
-    pub(super) fn lack(&mut self) {
-        self.names.lacks();
-    }
-
-    pub(super) fn register(
-        &mut self,
-        name: &str,
-        mark: Mark,
-        title: Text,
-        within: Option<(Span, Mark)>,
-        cx: &mut Cx<'_>,
-    ) -> usize {
-        let Some(known) = self.names.get(name) else {
-            let index = self.names.add(name, mark).unwrap_or_default();
-            self.list.push(plan::Step {
-                name: name.to_owned(),
-                title,
-                within: within.map(|(within, _)| within),
-                bounds: Vec::new(),
-            });
-            self.within.push(within.map(|(_, mark)| mark));
-            return index;
-        };
-        if let Some(step) = self.list.get_mut(known) {
-            if step.title.is_empty() {
-                step.title = title;
-            }
-            let first = self.within.get(known).copied().flatten().or(self.names.mark(known)).unwrap_or(mark);
-            if step.within != within.map(|(within, _)| within) {
-                let message = format!("`{name}` has another `within` elsewhere, and figures are kept per name");
-                let at = within.map_or(mark, |(_, mark)| mark);
-                cx.say(
-                    Diagnostic::error("step-differs", at, message)
-                        .related(first, "the other one")
-                        .help("give both the same `within`, or one of them another name"),
-                );
-            }
-        }
-        known
-    }
-}
 
 /// How often one visit makes a request.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Made {
     pub(super) step: usize,
-    pub(super) endpoint: usize,
+    /// None: a group of steps, which is no request itself.
+    pub(super) endpoint: Option<usize>,
     /// Of the branches of an `if` each, of a `choose` each by its weight, of `while` one turn.
     pub(super) times: f64,
+}
+
+impl Made {
+    pub(super) const fn is_request(&self) -> bool {
+        self.endpoint.is_some()
+    }
 }
 
 /// A use of a feed's rows by a visit.
@@ -111,6 +63,8 @@ pub(super) struct Walker<'w, 's> {
     journeys: &'w Journeys<'s>,
     /// The journeys that the walk is in, by their number.
     inside: Vec<usize>,
+    /// The groups that it is in, by the number of their names.
+    pub(super) groups: Vec<usize>,
     pub(super) reach: &'w Reach<'s>,
     pub(super) steps: &'w mut Steps,
     pub(super) endpoints: &'w Names,
@@ -144,6 +98,7 @@ impl<'w, 's> Walker<'w, 's> {
         Walker {
             journeys,
             inside: Vec::new(),
+            groups: Vec::new(),
             reach,
             steps,
             endpoints,
@@ -168,7 +123,7 @@ impl<'w, 's> Walker<'w, 's> {
         kept
     }
 
-    pub(super) fn note_request(&mut self, step: usize, endpoint: usize) {
+    pub(super) fn note_made(&mut self, step: usize, endpoint: Option<usize>) {
         self.made.push(Made { step, endpoint, times: self.share * self.turns.unwrap_or(1) as f64 });
     }
 
@@ -189,7 +144,7 @@ impl<'w, 's> Walker<'w, 's> {
         self.actions(steps, cx)
     }
 
-    fn actions(&mut self, steps: &scenario::Steps, cx: &mut Cx<'_>) -> Vec<Action> {
+    pub(super) fn actions(&mut self, steps: &scenario::Steps, cx: &mut Cx<'_>) -> Vec<Action> {
         if !steps.0.complete {
             self.steps.lack();
         }
@@ -259,6 +214,7 @@ impl<'w, 's> Walker<'w, 's> {
             }
             Step::Choose(step) => self.choose(step, cx),
             Step::If(step) => self.branch(step, cx),
+            Step::Group(step) => self.group(step, cx),
             // Its steps stand in its place: `other`.
             Step::Journey(_) => None,
         }
@@ -381,6 +337,11 @@ impl<'w, 's> Walker<'w, 's> {
                 Step::Think(_) => {}
                 Step::Repeat(step) => {
                     if let Some(steps) = step.repeat.value().and_then(|repeat| repeat.steps.value()) {
+                        self.names(steps, inside);
+                    }
+                }
+                Step::Group(step) => {
+                    if let Some(steps) = step.group.value().and_then(|group| group.steps.value()) {
                         self.names(steps, inside);
                     }
                 }

@@ -248,6 +248,7 @@ fn journey(
         expect: Expect { status: vec![StatusSet::Class(2), StatusSet::Class(3)], ..Expect::default() },
         on_failure: OnFailure::End,
         captures: Vec::new(),
+        retry: None,
     };
     let actions = vec![Action::Request(Box::new(request))];
     let known = |name: &str, walked: &Walked, journeys: &Names| {
@@ -264,7 +265,7 @@ fn journey(
         let id = journeys.add(&name, mark).ok()?;
         let title = Text::default();
         walked.journeys.push(plan::Journey { name, title, cookies: false, actions });
-        walked.made.push(vec![Made { step, endpoint, times: 1.0 }]);
+        walked.made.push(vec![Made { step, endpoint: Some(endpoint), times: 1.0 }]);
         walked.used.push(Vec::new());
         walked.longest_timeout = walked.longest_timeout.max(TIMEOUT);
         return Some(JourneyId::at(id));

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::context::Cx;
 use super::journey::Walker;
 use super::platform::only_endpoint;
+use super::retry;
 use super::text::Place;
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::template::JsonPath;
@@ -108,6 +109,7 @@ impl Walker<'_, '_> {
         } else {
             cx.get(&request.body).map(|body| Body::Text(self.text(body.text(), body.mark, cx)))
         };
+        made.retry = retry::retry(&request.retry, &made.expect, cx);
         self.captures(&shared, &mut made, cx);
         Some(made)
     }
@@ -185,7 +187,7 @@ impl Walker<'_, '_> {
             }
         };
         let endpoint = endpoint.unwrap_or(0);
-        self.note_request(step, endpoint);
+        self.note_made(step, Some(endpoint));
         let kept = self.text(path.text(), path.mark, cx);
         let query = self.pairs(shared.query, false, cx);
         let headers = self.pairs(shared.headers, true, cx);
@@ -219,6 +221,7 @@ impl Walker<'_, '_> {
             expect,
             on_failure,
             captures: Vec::new(),
+            retry: None,
         }
     }
 
@@ -400,7 +403,7 @@ fn check_regex(text: &str, mark: Mark, cx: &mut Cx<'_>) -> bool {
     false
 }
 
-fn convert(status: scenario::StatusSet) -> StatusSet {
+pub(super) fn convert(status: scenario::StatusSet) -> StatusSet {
     match status {
         scenario::StatusSet::Exactly(status) => StatusSet::Exactly(status),
         scenario::StatusSet::Class(class) => StatusSet::Class(class),

@@ -33,7 +33,7 @@ impl<'p> Samples<'p> {
         found
     }
 
-    /// How many requests (visits, for a journey) of `scope` are planned then; none for what is no matter of requests.
+    /// How many requests (visits, for a journey; groups, for a group) of `scope` are planned then; none for what is no matter of requests.
     pub(super) fn count(&self, scope: Scope, from: At, to: At) -> Option<f64> {
         let mut sum = 0.0;
         for (load, journey, visits) in self.visits(from, to) {
@@ -41,12 +41,12 @@ impl<'p> Samples<'p> {
             let requests =
                 |fits: &dyn Fn(&Made) -> bool| made.iter().filter(|made| fits(made)).map(|made| made.times).sum();
             let each: f64 = match scope {
-                Scope::All => requests(&|_| true),
-                Scope::Load(id) if id.index() == load => requests(&|_| true),
+                Scope::All => requests(&|made| made.endpoint.is_some()),
+                Scope::Load(id) if id.index() == load => requests(&|made| made.endpoint.is_some()),
                 Scope::Load(_) => 0.0,
                 Scope::Journey(id) => f64::from(u8::from(id.index() == journey)),
-                Scope::Step(id) => requests(&|made| made.step == id.index()),
-                Scope::Endpoint(id) => requests(&|made| made.endpoint == id.index()),
+                Scope::Step(id) | Scope::Group(id) => requests(&|made| made.step == id.index()),
+                Scope::Endpoint(id) => requests(&|made| made.endpoint == Some(id.index())),
                 Scope::Process(_) | Scope::Fault(_) => return None,
             };
             sum += visits * each;

@@ -1,6 +1,6 @@
 //! The order in which a scenario is compiled, and the plan that comes of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::about::about;
 use super::condition::{Scenery, longest_hold};
@@ -20,13 +20,10 @@ use super::search;
 use super::target;
 use super::text::{Own, Place, Reach};
 use super::watch::{Around, watches};
-use super::{dry, pool, watch};
+use super::{dry, kept, pool, watch};
 use crate::base::diagnostic::{Diagnostic, Mark, SourceId, Sources, any_error, sort};
 use crate::base::units::{At, Span};
-use crate::plan::{
-    self, Chore, ChoreWork, JourneyId, LoadId, Measure, PhaseId, Plan, Platform, Quantity, Scope, Series, StepId,
-    VERSION,
-};
+use crate::plan::{self, Chore, ChoreWork, PhaseId, Plan, Platform, VERSION};
 use crate::scenario::{self, Loader, Scenario, Spanned};
 
 /// What a plan is made of.
@@ -211,7 +208,7 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
     let conditions = steady_states.iter().flat_map(|steady| &steady.must);
     let conditions = conditions.chain(aborts.iter().map(|abort| &abort.condition));
     let conditions = conditions.chain(searches.iter().flat_map(|(_, must)| must));
-    let bounds = bounds(conditions, &walked.made, &loads.list, &asked);
+    let bounds = kept::bounds(conditions, &walked.made, &loads.list, &asked);
     for (step, bounds) in steps.list.iter_mut().zip(bounds) {
         step.bounds = bounds.into_iter().collect();
     }
@@ -226,7 +223,7 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
         prepare,
         cleanup,
         feeds,
-        series: series(&loads.list, &walked.made),
+        series: kept::series(&loads.list, &walked.made),
         steps: steps.list,
         journeys: walked.journeys,
         loads: loads.list,
@@ -361,7 +358,7 @@ fn journeys(
         match written {
             Some(written) => {
                 made.actions = walker.walk(written, Some(index), cx);
-                if walker.made.is_empty() && walker.steps.names.is_whole() {
+                if !walker.made.iter().any(Made::is_request) && walker.steps.names.is_whole() {
                     let message = format!("the journey `{}` sends no request", name.value);
                     cx.say(Diagnostic::error("no-request", name.mark, message));
                 }
@@ -418,63 +415,6 @@ fn check_phases(scenario: &Scenario, phases: &PhaseTable, end: At, cx: &mut Cx<'
             cx.say(Diagnostic::error("outside-drill", mark, message));
         }
     }
-}
-
-/// The response bounds that conditions of windows put on each step.
-fn bounds<'c>(
-    conditions: impl Iterator<Item = &'c plan::Condition>,
-    made: &[Vec<Made>],
-    loads: &[plan::Load],
-    asked: &[bool],
-) -> Vec<BTreeSet<Span>> {
-    let mut bounds = vec![BTreeSet::new(); asked.len()];
-    for condition in conditions {
-        let limits: Vec<Span> = match (condition.measure, condition.bound) {
-            (Measure::Apdex { satisfied }, _) => vec![satisfied],
-            (Measure::Percentile(_) | Measure::Max | Measure::Mean, bound) => match bound {
-                plan::Bound::AtMost(Quantity::Span(most))
-                | plan::Bound::Between(_, Quantity::Span(most))
-                | plan::Bound::AtLeast(Quantity::Span(most))
-                | plan::Bound::Above(Quantity::Span(most))
-                | plan::Bound::Below(Quantity::Span(most)) => vec![most],
-                _ => Vec::new(),
-            },
-            _ => Vec::new(),
-        };
-        let of_journey = |wanted: JourneyId, step: usize| {
-            made.get(wanted.index()).is_some_and(|made| made.iter().any(|made| made.step == step))
-        };
-        for (step, bounds) in bounds.iter_mut().enumerate().filter(|(step, _)| asked.get(*step) == Some(&true)) {
-            let fits = match condition.scope {
-                Scope::All => true,
-                Scope::Step(id) => id.index() == step,
-                Scope::Journey(id) => of_journey(id, step),
-                Scope::Load(id) => loads
-                    .get(id.index())
-                    .is_some_and(|load| load.mix.iter().any(|(journey, _)| of_journey(*journey, step))),
-                Scope::Endpoint(id) => {
-                    made.iter().flatten().any(|made| made.step == step && made.endpoint == id.index())
-                }
-                Scope::Process(_) | Scope::Fault(_) => false,
-            };
-            if fits {
-                bounds.extend(limits.iter().copied());
-            }
-        }
-    }
-    bounds
-}
-
-fn series(loads: &[plan::Load], made: &[Vec<Made>]) -> Vec<Series> {
-    let mut found = BTreeSet::new();
-    for (index, load) in loads.iter().enumerate() {
-        for (journey, _) in &load.mix {
-            for made in made.get(journey.index()).into_iter().flatten() {
-                found.insert(Series { load: LoadId::at(index), journey: *journey, step: StepId::at(made.step) });
-            }
-        }
-    }
-    found.into_iter().collect()
 }
 
 fn vars(scenario: &Scenario) -> Option<BTreeMap<String, serde_json::Value>> {

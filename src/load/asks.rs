@@ -9,6 +9,7 @@ use super::build::{Builder, LONGEST_BODY, SHOWN_BODY, Text, header_name};
 use super::judge::Judge;
 use super::program::{Again, Ask, Catch, CatchFrom, Content, Rest, Target};
 use super::request::{Scratch, encode, outgoing, write_header};
+use super::retry::Retrying;
 use crate::base::rng::Key;
 use crate::base::template::{Bound, BoundJson, JsonPath, NoRows, Visit};
 use crate::plan::{self, Body, CaptureFrom, Method, OnFailure, Poll, Request};
@@ -129,12 +130,19 @@ impl Builder<'_> {
             keep: if json || reads_body { LONGEST_BODY } else { SHOWN_BODY },
             goes_on: request.on_failure == OnFailure::Continue,
             poll: None,
+            retry: self.retrying(request),
             rest,
         };
         if ask.is_constant() {
             ask.whole = constant(&ask);
         }
         Ok(ask)
+    }
+
+    fn retrying(&mut self, request: &Request) -> Option<Retrying> {
+        let retry = request.retry.clone()?;
+        let site = self.site();
+        Some(Retrying { site, retry })
     }
 
     fn target(

@@ -44,6 +44,39 @@ pub(super) struct Finished {
     pub settled: bool,
 }
 
+impl Finished {
+    pub(super) fn times(&self) -> Times {
+        Times {
+            response: self.done.since(self.planned),
+            service: self.done.since(self.sent.unwrap_or(self.released)),
+            unlagged: self.done.since(self.released),
+        }
+    }
+}
+
+/// How long it took: since it was planned, sent and released. Of a group the sums over its requests.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Times {
+    pub response: Span,
+    pub service: Span,
+    pub unlagged: Span,
+}
+
+/// A request, or a group of them, as the books count it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ended {
+    pub series: SeriesId,
+    pub planned: At,
+    /// Whose planned instant counts against availability: in a group that of the request that made it bad.
+    pub blamed: At,
+    pub times: Times,
+    pub outcome: Outcome,
+    /// It was not done when its patience ended.
+    pub late: bool,
+    /// The book of seconds has it already.
+    pub settled: bool,
+}
+
 /// What one worker has counted since it last handed over a window.
 pub(super) struct Books {
     crew: u16,
@@ -122,33 +155,53 @@ impl Books {
 
     /// Counts a request in both books. Its second must be the open one.
     pub(super) fn record(&mut self, finished: &Finished) {
-        let phase = self.phase(finished.series, finished.planned);
-        let Some(pages) = self.series.get_mut(finished.series.index()) else { return };
-        let response = finished.done.since(finished.planned);
-        if !finished.settled {
-            let late = finished.done > finished.planned + pages.patience;
-            let outcome = if late { Outcome::Bad(BadKind::Late) } else { finished.outcome };
+        self.count(&Ended {
+            series: finished.series,
+            planned: finished.planned,
+            blamed: finished.planned,
+            times: finished.times(),
+            outcome: finished.outcome,
+            late: finished.done > self.patience(finished.series, finished.planned),
+            settled: finished.settled,
+        });
+    }
+
+    /// Counts a request or a group of them in both books. Its second must be the open one.
+    pub(super) fn count(&mut self, ended: &Ended) {
+        let phase = self.phase(ended.series, ended.planned);
+        let Some(pages) = self.series.get_mut(ended.series.index()) else { return };
+        let response = ended.times.response;
+        if !ended.settled {
+            let outcome = if ended.late { Outcome::Bad(BadKind::Late) } else { ended.outcome };
             let second = &mut pages.second;
             count(&mut second.counts, outcome);
             if outcome == Outcome::Ok {
                 second.response.record(response);
                 for (bound, slower) in pages.bounds.iter().zip(&mut second.slower) {
                     if response > *bound {
-                        slower.add(finished.planned);
+                        slower.add(ended.planned);
                     }
                 }
             } else if outcome == Outcome::Shed {
-                second.shedding.add(finished.planned);
+                second.shedding.add(ended.blamed);
             } else if !outcome.is_own_fault() {
-                second.against.add(finished.planned);
+                second.against.add(ended.blamed);
             }
         }
-        let cell = pages.phase(finished.series, phase);
-        count(&mut cell.counts, finished.outcome);
-        if finished.outcome == Outcome::Ok {
+        let cell = pages.phase(ended.series, phase);
+        count(&mut cell.counts, ended.outcome);
+        if ended.outcome == Outcome::Ok {
             cell.response.record(response);
-            cell.service.record(finished.done.since(finished.sent.unwrap_or(finished.released)));
-            cell.unlagged.record(finished.done.since(finished.released));
+            cell.service.record(ended.times.service);
+            cell.unlagged.record(ended.times.unlagged);
+        }
+    }
+
+    /// Counts a try of a request that another try follows.
+    pub(super) fn again(&mut self, series: SeriesId, planned: At, kind: BadKind) {
+        let phase = self.phase(series, planned);
+        if let Some(pages) = self.series.get_mut(series.index()) {
+            pages.phase(series, phase).counts.add_again(kind, 1);
         }
     }
 

@@ -76,7 +76,7 @@ pub(super) fn program(
     };
     let all = builder.actions(actions, &Rest::default())?;
     let first = builder.ops.iter().find_map(|op| match op {
-        Op::Let { .. } => None,
+        Op::Let { .. } | Op::Open { .. } => None,
         Op::Ask(ask) => Some(Some(ask.endpoint)),
         _ => Some(None),
     });
@@ -143,10 +143,19 @@ impl Builder<'_> {
             }
             Action::Think(think) => {
                 let draw = self.think(think)?;
-                self.ops.push(Op::Think { site: *self.sites, draw, rest: later });
-                *self.sites += 1;
+                let site = self.site();
+                self.ops.push(Op::Think { site, draw, rest: later });
             }
             Action::Repeat(repeat) => self.repeat(repeat, later)?,
+            Action::Group(group) => {
+                let open = self.ops.len();
+                self.ops.push(Op::Open { group: 0 });
+                self.actions(&group.actions, &later)?;
+                // After its steps, so that what a visit asks first comes first.
+                self.ops[open] = Op::Open { group: self.steps.len() };
+                self.steps.push(group.step);
+                self.ops.push(Op::Shut);
+            }
             Action::Choose(branches) => self.choose(branches, &later)?,
             Action::If { test, then, otherwise } => {
                 let test = self.bind(test, || "if".to_owned())?;
@@ -200,8 +209,8 @@ impl Builder<'_> {
             why: "it has no weight over zero".to_owned(),
         })?;
         let choice = self.choices.len();
-        self.choices.push(Choice { site: *self.sites, weights, within: self.loops.last().copied(), to: Vec::new() });
-        *self.sites += 1;
+        let site = self.site();
+        self.choices.push(Choice { site, weights, within: self.loops.last().copied(), to: Vec::new() });
         self.ops.push(Op::Choose(choice));
         let mut jumps = Vec::new();
         for branch in branches {
@@ -215,6 +224,13 @@ impl Builder<'_> {
             self.ops[jump] = Op::Jump(end);
         }
         Ok(())
+    }
+
+    /// A number for what is drawn at one place.
+    pub(super) fn site(&mut self) -> u32 {
+        let site = *self.sites;
+        *self.sites += 1;
+        site
     }
 
     fn think(&self, think: &Think) -> Result<Draw, LoadError> {
@@ -254,14 +270,14 @@ pub(super) fn header_name(name: &str, place: impl Fn() -> String) -> Result<Head
     name.parse().map_err(|_| LoadError::Text { place: place(), why: format!("`{name}` is no name of a header") })
 }
 
-/// The numbers that the next request and the next choice of a journey get.
+/// The numbers that the next request or group and the next choice of a journey get.
 #[derive(Debug, Clone, Copy)]
 struct Numbers {
     asks: usize,
     choices: usize,
 }
 
-/// The requests in `actions`, with their times, and the numbers after them. Which branch of a `choose` is taken is known
+/// The requests and groups in `actions`, with their times, and the numbers after them. Which branch of a `choose` is taken is known
 /// beforehand, but in turns that are still to come only when they come: there (not `sure`) all of them count.
 fn count(actions: &[Action], mut next: Numbers, sure: bool) -> (Vec<Left>, Numbers) {
     let mut found = Vec::new();
@@ -280,6 +296,12 @@ fn count(actions: &[Action], mut next: Numbers, sure: bool) -> (Vec<Left>, Numbe
                 let (inner, end) = count(&repeat.actions, next, false);
                 found.extend(inner.into_iter().map(|left| Left { times: left.times * times, ..left }));
                 next = end;
+            }
+            Action::Group(group) => {
+                let (inner, end) = count(&group.actions, next, sure);
+                found.extend(inner);
+                found.push(Left { ask: end.asks, times: 1, only: Vec::new() });
+                next = Numbers { asks: end.asks + 1, ..end };
             }
             Action::Choose(branches) => {
                 let choice = next.choices;

@@ -21,7 +21,9 @@ impl Visit<'_> {
         let outcome = tried.result.as_ref().map_or_else(|(outcome, _)| *outcome, |()| Outcome::Ok);
         if let Some(series) = self.lane.series.get(ask.index).copied() {
             let (sent, done) = (tried.sent, tried.done);
-            self.worker.record(&Finished { series, planned, released, sent, done, outcome, settled });
+            let finished = Finished { series, planned, released, sent, done, outcome, settled };
+            self.worker.record(&finished);
+            self.note_in_groups(&finished);
             if let (Outcome::Bad(kind), Err((_, why))) = (outcome, &tried.result)
                 && self.worker.wants(series, kind)
             {

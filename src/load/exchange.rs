@@ -84,9 +84,10 @@ impl Visit<'_> {
             None => released + ask.timeout,
             Some(poll) => planned + poll.within,
         };
+        self.begin_groups(planned);
         self.worker.begin(self.me, series, planned, deadline);
         let mut tried = match &ask.poll {
-            None => self.once(ask, ask.timeout).await,
+            None => self.tries(ask, planned).await,
             Some(poll) => self.poll(ask, poll, planned, deadline).await,
         };
         // Before it ends: it was waiting in every second that was over by then.

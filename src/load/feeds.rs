@@ -229,6 +229,7 @@ fn turns(actions: &[Action], outer: u64, feed: &str) -> Option<u64> {
             let most = outer.saturating_mul(MOST_TURNS);
             turns(actions, most, feed).max(names(test, feed).then_some(most))
         }
+        Action::Group(group) => turns(&group.actions, outer, feed),
         Action::Choose(branches) => branches.iter().filter_map(|branch| turns(&branch.actions, outer, feed)).max(),
         Action::If { test, then, otherwise } => {
             let inner = turns(then, outer, feed).max(turns(otherwise, outer, feed));

@@ -86,6 +86,7 @@ fn made(actions: &[Action], note: &mut impl FnMut(&str)) {
             Action::Let(names) => names.iter().for_each(|(name, _)| note(name)),
             Action::Think(_) => {}
             Action::Repeat(repeat) => made(&repeat.actions, note),
+            Action::Group(group) => made(&group.actions, note),
             Action::Choose(branches) => branches.iter().for_each(|branch| made(&branch.actions, note)),
             Action::If { then, otherwise, .. } => {
                 made(then, note);

@@ -8,6 +8,7 @@ use regex::bytes::Regex;
 
 use super::judge::Judge;
 use super::replay::Logs;
+use super::retry::Retrying;
 use crate::base::rng::{Exponential, Key, Lognormal, Purpose, Weighted};
 use crate::base::template::{Bound, BoundJson, JsonPath};
 use crate::base::units::Span;
@@ -23,7 +24,7 @@ pub(super) struct Program {
     pub cookies: bool,
     /// The endpoint that a visit asks before anything makes it wait.
     pub first: Option<EndpointId>,
-    /// The steps of its requests, by [`Ask::index`].
+    /// The steps of its requests and groups, by [`Ask::index`].
     pub steps: Vec<StepId>,
     /// What a visit that never begins does not reach.
     pub all: Rest,
@@ -49,6 +50,12 @@ pub(super) enum Op {
     Jump(usize),
     /// Goes on at one of several places, by the choice of this number.
     Choose(usize),
+    /// Begins a group of steps, by [`Ask::index`]'s count.
+    Open {
+        group: usize,
+    },
+    /// Ends the group that was begun last.
+    Shut,
     /// Begins the turns of a `repeat`.
     Enter {
         counter: usize,
@@ -74,7 +81,7 @@ pub(super) enum Turns {
 
 /// A request, ready to be made.
 pub(super) struct Ask {
-    /// Among the requests of its journey.
+    /// Among the requests and groups of its journey.
     pub index: usize,
     pub step: StepId,
     pub endpoint: EndpointId,
@@ -97,6 +104,7 @@ pub(super) struct Ask {
     pub keep: usize,
     pub goes_on: bool,
     pub poll: Option<Again>,
+    pub retry: Option<Retrying>,
     pub rest: Rest,
 }
 
@@ -151,7 +159,7 @@ pub(super) struct Rest {
     pub turns: Vec<RestTurns>,
 }
 
-/// A request that still lay before a visit.
+/// A request, or a group of them, that still lay before a visit.
 #[derive(Debug, Clone)]
 pub(super) struct Left {
     /// [`Ask::index`].

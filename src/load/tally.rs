@@ -1,6 +1,6 @@
 //! A worker's books: what they are told, and what is handed over once a second.
 
-use super::books::{Books, Finished, Outcome};
+use super::books::{Books, Ended, Finished, Outcome};
 use super::worker::{Arrival, Worker};
 use crate::base::units::{At, Span};
 use crate::plan::SeriesId;
@@ -16,6 +16,12 @@ impl Worker {
         }
         self.close_before(finished.done);
         self.books.borrow_mut().record(finished);
+    }
+
+    /// Counts a group of steps that has come to its end.
+    pub(super) fn record_group(&self, ended: &Ended) {
+        self.close_before(self.now());
+        self.books.borrow_mut().count(ended);
     }
 
     pub(super) fn books(&self) -> std::cell::RefMut<'_, Books> {
@@ -52,8 +58,15 @@ impl Worker {
             if flight.patience < end {
                 flight.settled = true;
                 books.settle_late(series, flight.planned);
+                for group in runner.groups.iter_mut().filter(|group| !group.settled) {
+                    group.settled = true;
+                    books.settle_late(group.series, flight.planned);
+                }
             } else {
                 books.note_waiting(series, flight.planned);
+                for group in runner.groups.iter().filter(|group| !group.settled) {
+                    books.note_waiting(group.series, flight.planned);
+                }
             }
         }
         let mut pools = self.pools.borrow_mut();

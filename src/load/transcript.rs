@@ -30,6 +30,8 @@ pub enum Ended {
     Shed,
     /// A poll was answered, and what it waits for is not there yet.
     NotYet,
+    /// It failed, and is tried again.
+    Again,
 }
 
 /// Why a request failed.

@@ -8,6 +8,7 @@ use super::books::{Outcome, VisitEnd};
 use super::cookies::Jar;
 use super::exchange::Tried;
 use super::feeds::{Feeds, MOST_TURNS};
+use super::groups::Open;
 use super::program::{Op, Program, Rest, Turns};
 use super::request::Scratch;
 use super::worker::{Arrival, Lane, Worker};
@@ -80,6 +81,8 @@ pub(super) struct Values {
     /// Its own connections, where the endpoint gives each visit one.
     pub own: Vec<(EndpointId, Option<Connection>)>,
     pub own_time: Span,
+    /// The groups of steps that it is in, the outermost first.
+    pub groups: Vec<Open>,
 }
 
 pub(super) struct Visit<'a> {
@@ -139,6 +142,7 @@ impl Values {
             self.buffer = Vec::new();
         }
         self.own_time = Span::ZERO;
+        self.groups.clear();
     }
 
     pub(super) fn key(&self) -> Key {
@@ -216,6 +220,8 @@ impl Visit<'_> {
                     let branch = choice.branch(self.values.key(), &self.values.turns);
                     at = choice.to.get(branch).copied().unwrap_or(at);
                 }
+                Op::Open { group } => self.open_group(*group),
+                Op::Shut => self.shut_group(Outcome::Ok),
                 Op::Enter { counter } => self.values.counters[*counter] = 0,
                 Op::Turn { counter, outer, turns, exit } => {
                     let begun = self.values.counters[*counter];
@@ -261,11 +267,21 @@ impl Visit<'_> {
 
     /// A text between two requests that cannot be rendered fails the request after it.
     fn stuck(&mut self, at: usize, planned: At, error: RenderError) -> Fate {
-        let next = self.program.ops[at..].iter().find_map(|op| match op {
-            Op::Ask(ask) => Some(ask),
-            _ => None,
-        });
+        let program = self.program;
+        let mut next = None;
+        for op in &program.ops[at..] {
+            match op {
+                Op::Open { group } => self.open_group(*group),
+                Op::Shut => self.shut_group(Outcome::Ok),
+                Op::Ask(ask) => {
+                    next = Some(ask);
+                    break;
+                }
+                _ => {}
+            }
+        }
         if let Some(ask) = next {
+            self.begin_groups(planned);
             let now = self.worker.now();
             let result = Err((Outcome::Bad(BadKind::Template), error.into()));
             let tried = Tried { sent: None, done: now, dialled: None, answer: None, result, shown: None };
@@ -302,6 +318,9 @@ impl Visit<'_> {
         }
         if let Some(endpoint) = self.arrival.reserved.take() {
             self.worker.leave(self.me, endpoint);
+        }
+        while !self.values.groups.is_empty() {
+            self.shut_group(Outcome::Bad(BadKind::Abandoned));
         }
         for (endpoint, connection) in self.values.own.drain(..) {
             drop(connection);

@@ -105,6 +105,8 @@ pub(super) struct Runner {
     woken: bool,
     pub cut: Option<Cut>,
     pub flight: Option<Flight>,
+    /// The groups of steps that its visit has begun a request in, the outermost first.
+    pub groups: Vec<GroupFlight>,
     /// Which think time it is in, or was in last.
     thought: u32,
     busy: bool,
@@ -126,6 +128,13 @@ pub(super) struct Flight {
     pub planned: At,
     pub patience: At,
     deadline: At,
+    pub settled: bool,
+}
+
+/// A group of steps that is under way.
+pub(super) struct GroupFlight {
+    pub series: SeriesId,
+    /// The patience of a request of its was over, and the book of seconds has it.
     pub settled: bool,
 }
 
@@ -299,6 +308,7 @@ impl Worker {
         self.with(me, |runner| {
             runner.busy = false;
             runner.flight = None;
+            runner.groups.clear();
             runner.ticket = None;
         });
         self.idle.borrow_mut().push(me);
@@ -383,6 +393,11 @@ impl Worker {
             self.next_cut.set(deadline);
             self.due(deadline);
         }
+    }
+
+    /// A try that was cut by its timeout is over, and the request is not.
+    pub(super) fn lift_cut(&self, me: usize) {
+        self.with(me, |runner| runner.cut = runner.cut.filter(|cut| *cut != Cut::Timeout));
     }
 
     /// Sets the instant at which the request is cut.

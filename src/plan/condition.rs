@@ -220,6 +220,8 @@ pub enum Scope {
     /// All requests of journeys.
     All,
     Step(StepId),
+    /// Groups of steps of this name, each as one.
+    Group(StepId),
     Journey(JourneyId),
     Load(LoadId),
     Process(ProcessId),
@@ -233,6 +235,7 @@ impl Scope {
         let (kind, name) = match self {
             Scope::All => return None,
             Scope::Step(id) => ("step", &plan.steps.get(id.index())?.name),
+            Scope::Group(id) => ("group", &plan.steps.get(id.index())?.name),
             Scope::Journey(id) => ("journey", &plan.journeys.get(id.index())?.name),
             Scope::Load(id) => ("load", &plan.loads.get(id.index())?.name),
             Scope::Process(id) => ("process", &plan.platform.processes.get(id.index())?.name),

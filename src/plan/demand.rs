@@ -1,5 +1,5 @@
 use super::arrivals::Schedule;
-use super::{Action, Branch, EndpointId, JourneyId, LoadId, Plan, Turns};
+use super::{Action, Branch, EndpointId, JourneyId, LoadId, Plan, StepId, Turns};
 use crate::base::units::Span;
 
 impl Plan {
@@ -27,6 +27,11 @@ impl Plan {
     /// Whether visits of a load take this journey by itself, and not only as a part of others.
     pub fn is_taken(&self, journey: JourneyId) -> bool {
         self.loads.iter().any(|load| load.mix.iter().any(|(taken, _)| *taken == journey))
+    }
+
+    /// Whether figures under this name are of a group of steps.
+    pub fn is_group(&self, step: StepId) -> bool {
+        self.steps.get(step.index()).is_some_and(|step| step.group)
     }
 
     /// How many connections to an endpoint are enough for its peak while nothing is answered for as long as patience
@@ -59,6 +64,7 @@ fn requests(actions: &[Action], endpoint: EndpointId) -> f64 {
             turns * requests(&repeat.actions, endpoint)
         }
         Action::Choose(branches) => shares(branches).map(|(share, actions)| share * requests(actions, endpoint)).sum(),
+        Action::Group(group) => requests(&group.actions, endpoint),
         Action::If { then, otherwise, .. } => requests(then, endpoint) + requests(otherwise, endpoint),
     });
     each.sum()

@@ -3,13 +3,16 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{EndpointId, StepId, Template};
-use crate::base::units::{Span, Text};
+use crate::base::units::{Share, Span, Text};
 
-/// A name that figures are kept under.
+/// A name that figures are kept under: of requests, or of groups of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     pub name: String,
     pub title: Text,
+    /// It is a group of steps, whose figures are of the whole of it. It is no request, and counts in no sum of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub group: bool,
     /// The step's `within`: its patience, and the bound of a down window in which nothing completed.
     pub within: Option<Span>,
     /// Response bounds that steady states and aborts put on this step, in µs order: cells note who counts against them.
@@ -42,6 +45,15 @@ pub enum Action {
         then: Vec<Action>,
         otherwise: Vec<Action>,
     },
+    Group(Group),
+}
+
+/// Steps with figures of their own as one. Its time is that of its steps without think times, from the planned instant of
+/// its first request to the end of its last one; it is as good as the worst of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    pub step: StepId,
+    pub actions: Vec<Action>,
 }
 
 /// One way of several.
@@ -67,6 +79,36 @@ pub struct Request {
     pub expect: Expect,
     pub on_failure: OnFailure,
     pub captures: Vec<Capture>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+}
+
+/// When a request is tried again. All its tries are one request with one outcome, its last try's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Retry {
+    /// How many further tries there are at most.
+    pub times: u32,
+    pub on: Vec<RetryOn>,
+    /// How long is waited before the first further try; twice as long before each next one.
+    pub backoff: Span,
+    /// No wait is longer.
+    pub up_to: Span,
+    /// The part of each wait that chance may take away.
+    pub jitter: Share,
+    /// Waits for as long as the answer's `Retry-After` says, where that is longer.
+    pub retry_after: bool,
+}
+
+/// What a request is tried again on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RetryOn {
+    Status(StatusSet),
+    /// No connection could be made.
+    Connect,
+    /// The connection broke before the answer was whole.
+    Broken,
+    Timeout,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

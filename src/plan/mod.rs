@@ -23,8 +23,8 @@ pub use id::{
     WatchId,
 };
 pub use journey::{
-    Action, Body, Branch, Capture, CaptureFrom, Expect, Feed, FeedData, Journey, Matcher, Method, OnFailure, Pick,
-    Poll, Repeat, Request, StatusSet, Step, Think, Turns,
+    Action, Body, Branch, Capture, CaptureFrom, Expect, Feed, FeedData, Group, Journey, Matcher, Method, OnFailure,
+    Pick, Poll, Repeat, Request, Retry, RetryOn, StatusSet, Step, Think, Turns,
 };
 pub use load::{Limits, Load, Phase, Series, Spacing, Stage, StageKind};
 pub use platform::{

@@ -71,6 +71,9 @@ pub struct Counts {
     /// Steps that a visit which was shed never came to: not reached as far as the shedding exceeds its limit.
     #[serde(default)]
     pub shed_before: u64,
+    /// Tries of requests that another try followed, by why, in the kinds' order; no zeros (book of phases only).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub again: Vec<(BadKind, u64)>,
 }
 
 impl Counts {
@@ -98,10 +101,15 @@ impl Counts {
         self.shed_before += other.shed_before;
         merge(&mut self.bad, &other.bad);
         merge(&mut self.unsent, &other.unsent);
+        merge(&mut self.again, &other.again);
     }
 
     pub fn add_bad(&mut self, kind: BadKind, count: u64) {
         merge(&mut self.bad, &[(kind, count)]);
+    }
+
+    pub fn add_again(&mut self, kind: BadKind, count: u64) {
+        merge(&mut self.again, &[(kind, count)]);
     }
 
     pub fn add_unsent(&mut self, kind: UnsentKind, count: u64) {

@@ -263,7 +263,7 @@ fn distribution(model: &Model<'_>, words: Words) -> Option<Chart> {
     let rows: Vec<_> = whole
         .rows
         .iter()
-        .filter(|row| matches!(row.scope, Scope::All | Scope::Step(_)) && row.distribution.len() > 1)
+        .filter(|row| matches!(row.scope, Scope::All | Scope::Step(_) | Scope::Group(_)) && row.distribution.len() > 1)
         .collect();
     let grid: BTreeSet<u64> = rows
         .iter()

@@ -18,9 +18,11 @@ mod sample;
 mod search;
 mod story;
 mod summary;
+mod summary_faults;
 mod summary_search;
 mod table;
 mod terminal;
+mod tries;
 mod watched;
 
 pub use catalogue::Words;

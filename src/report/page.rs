@@ -10,7 +10,7 @@ use super::chart::Drawn;
 use super::story::{FailureGroup, Tone, percentile_of, tone};
 use super::summary::plan_sha256;
 use super::terminal::rate_lines;
-use super::{Model, ReportError, SUMMARY_VERSION, Words, charts, search};
+use super::{Model, ReportError, SUMMARY_VERSION, Words, charts, search, tries};
 use crate::analysis::{Row, Table};
 use crate::base::units::{Lang, Size};
 use crate::plan::Scope;
@@ -102,6 +102,7 @@ fn model_view(model: &Model<'_>, words: Words, drawn: &[Drawn]) -> Result<Value,
         })).collect::<Vec<_>>(),
         "steady": model.steady_notes(words),
         "steps": steps,
+        "tries": tries::lines(model, words),
         "journeys": whole.map(|table| journeys(model, words, table)).unwrap_or_default(),
         "phases": phases(model, words),
         "search_heads": search::heads(words),
@@ -192,7 +193,7 @@ fn cells(words: Words, row: &Row) -> Vec<Value> {
 }
 
 fn figure_rows(model: &Model<'_>, words: Words, table: &Table) -> Vec<Value> {
-    let steps = table.rows.iter().filter(|row| matches!(row.scope, Scope::Step(_)));
+    let steps = table.rows.iter().filter(|row| matches!(row.scope, Scope::Step(_) | Scope::Group(_)));
     steps
         .chain(table.rows.iter().filter(|row| row.scope == Scope::All))
         .map(|row| {
@@ -213,7 +214,8 @@ fn phases(model: &Model<'_>, words: Words) -> Vec<Value> {
         let name = words.title(&phase.title, &phase.name);
         let empty = || vec![json!({ "text": "–", "warn": false }); 15];
         rows.push(json!({ "name": name, "total": true, "window": window, "cells": all.map_or_else(empty, |row| cells(words, row)) }));
-        for row in table.rows.iter().filter(|row| matches!(row.scope, Scope::Step(_)) && row.requests > 0) {
+        let named = |row: &&Row| matches!(row.scope, Scope::Step(_) | Scope::Group(_)) && row.requests > 0;
+        for row in table.rows.iter().filter(named) {
             let name = words.scope(model.plan, row.scope);
             rows.push(json!({ "name": name, "total": false, "window": "", "cells": cells(words, row) }));
         }

@@ -200,7 +200,7 @@ fn requests(out: &mut String, page: &PlanPage<'_>, words: Words, colour: Colour)
     let row = |name: String, at_peak: f64, in_all: f64| {
         vec![name, words.rate(Rate::per_second(at_peak)), words.count(in_all.round() as u64)]
     };
-    for (step, &(at_peak, in_all)) in plan.steps.iter().zip(&per_step) {
+    for (step, &(at_peak, in_all)) in plan.steps.iter().zip(&per_step).filter(|(step, _)| !step.group) {
         table.plain(row(words.title(&step.title, &step.name), at_peak, in_all));
     }
     let sum = per_step.iter().fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
@@ -227,6 +227,7 @@ fn turns(plan: &Plan, journey: JourneyId) -> Vec<(usize, f64)> {
                     let all: f64 = branches.iter().map(|branch| branch.weight).sum();
                     branches.iter().for_each(|branch| walk(&branch.actions, times * branch.weight / all, found));
                 }
+                Action::Group(group) => walk(&group.actions, times, found),
                 Action::If { then, .. } => walk(then, times, found),
                 Action::Let(_) | Action::Think(_) => {}
             }

@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::story::in_cores;
+use super::summary_faults::{FaultSummary, faults};
 use super::summary_search::{SearchSummary, search};
 use super::watched::{self, WatchedSummary};
 use super::{Model, ReportError, Words, why};
 use crate::analysis::{self, Percentile, Row, Stretch};
-use crate::base::units::{At, Lang, Span};
+use crate::base::units::{Lang, Span};
 use crate::plan::{Bound, Measure, Plan, Quantity, Scope, Timing};
 use crate::verdict::{Judgement, Verdict};
 
@@ -42,6 +43,9 @@ pub struct Summary {
     /// All requests of the whole load; absent when no load began.
     pub requests: Option<Figures>,
     pub steps: Vec<Figures>,
+    /// Groups of steps, each as one request: they count in no sum.
+    #[serde(default)]
+    pub groups: Vec<Figures>,
     pub phases: Vec<PhaseFigures>,
     pub targets: Vec<TargetSummary>,
     /// Of each load that searches for capacity.
@@ -119,7 +123,7 @@ pub enum UnitName {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Figures {
-    /// The step's name; absent for all requests.
+    /// The step's name, or the group's; absent for all requests.
     pub step: Option<String>,
     pub requests: u64,
     pub ok: u64,
@@ -129,6 +133,9 @@ pub struct Figures {
     pub unsent: u64,
     pub unsent_by_kind: Vec<KindCount>,
     pub not_reached: u64,
+    /// Tries that another try of the same request followed, by why; they are no requests of their own.
+    #[serde(default)]
+    pub tried_again: Vec<KindCount>,
     pub availability: Option<f64>,
     /// Ok requests per second.
     pub throughput: Option<f64>,
@@ -160,6 +167,8 @@ pub struct PhaseFigures {
     pub window: Option<Window>,
     pub requests: Option<Figures>,
     pub steps: Vec<Figures>,
+    #[serde(default)]
+    pub groups: Vec<Figures>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -187,37 +196,6 @@ pub struct TargetSummary {
     pub reason: String,
     /// The same as a sentence; English.
     pub explanation: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FaultSummary {
-    pub name: String,
-    pub kind: String,
-    pub processes: Vec<String>,
-    pub ordered: Option<f64>,
-    pub effective: Option<f64>,
-    pub detected: Option<f64>,
-    pub healed: Option<f64>,
-    pub time_to_detect: Option<f64>,
-    pub recoveries: Vec<RecoverySummary>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RecoverySummary {
-    pub steady_state: String,
-    pub breach: Option<f64>,
-    pub recovered: Option<f64>,
-    /// RTO: recovered − breach.
-    pub time: Option<FigureSummary>,
-    pub since_ordered: Option<FigureSummary>,
-    /// No window missed, but here a miss would not have been seen; then there is no time.
-    pub unseen: Option<Window>,
-    pub down: f64,
-    pub degraded: f64,
-    /// Share of the steady throughput that was kept.
-    pub kept: Option<f64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -272,7 +250,8 @@ pub fn summary(model: &Model<'_>) -> Summary {
         load: analysis.load.map(window),
         visits: Planned { planned: generator.planned, begun: generator.released, late: generator.late },
         requests: model.total().map(|row| figures(plan, row)),
-        steps: steps(plan, model.whole()),
+        steps: steps(plan, model.whole(), false),
+        groups: steps(plan, model.whole(), true),
         phases: analysis
             .tables
             .iter()
@@ -283,7 +262,8 @@ pub fn summary(model: &Model<'_>) -> Summary {
                     phase: phase.name.clone(),
                     window: table.window.map(window),
                     requests: all.map(|row| figures(plan, row)),
-                    steps: steps(plan, Some(table)),
+                    steps: steps(plan, Some(table), false),
+                    groups: steps(plan, Some(table), true),
                 })
             })
             .collect(),
@@ -354,7 +334,7 @@ fn unit(quantity: Quantity) -> UnitName {
     }
 }
 
-fn figure(figure: analysis::Figure) -> FigureSummary {
+pub(super) fn figure(figure: analysis::Figure) -> FigureSummary {
     let (known, quantity) = match figure {
         analysis::Figure::Exactly(quantity) => (Known::Exactly, Some(quantity)),
         analysis::Figure::MoreThan(quantity) => (Known::MoreThan, Some(quantity)),
@@ -398,7 +378,7 @@ fn kinds<K: Serialize>(counts: &[(K, u64)]) -> Vec<KindCount> {
 fn figures(plan: &Plan, row: &Row) -> Figures {
     Figures {
         step: match row.scope {
-            Scope::Step(step) => plan.steps.get(step.index()).map(|step| step.name.clone()),
+            Scope::Step(step) | Scope::Group(step) => plan.steps.get(step.index()).map(|step| step.name.clone()),
             _ => None,
         },
         requests: row.requests,
@@ -409,6 +389,7 @@ fn figures(plan: &Plan, row: &Row) -> Figures {
         unsent: row.unsent(),
         unsent_by_kind: kinds(&row.unsent),
         not_reached: row.not_reached,
+        tried_again: kinds(&row.again),
         availability: row.availability.map(|share| share.as_f64()),
         throughput: row.throughput.map(|rate| rate.as_per_second()),
         percentiles: row.percentiles.iter().map(percentile).collect(),
@@ -419,9 +400,15 @@ fn percentile(percentile: &Percentile) -> PercentileSummary {
     PercentileSummary { q: percentile.q, figure: percentile.figure.map(figure), samples: percentile.samples }
 }
 
-fn steps(plan: &Plan, table: Option<&analysis::Table>) -> Vec<Figures> {
+/// Of steps, or of groups of them.
+fn steps(plan: &Plan, table: Option<&analysis::Table>, groups: bool) -> Vec<Figures> {
     let rows = table.into_iter().flat_map(|table| &table.rows);
-    rows.filter(|row| matches!(row.scope, Scope::Step(_))).map(|row| figures(plan, row)).collect()
+    let wanted = |row: &&Row| match row.scope {
+        Scope::Step(_) => !groups,
+        Scope::Group(_) => groups,
+        _ => false,
+    };
+    rows.filter(wanted).map(|row| figures(plan, row)).collect()
 }
 
 fn target(plan: &Plan, judgement: &Judgement) -> Option<TargetSummary> {
@@ -455,43 +442,6 @@ fn target(plan: &Plan, judgement: &Judgement) -> Option<TargetSummary> {
         reason: why(&judgement.reason),
         explanation: explanation.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; "),
     })
-}
-
-fn faults(model: &Model<'_>) -> Vec<FaultSummary> {
-    let plan = model.plan;
-    let seconds = |at: Option<At>| at.map(At::as_seconds_f64);
-    let of = |figures: &analysis::FaultFigures| {
-        let fault = plan.faults.get(figures.fault.index())?;
-        let name = |id: &crate::plan::ProcessId| Some(plan.platform.processes.get(id.index())?.name.clone());
-        Some(FaultSummary {
-            name: fault.name.clone(),
-            kind: fault.kind.verb().to_owned(),
-            processes: fault.kind.processes().iter().filter_map(name).collect(),
-            ordered: seconds(figures.ordered),
-            effective: seconds(figures.effective),
-            detected: seconds(figures.detected),
-            healed: seconds(figures.healed),
-            time_to_detect: figures.detection.map(Span::as_seconds_f64),
-            recoveries: figures
-                .recoveries
-                .iter()
-                .filter_map(|recovery| {
-                    Some(RecoverySummary {
-                        steady_state: plan.steady_states.get(recovery.to.index())?.name.clone(),
-                        breach: seconds(recovery.breach),
-                        recovered: seconds(recovery.recovered),
-                        time: recovery.time.map(figure),
-                        since_ordered: recovery.since_ordered.map(figure),
-                        unseen: recovery.unseen.map(window),
-                        down: recovery.down.as_seconds_f64(),
-                        degraded: recovery.degraded.as_seconds_f64(),
-                        kept: recovery.kept.map(|share| share.as_f64()),
-                    })
-                })
-                .collect(),
-        })
-    };
-    model.analysis.faults.iter().filter_map(of).collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use super::search;
 use super::story::{Tone, percentile_of};
 use super::table::{Align, Paint, Table, one_line};
-use super::{Colour, Model, Words};
+use super::{Colour, Model, Words, tries};
 use crate::analysis::Row;
 use crate::plan::Scope;
 use crate::verdict::Verdict;
@@ -142,7 +142,7 @@ fn steps(out: &mut String, model: &Model<'_>, words: Words, colour: Colour) {
     let Some(whole) = model.whole() else { return };
     head(out, colour, &words.head_steps());
     let mut table = Table::new(&figure_heads(words, words.col_step()));
-    let steps = whole.rows.iter().filter(|row| matches!(row.scope, Scope::Step(_)));
+    let steps = whole.rows.iter().filter(|row| matches!(row.scope, Scope::Step(_) | Scope::Group(_)));
     for row in steps.chain(whole.rows.iter().filter(|row| row.scope == Scope::All)) {
         let name = words.scope(model.plan, row.scope);
         let name = if row.scope == Scope::All { words.all_requests() } else { name };
@@ -151,6 +151,9 @@ fn steps(out: &mut String, model: &Model<'_>, words: Words, colour: Colour) {
         table.row(cells);
     }
     out.push_str(&table.render(INDENT, colour));
+    for line in tries::lines(model, words) {
+        let _ = writeln!(out, "{INDENT}{}", one_line(&line));
+    }
     let _ = writeln!(out, "{INDENT}{}", Paint::Dim.on(colour, &words.percentile_note()));
 }
 

@@ -29,6 +29,8 @@ pub enum Purpose {
     Visitor,
     /// Whether a connection to an endpoint reads slowly (the endpoint's number).
     Reader(u32),
+    /// How long is waited before a request is tried again (its number among those that may be; use: the turn).
+    Retry(u32),
 }
 
 impl Purpose {
@@ -46,6 +48,7 @@ impl Purpose {
             Purpose::Choice(index) => (9, index),
             Purpose::Visitor => (10, 0),
             Purpose::Reader(index) => (11, index),
+            Purpose::Retry(index) => (12, index),
         };
         (kind << 32) | index as u64
     }

@@ -1,9 +1,11 @@
 //! The engine against a scripted server.
 
 mod figures;
+mod groups;
 mod journeys;
 mod outcomes;
 mod replay;
+mod retry;
 mod seconds;
 pub(crate) mod support;
 mod visits;

@@ -8,9 +8,9 @@ use crate::base::clock::Clock;
 use crate::base::units::{At, Rate, Share, Span};
 use crate::load::{Crews, Feeds, News, Options, Setting};
 use crate::plan::{
-    About, Action, Allow, Body, Connections, Endpoint, EndpointId, Expect, Journey, JourneyId, Limits, Load, LoadId,
-    Method, OnFailure, Plan, Platform, Request, Series, SeriesId, Spacing, Stage, StageKind, Step, StepId, Template,
-    Tls,
+    About, Action, Allow, Body, Connections, Endpoint, EndpointId, Expect, Group, Journey, JourneyId, Limits, Load,
+    LoadId, Method, OnFailure, Plan, Platform, Request, Series, SeriesId, Spacing, Stage, StageKind, Step, StepId,
+    Template, Tls,
 };
 use crate::record::{Book, Cell, Counts, Failure, VisitCell, Window};
 use crate::wire::Door;
@@ -89,7 +89,13 @@ impl Maker {
         let known = self.plan.steps.iter().position(|step| step.name == path);
         let index = known.unwrap_or_else(|| {
             let name = path.to_owned();
-            self.plan.steps.push(Step { name, title: Default::default(), within: None, bounds: Vec::new() });
+            self.plan.steps.push(Step {
+                name,
+                title: Default::default(),
+                group: false,
+                within: None,
+                bounds: Vec::new(),
+            });
             self.plan.steps.len() - 1
         });
         Request {
@@ -104,6 +110,7 @@ impl Maker {
             expect: expect(),
             on_failure: OnFailure::End,
             captures: Vec::new(),
+            retry: None,
         }
     }
 
@@ -115,6 +122,23 @@ impl Maker {
         let mut request = self.request(Method::Get, path);
         change(&mut request);
         Action::Request(Box::new(request))
+    }
+
+    /// Steps with figures of their own as one.
+    pub(crate) fn group(&mut self, name: &str, actions: Vec<Action>) -> Action {
+        let known = self.plan.steps.iter().position(|step| step.name == name);
+        let index = known.unwrap_or_else(|| {
+            let name = name.to_owned();
+            self.plan.steps.push(Step {
+                name,
+                title: Default::default(),
+                group: true,
+                within: None,
+                bounds: Vec::new(),
+            });
+            self.plan.steps.len() - 1
+        });
+        Action::Group(Group { step: StepId::at(index), actions })
     }
 
     pub(crate) fn post(&mut self, path: &str, document: Value, change: impl FnOnce(&mut Request)) -> Action {
@@ -172,6 +196,10 @@ fn visit_steps(actions: &[Action], steps: &mut Vec<StepId>) {
             Action::Poll(poll) => note(poll.request.step),
             Action::Let(_) | Action::Think(_) => {}
             Action::Repeat(repeat) => visit_steps(&repeat.actions, steps),
+            Action::Group(group) => {
+                note(group.step);
+                visit_steps(&group.actions, steps);
+            }
             Action::Choose(branches) => branches.iter().for_each(|branch| visit_steps(&branch.actions, steps)),
             Action::If { then, otherwise, .. } => {
                 visit_steps(then, steps);
@@ -212,6 +240,12 @@ impl Told {
         let mut merged = cells.next().map(|(_, cell)| cell.clone()).unwrap_or_else(|| empty(SeriesId(0), book));
         cells.for_each(|(_, cell)| add(&mut merged, cell));
         merged
+    }
+
+    /// The first series of the step's.
+    pub(crate) fn series(&self, step: &str) -> SeriesId {
+        let id = self.plan.steps.iter().position(|known| known.name == step).map(StepId::at).unwrap();
+        self.plan.series.iter().position(|series| series.step == id).map(SeriesId::at).unwrap()
     }
 
     /// By planned, outside all phases.

@@ -67,6 +67,8 @@ messages! {
     clause() "; " "；";
     no_data() "no data" "无数据";
     not_measured() "not measured" "未测得";
+    tried_again(step, times, kinds) "{step} tried again {times}: {kinds}" "{step}重试{times}：{kinds}";
+    group_named(group) "{group} (group)" "{group}（步骤组）";
     all_requests() "all requests" "全部请求";
     in_phase(what, phase) "{what} in {phase}" "{phase}阶段{what}";
 

@@ -353,6 +353,10 @@ impl Words {
         match scope {
             Scope::All => String::new(),
             Scope::Step(id) => plan.steps.get(id.index()).map_or_else(missing, |it| self.title(&it.title, &it.name)),
+            Scope::Group(id) => {
+                let group = plan.steps.get(id.index());
+                group.map_or_else(missing, |it| self.group_named(self.title(&it.title, &it.name)))
+            }
             Scope::Journey(id) => {
                 plan.journeys.get(id.index()).map_or_else(missing, |it| self.title(&it.title, &it.name))
             }

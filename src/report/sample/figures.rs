@@ -114,6 +114,7 @@ fn row(scope: Scope, counts: (u64, u64, u64), figures: [Option<f64>; 5], span: f
         shed: 12,
         unsent: if unsent == 0 { Vec::new() } else { vec![(UnsentKind::PoolFull, unsent)] },
         not_reached: bad / 9,
+        again: if bad > 0 { vec![(BadKind::Connect, bad), (BadKind::Status, 2 * bad)] } else { Vec::new() },
         availability: Some(Share(ok as f64 / samples as f64)),
         percentiles: percentiles(figures, samples),
         service: percentiles(figures.map(|figure| figure.map(|millis| millis * 0.8)), samples),

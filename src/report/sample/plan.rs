@@ -24,6 +24,7 @@ fn request(step: u32, method: Method, path: &str) -> Action {
         },
         on_failure: OnFailure::End,
         captures: Vec::new(),
+        retry: None,
     }))
 }
 
@@ -119,6 +120,7 @@ pub(crate) fn plan() -> Plan {
         .map(|(name, zh)| Step {
             name: name.to_owned(),
             title: Text { en: None, zh: Some(zh.to_owned()) }.named(name),
+            group: false,
             within: None,
             bounds: Vec::new(),
         })

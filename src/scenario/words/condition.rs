@@ -20,6 +20,8 @@ block! {
         measure: required("measure") Measure,
         /// Only this step, by name.
         step: optional("step") String,
+        /// Only groups of this name, each as one.
+        group: optional("group") String,
         /// Only this journey.
         journey: optional("journey") String,
         /// Only this load.
@@ -53,13 +55,14 @@ block! {
         /// Of budget-left and burn-rate: the availability that is promised.
         objective: optional("objective") Share,
     }
-    later("group", "ledger", "action", "confidence", "worse-by", "than");
+    later("ledger", "action", "confidence", "worse-by", "than");
     check(check_condition);
 }
 
 fn check_condition(condition: &Condition, at: Mark, cx: &mut Context<'_>) {
     let scopes = [
         ("step", &condition.step),
+        ("group", &condition.group),
         ("journey", &condition.journey),
         ("load", &condition.load),
         ("process", &condition.process),
@@ -120,6 +123,7 @@ fn measure_words(condition: &Condition, measure: &Spanned<Measure>, at: Mark, cx
     }
     let requests = [
         ("step", &condition.step),
+        ("group", &condition.group),
         ("journey", &condition.journey),
         ("load", &condition.load),
         ("endpoint", &condition.endpoint),

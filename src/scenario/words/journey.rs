@@ -84,6 +84,7 @@ pub enum Step {
     Choose(ChooseStep),
     If(IfStep),
     Journey(JourneyStep),
+    Group(GroupStep),
 }
 
 choice! {
@@ -96,8 +97,9 @@ choice! {
         Choose(ChooseStep): "choose",
         If(IfStep): "if",
         Journey(JourneyStep): "journey",
+        Group(GroupStep): "group",
     }
-    later("open", "send", "await", "close", "grpc", "rendezvous", "group");
+    later("open", "send", "await", "close", "grpc", "rendezvous");
 }
 
 block! {
@@ -247,6 +249,23 @@ block! {
     pub struct JourneyStep("`journey`") {
         /// Its name.
         journey: required("journey") String,
+    }
+}
+
+block! {
+    /// Steps with figures of their own as one, such as a checkout from the cart to the payment.
+    pub struct GroupStep("`group`") {
+        group: required("group") Group,
+    }
+}
+
+block! {
+    /// Its time is that of its steps without think times; it is bad when one of them is.
+    pub struct Group("`group`") {
+        /// Figures are kept under it; no step has the same name.
+        name: required("name") String,
+        title: optional("title") Text,
+        steps: required("steps") Steps,
     }
 }
 

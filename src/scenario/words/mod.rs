@@ -9,6 +9,7 @@ mod load;
 mod platform;
 mod replay;
 mod request;
+mod retry;
 mod search;
 mod top;
 
@@ -17,8 +18,8 @@ pub use fault::{AnyOf, Fault, FaultTarget, Kill, Moment, Pause, Reference, When}
 pub use feed::{Feed, Pick};
 pub use figure::Figure;
 pub use journey::{
-    Branch, ChooseStep, Exponential, IfStep, Journey, JourneyBlock, JourneyStep, LetStep, Lognormal, Poll, PollStep,
-    Repeat, RepeatStep, Step, Steps, Switch, Think, ThinkBlock, ThinkStep, Uniform,
+    Branch, ChooseStep, Exponential, Group, GroupStep, IfStep, Journey, JourneyBlock, JourneyStep, LetStep, Lognormal,
+    Poll, PollStep, Repeat, RepeatStep, Step, Steps, Switch, Think, ThinkBlock, ThinkStep, Uniform,
 };
 pub use load::{Burst, Hold, Limits, Load, Phase, Ramp, RateFile, Spacing, Spike, Stage, Stairs, Wave};
 pub use platform::{
@@ -30,5 +31,6 @@ pub use request::{
     Capture, CaptureBlock, Contains, Expect, Matcher, MatcherBlock, Method, OnFailure, Request, Status, StatusSet,
     Until,
 };
+pub use retry::{Retry, RetryCauses, RetryOn, RetryWord};
 pub use search::Search;
 pub use top::{Overlay, Scenario, Version};

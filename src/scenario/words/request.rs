@@ -1,5 +1,6 @@
 use serde_json::{Value, json};
 
+use super::Retry;
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{Span, Text};
 use crate::base::yaml::{Kind, Node, Scalar, ScalarKind};
@@ -47,9 +48,11 @@ block! {
         on_failure: optional("on-failure") OnFailure,
         /// Names for parts of the answer.
         capture: optional("capture") Named<Capture, Reached>,
+        /// Tries again what failed: one request all the same.
+        retry: optional("retry") Retry,
     }
     one_of("get", "post", "put", "patch", "delete", "head", "options");
-    later("multipart", "retry", "follow", "acknowledge");
+    later("multipart", "follow", "acknowledge");
     check(check_request);
 }
 
