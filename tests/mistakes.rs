@@ -138,6 +138,19 @@ const CASES: &[Case] = &[
     Case("    - repeat: {", "    - journey: «brows\n    - repeat: {"),
     Case("    - repeat: {", "    - journey: «buy\n    - repeat: {"),
     Case("    - repeat: {", "    - choose: «[]\n    - repeat: {"),
+    Case("    - repeat: {", "    - group: { name: «look, steps: [{ get: /x, endpoint: shop }] }\n    - repeat: {"),
+    Case("    - repeat: {", "    - group: { name: «idle, steps: [think: 1s] }\n    - repeat: {"),
+    Case(
+        "    - repeat: {",
+        "    - group: { name: g, steps: [{ group: { name: «g, steps: [{ get: /x, endpoint: shop }] } }] }\n    - repeat: {",
+    ),
+    Case("measure: p95, step: place order", "measure: p95, group: «place order"),
+    Case("measure: p95, step: place order", "measure: p95, group: «checkout"),
+    // Tried again, and followed
+    Case("expect: { status: 201, shed: 429,", "retry: { times: 2, on: [503, «201] }\n      expect: { status: 201, shed: 429,"),
+    Case("expect: { status: 201, shed: 429,", "retry: { times: 2, on: 503, up-to: «10ms }\n      expect: { status: 201, shed: 429,"),
+    Case("expect: { status: 201, shed: 429,", "«retry: { times: 2 }\n      expect: { status: 201, shed: 429,"),
+    Case("expect: { status: 201, shed: 429,", "«follow: 3\n      expect: { status: [201, 3xx], shed: 429,"),
     Case(
         "    - repeat: {",
         "    - choose: [{ weight: «0, steps: [think: 1s] }, { weight: 1, steps: [think: 1s] }]\n    - repeat: {",

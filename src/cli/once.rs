@@ -116,6 +116,7 @@ fn page(plan: &Plan, journey: JourneyId, transcript: &Transcript) -> String {
             Ok(Ended::Ok) => "ok".to_owned(),
             Ok(Ended::Shed) => "shed, as intended".to_owned(),
             Ok(Ended::NotYet) => "not yet".to_owned(),
+            Ok(Ended::Followed) => "redirected".to_owned(),
             Ok(Ended::Again) => "bad, tried again".to_owned(),
             Err(fault) => format!("BAD: {}", fault.why),
         };

@@ -249,6 +249,7 @@ fn journey(
         on_failure: OnFailure::End,
         captures: Vec::new(),
         retry: None,
+        follow: None,
     };
     let actions = vec![Action::Request(Box::new(request))];
     let known = |name: &str, walked: &Walked, journeys: &Names| {

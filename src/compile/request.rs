@@ -109,6 +109,7 @@ impl Walker<'_, '_> {
         } else {
             cx.get(&request.body).map(|body| Body::Text(self.text(body.text(), body.mark, cx)))
         };
+        made.follow = retry::follow(&request.follow, &made.expect, cx);
         made.retry = retry::retry(&request.retry, &made.expect, cx);
         self.captures(&shared, &mut made, cx);
         Some(made)
@@ -222,6 +223,7 @@ impl Walker<'_, '_> {
             on_failure,
             captures: Vec::new(),
             retry: None,
+            follow: None,
         }
     }
 

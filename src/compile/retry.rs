@@ -1,4 +1,4 @@
-//! When a request is tried again.
+//! What is done about an answer that is not the last word: tried again, or followed elsewhere.
 
 use super::context::Cx;
 use super::request::convert;
@@ -50,6 +50,19 @@ pub(super) fn retry(field: &Field<scenario::Retry>, expect: &Expect, cx: &mut Cx
         jitter: cx.get(&written.jitter).map_or(JITTER, |jitter| jitter.value),
         retry_after: cx.get(&written.retry_after).is_some_and(|heeds| heeds.value),
     })
+}
+
+/// How many redirects are followed at most.
+pub(super) fn follow(field: &Field<u64>, expect: &Expect, cx: &mut Cx<'_>) -> Option<u32> {
+    let written = cx.get(field)?;
+    let redirect =
+        [301, 302, 303, 307, 308].into_iter().find(|status| expect.status.iter().any(|set| set.holds(*status)));
+    if let Some(status) = redirect {
+        let message = format!("the step expects {status}: an answer that is expected is not followed");
+        let wrong = Diagnostic::error("does-not-go", written.key, message);
+        cx.say(wrong.help("expect what the last answer has, or leave `follow` out"));
+    }
+    u32::try_from(written.value).ok()
 }
 
 /// Whether every status of the set is one that is expected.

@@ -131,6 +131,7 @@ impl Builder<'_> {
             goes_on: request.on_failure == OnFailure::Continue,
             poll: None,
             retry: self.retrying(request),
+            follow: request.follow,
             rest,
         };
         if ask.is_constant() {

@@ -65,6 +65,7 @@ impl Visit<'_> {
             }
             Why::Render(error) => error.to_string(),
             Why::Poll(within) => format!("what it waited for did not come within {within}"),
+            Why::Astray(astray) => astray.to_string(),
             Why::Drained => "it was still under way when the drain time was over".to_owned(),
             Why::Stopped => "the load was stopped".to_owned(),
             Why::Full(limit) => format!("no connection was free within {limit}"),

@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use super::books::Outcome;
 use super::cookies::{self, Whom};
+use super::follow::{Astray, Hop};
 use super::judge::{Judge, Mismatch, Status};
+use super::lease::undialled;
 use super::program::{Again, Ask, CatchFrom};
 use super::request;
 use super::transcript::Ended;
@@ -15,8 +17,9 @@ use super::visit::Visit;
 use super::worker::Cut;
 use crate::base::template::RenderError;
 use crate::base::units::{At, Span};
+use crate::plan::EndpointId;
 use crate::record::BadKind;
-use crate::wire::{Answer, Dialled, Head, Outgoing, WireError};
+use crate::wire::{Answer, Dialled, Head, Lost, Origin, Outgoing, WireError};
 
 /// Why a request did not bring what it should, as data: a platform that fails at a high rate costs no texts. They are
 /// put together where somebody will read them, by [`Visit::explain`].
@@ -33,6 +36,8 @@ pub(super) enum Why {
     Poll(Span),
     Drained,
     Stopped,
+    /// A redirect that was not followed.
+    Astray(Astray),
     /// No connection was free in this time.
     Full(Span),
     QueueFull,
@@ -65,6 +70,15 @@ pub(super) struct Tried {
     pub result: Result<(), (Outcome, Why)>,
     /// What went out, where somebody reads every request.
     pub shown: Option<String>,
+    /// Where a redirect has led it.
+    pub hop: Option<Box<Hop>>,
+}
+
+impl Default for Tried {
+    fn default() -> Tried {
+        let (sent, dialled, answer, shown, hop) = (None, None, None, None, None);
+        Tried { sent, done: At::START, dialled, answer, result: Ok(()), shown, hop }
+    }
 }
 
 /// Its text lies in the visit's buffer.
@@ -162,63 +176,120 @@ impl Visit<'_> {
 
     /// One request and its answer, without captures.
     pub(super) async fn once(&mut self, ask: &Ask, limit: Span) -> Tried {
-        let mut tried = Tried { sent: None, done: At::START, dialled: None, answer: None, result: Ok(()), shown: None };
-        loop {
-            let outgoing = match self.outgoing(ask) {
-                Ok(outgoing) => outgoing,
-                Err(error) => {
-                    tried.result = Err((Outcome::Bad(BadKind::Template), error.into()));
-                    break;
-                }
-            };
-            if self.worker.transcript.is_some() {
-                tried.shown = Some(request::show_request(&outgoing));
+        let mut tried = Tried::default();
+        match self.outgoing(ask) {
+            Ok(outgoing) => self.send(ask, ask.endpoint, &outgoing, limit, &mut tried).await,
+            Err(error) => {
+                tried.result = Err((Outcome::Bad(BadKind::Template), error.into()));
+                tried.done = self.worker.now();
             }
-            let mut connection = match self.connection(ask.endpoint, limit, &mut tried.dialled).await {
+        }
+        tried
+    }
+
+    /// Sends a request to an endpoint, and reads its answer.
+    pub(super) async fn send(
+        &mut self,
+        ask: &Ask,
+        endpoint: EndpointId,
+        outgoing: &Outgoing,
+        limit: Span,
+        tried: &mut Tried,
+    ) {
+        self.show(outgoing, tried);
+        loop {
+            let mut connection = match self.connection(endpoint, limit, &mut tried.dialled).await {
                 Ok(connection) => connection,
                 Err(failed) => {
                     tried.result = Err(failed);
-                    break;
+                    tried.done = self.worker.now();
+                    return;
                 }
             };
             let reused = connection.requests() > 0;
             let exchanged = {
-                let exchange = pin!(connection.exchange(&outgoing, ask.keep, &mut self.values.buffer));
+                let exchange = pin!(connection.exchange(outgoing, ask.keep, &mut self.values.buffer));
                 self.worker.unless_cut(self.me, exchange).await
             };
             tried.sent = connection.sent().map(|at| self.worker.at(at));
-            match exchanged {
-                Ok(Ok(answer)) => {
-                    self.put_back(ask.endpoint, connection);
-                    tried.done = self.worker.at(answer.done);
-                    let received = receive(ask, answer, &self.values.buffer);
-                    tried.result = self.judge(ask, &received);
-                    tried.answer = Some(received);
-                    return tried;
-                }
-                // It was closed while it was idle and nothing of the request went out, so this is no second try.
-                Ok(Err(lost)) if lost.sent.is_none() && reused => {
-                    self.put_back(ask.endpoint, connection);
-                    continue;
-                }
-                Ok(Err(lost)) => {
-                    self.put_back(ask.endpoint, connection);
-                    let kind = match lost.error {
-                        WireError::Protocol(_) => BadKind::Protocol,
-                        _ => BadKind::Broken,
-                    };
-                    tried.answer = lost.head.map(|head| Received { head, body: 0..0, length: 0, json: None });
-                    tried.result = Err((Outcome::Bad(kind), lost.error.into()));
-                }
-                Err(cut) => {
-                    self.throw_away(ask.endpoint, connection);
-                    tried.result = Err(abandoned(cut, limit));
-                }
+            match &exchanged {
+                Ok(_) => self.put_back(endpoint, connection),
+                Err(_) => self.throw_away(endpoint, connection),
             }
-            break;
+            // It was closed while it was idle and nothing of the request went out, so this is no second try.
+            if matches!(&exchanged, Ok(Err(lost)) if lost.sent.is_none() && reused) {
+                continue;
+            }
+            self.take(ask, exchanged, limit, tried);
+            return;
         }
+    }
+
+    fn show(&self, outgoing: &Outgoing, tried: &mut Tried) {
+        if self.worker.transcript.is_some() {
+            tried.shown = Some(request::show_request(outgoing));
+        }
+    }
+
+    /// Sends a request to a host that is no endpoint, on a connection of its own.
+    pub(super) async fn send_elsewhere(
+        &mut self,
+        ask: &Ask,
+        origin: &Origin,
+        outgoing: &Outgoing,
+        limit: Span,
+        tried: &mut Tried,
+    ) {
+        self.show(outgoing, tried);
         tried.done = self.worker.now();
-        tried
+        let mut connection = match self.worker.unless_cut(self.me, pin!(self.worker.door.connect(origin))).await {
+            Ok(Ok((connection, took))) => {
+                self.worker.note_connected();
+                tried.dialled = Some(took);
+                connection
+            }
+            Ok(Err(error)) => {
+                tried.result = Err(undialled(error));
+                tried.done = self.worker.now();
+                return;
+            }
+            Err(cut) => {
+                tried.result = Err(abandoned(cut, limit));
+                tried.done = self.worker.now();
+                return;
+            }
+        };
+        let exchanged = {
+            let exchange = pin!(connection.exchange(outgoing, ask.keep, &mut self.values.buffer));
+            self.worker.unless_cut(self.me, exchange).await
+        };
+        tried.sent = connection.sent().map(|at| self.worker.at(at));
+        self.take(ask, exchanged, limit, tried);
+    }
+
+    /// Makes of an exchange what it came to.
+    fn take(&mut self, ask: &Ask, exchanged: Result<Result<Answer, Lost>, Cut>, limit: Span, tried: &mut Tried) {
+        match exchanged {
+            Ok(Ok(answer)) => {
+                tried.done = self.worker.at(answer.done);
+                let received = receive(ask, answer, &self.values.buffer);
+                tried.result = self.judge(ask, &received);
+                tried.answer = Some(received);
+            }
+            Ok(Err(lost)) => {
+                tried.done = self.worker.now();
+                let kind = match lost.error {
+                    WireError::Protocol(_) => BadKind::Protocol,
+                    _ => BadKind::Broken,
+                };
+                tried.answer = lost.head.map(|head| Received { head, body: 0..0, length: 0, json: None });
+                tried.result = Err((Outcome::Bad(kind), lost.error.into()));
+            }
+            Err(cut) => {
+                tried.done = self.worker.now();
+                tried.result = Err(abandoned(cut, limit));
+            }
+        }
     }
 
     pub(super) fn outgoing(&mut self, ask: &Ask) -> Result<Outgoing, RenderError> {
@@ -291,6 +362,11 @@ impl Visit<'_> {
     pub(super) fn learn(&mut self, ask: &Ask, tried: &Tried) {
         let sets = |received: &&Received| self.program.cookies && received.head.sets_cookie;
         let Some(received) = tried.answer.as_ref().filter(sets) else { return };
+        if let Some(hop) = &tried.hop {
+            let headers = received.head.headers(&self.values.buffer);
+            self.values.jar.learn(headers, hop.whom(), self.worker.wall());
+            return;
+        }
         // The request's own path counts where a cookie names none; it is rendered again for that rare case.
         let line = self.outgoing(ask).map(|outgoing| String::from_utf8_lossy(outgoing.head()).into_owned());
         let line = line.unwrap_or_default();

@@ -88,6 +88,18 @@ impl Worker {
     }
 }
 
+/// A connection that could not be made.
+pub(super) fn undialled(error: WireError) -> (Outcome, Why) {
+    let outcome = match &error {
+        WireError::OpenFiles => Outcome::Unsent(UnsentKind::OpenFiles),
+        WireError::Ports => Outcome::Unsent(UnsentKind::Ports),
+        WireError::Memory => Outcome::Unsent(UnsentKind::Memory),
+        WireError::Forbidden { .. } | WireError::ForbiddenSocket(_) => Outcome::Bad(BadKind::Forbidden),
+        _ => Outcome::Bad(BadKind::Connect),
+    };
+    (outcome, error.into())
+}
+
 impl Visit<'_> {
     pub(super) async fn connection(
         &mut self,
@@ -152,16 +164,7 @@ impl Visit<'_> {
                 *dialled = Some(took);
                 return Ok(connection);
             }
-            Ok(Err(error)) => {
-                let outcome = match &error {
-                    WireError::OpenFiles => Outcome::Unsent(UnsentKind::OpenFiles),
-                    WireError::Ports => Outcome::Unsent(UnsentKind::Ports),
-                    WireError::Memory => Outcome::Unsent(UnsentKind::Memory),
-                    WireError::Forbidden { .. } | WireError::ForbiddenSocket(_) => Outcome::Bad(BadKind::Forbidden),
-                    _ => Outcome::Bad(BadKind::Connect),
-                };
-                (outcome, error.into())
-            }
+            Ok(Err(error)) => undialled(error),
             Err(cut) => abandoned(cut, limit),
         };
         if !self.is_own(endpoint) {

@@ -16,6 +16,7 @@ mod error;
 mod evidence;
 mod exchange;
 mod feeds;
+mod follow;
 mod groups;
 mod judge;
 mod lease;

@@ -105,6 +105,8 @@ pub(super) struct Ask {
     pub goes_on: bool,
     pub poll: Option<Again>,
     pub retry: Option<Retrying>,
+    /// How many redirects are followed at most.
+    pub follow: Option<u32>,
     pub rest: Rest,
 }
 

@@ -22,12 +22,12 @@ impl Visit<'_> {
     /// One request, tried again for as long as its step says: `sent` is the first try's, the rest the last one's. One
     /// that could not be sent again is what the try before it was.
     pub(super) async fn tries(&mut self, ask: &Ask, planned: At) -> Tried {
-        let Some(Retrying { site, retry }) = &ask.retry else { return self.once(ask, ask.timeout).await };
+        let Some(Retrying { site, retry }) = &ask.retry else { return self.reach(ask, ask.timeout).await };
         let mut chance = self.values.key().stream(Purpose::Retry(*site), self.values.turn);
         let (mut first, mut before) = (None, None);
         let mut made = 0;
         loop {
-            let mut tried = self.once(ask, ask.timeout).await;
+            let mut tried = self.reach(ask, ask.timeout).await;
             first = first.or(tried.sent);
             tried.sent = first;
             if let (Err((Outcome::Unsent(_), _)), Some(failed)) = (&tried.result, before.take()) {

@@ -32,6 +32,8 @@ pub enum Ended {
     NotYet,
     /// It failed, and is tried again.
     Again,
+    /// It led elsewhere, and is followed there.
+    Followed,
 }
 
 /// Why a request failed.

@@ -284,7 +284,7 @@ impl Visit<'_> {
             self.begin_groups(planned);
             let now = self.worker.now();
             let result = Err((Outcome::Bad(BadKind::Template), error.into()));
-            let tried = Tried { sent: None, done: now, dialled: None, answer: None, result, shown: None };
+            let tried = Tried { done: now, result, ..Tried::default() };
             self.finish(ask, planned, now, tried, false);
             self.not_reached(&ask.rest, planned, false);
         }

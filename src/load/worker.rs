@@ -24,7 +24,7 @@ use crate::base::template::Masker;
 use crate::base::units::{At, Span};
 use crate::plan::{EndpointId, JourneyId, LoadId, PerConnection, SeriesId};
 use crate::record::{BadKind, Failure, Window};
-use crate::wire::Door;
+use crate::wire::{Door, Origin};
 
 pub(super) struct Worker {
     pub clock: Clock,
@@ -64,6 +64,8 @@ pub(super) struct Worker {
     pub failures: RefCell<Vec<Failure>>,
     pub abandoned: Cell<u64>,
     pub connected: Cell<u64>,
+    /// Hosts that redirects led to and that are no endpoints, by scheme and authority.
+    pub elsewhere: RefCell<HashMap<String, Origin>>,
     /// The dispatcher waits for the last visit to end.
     drains: Cell<bool>,
     broken: Cell<bool>,
@@ -190,6 +192,7 @@ impl Worker {
             failures: RefCell::default(),
             abandoned: Cell::new(0),
             connected: Cell::new(0),
+            elsewhere: RefCell::default(),
             drains: Cell::new(false),
             broken: Cell::new(false),
             saturated: Cell::new(At::START),

@@ -81,6 +81,9 @@ pub struct Request {
     pub captures: Vec<Capture>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
+    /// So many redirects are followed at most; none: a redirect is an answer like any other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follow: Option<u32>,
 }
 
 /// When a request is tried again. All its tries are one request with one outcome, its last try's.

@@ -156,6 +156,8 @@ pub enum BadKind {
     Abandoned,
     /// The allow-list refused the address that a name resolved to, or a redirect.
     Forbidden,
+    /// Redirects that led nowhere, in a circle, or on and on.
+    Redirect,
 }
 
 /// Why an arrival was never sent.

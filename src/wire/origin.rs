@@ -89,6 +89,11 @@ impl Origin {
         self.port
     }
 
+    /// Whether it is a Unix socket.
+    pub fn is_local(&self) -> bool {
+        self.socket.is_some()
+    }
+
     pub fn is_secure(&self) -> bool {
         self.tls.is_some()
     }

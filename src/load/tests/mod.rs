@@ -1,6 +1,7 @@
 //! The engine against a scripted server.
 
 mod figures;
+mod follow;
 mod groups;
 mod journeys;
 mod outcomes;

@@ -111,6 +111,7 @@ impl Maker {
             on_failure: OnFailure::End,
             captures: Vec::new(),
             retry: None,
+            follow: None,
         }
     }
 

@@ -394,6 +394,7 @@ messages! {
     bad_template() "template" "模板错误";
     bad_excess_shed() "shed beyond the limit" "限流超限";
     bad_abandoned() "abandoned" "未等到响应";
+    bad_redirect() "redirected astray" "重定向异常";
     bad_forbidden() "forbidden address" "禁止访问的地址";
     unsent_pool_full() "pool full (platform)" "连接池占满（平台）";
     unsent_pool_small() "pool too small (generator)" "连接池过小（压测端）";

@@ -403,6 +403,7 @@ impl Words {
             BadKind::ExcessShed => self.bad_excess_shed(),
             BadKind::Abandoned => self.bad_abandoned(),
             BadKind::Forbidden => self.bad_forbidden(),
+            BadKind::Redirect => self.bad_redirect(),
         }
     }
 

@@ -25,6 +25,7 @@ fn request(step: u32, method: Method, path: &str) -> Action {
         on_failure: OnFailure::End,
         captures: Vec::new(),
         retry: None,
+        follow: None,
     }))
 }
 

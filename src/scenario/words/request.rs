@@ -50,9 +50,11 @@ block! {
         capture: optional("capture") Named<Capture, Reached>,
         /// Tries again what failed: one request all the same.
         retry: optional("retry") Retry,
+        /// Follows redirects, so many at the most (from 1 to 20): one request all the same. Where `platform.allow` names it.
+        follow: optional("follow") u64,
     }
     one_of("get", "post", "put", "patch", "delete", "head", "options");
-    later("multipart", "follow", "acknowledge");
+    later("multipart", "acknowledge");
     check(check_request);
 }
 
@@ -72,6 +74,9 @@ fn check_request(request: &Request, _: Mark, cx: &mut Context<'_>) {
         }
     }
     super::load::positive(&request.timeout, "timeout", cx);
+    if let Some(follow) = request.follow.get().filter(|follow| !(1..=20).contains(&follow.value)) {
+        cx.say(Diagnostic::error("range", follow.mark, "`follow` is from 1 to 20: so many redirects at the most"));
+    }
 }
 
 /// The method of a request.
