@@ -138,7 +138,7 @@ const CASES: &[Case] = &[
     Case("    - repeat: {", "    - journey: «brows\n    - repeat: {"),
     Case("    - repeat: {", "    - journey: «buy\n    - repeat: {"),
     Case("    - repeat: {", "    - choose: «[]\n    - repeat: {"),
-    Case("    - repeat: {", "    - group: { name: «look, steps: [{ get: /x, endpoint: shop }] }\n    - repeat: {"),
+    Case("    - repeat: {", "    - group: { name: «list, steps: [{ get: /x, endpoint: shop }] }\n    - repeat: {"),
     Case("    - repeat: {", "    - group: { name: «idle, steps: [think: 1s] }\n    - repeat: {"),
     Case(
         "    - repeat: {",
@@ -146,9 +146,22 @@ const CASES: &[Case] = &[
     ),
     Case("measure: p95, step: place order", "measure: p95, group: «place order"),
     Case("measure: p95, step: place order", "measure: p95, group: «checkout"),
+    // Files, figures, traces
+    Case("json: { sku:", "body: { file: «none.bin }\n      # json: { sku:"),
+    Case(
+        "latency: { measure: p95, step: place order, phase: before, at-most: 500ms }",
+        "latency: { measure: p95, figure: «tags, at-most: 500 }",
+    ),
+    Case("pay: { url: \"https://pay.example\",", "pay: { url: \"https://pay.example\", traceparent: «200%,"),
     // Tried again, and followed
-    Case("expect: { status: 201, shed: 429,", "retry: { times: 2, on: [503, «201] }\n      expect: { status: 201, shed: 429,"),
-    Case("expect: { status: 201, shed: 429,", "retry: { times: 2, on: 503, up-to: «10ms }\n      expect: { status: 201, shed: 429,"),
+    Case(
+        "expect: { status: 201, shed: 429,",
+        "retry: { times: 2, on: [503, «201] }\n      expect: { status: 201, shed: 429,",
+    ),
+    Case(
+        "expect: { status: 201, shed: 429,",
+        "retry: { times: 2, on: 503, up-to: «10ms }\n      expect: { status: 201, shed: 429,",
+    ),
     Case("expect: { status: 201, shed: 429,", "«retry: { times: 2 }\n      expect: { status: 201, shed: 429,"),
     Case("expect: { status: 201, shed: 429,", "«follow: 3\n      expect: { status: [201, 3xx], shed: 429,"),
     Case(

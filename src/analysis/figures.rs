@@ -6,8 +6,8 @@ use super::{
     DownStretch, FaultFigures, Outage, ProbeFigures, SearchEnd, SearchFigures, Standing, SteadyFigures, WatchedFigures,
 };
 use crate::base::units::{At, Rate, Share, Span};
-use crate::plan::{Basis, JourneyId, PhaseId, ProcessId, Quantity, Scope, TargetId, WatchId, Watched};
-use crate::record::{BadKind, EndReason, Entry, Failure, HostFacts, Sight, UnsentKind};
+use crate::plan::{Basis, FigureId, JourneyId, PhaseId, ProcessId, Quantity, Scope, TargetId, WatchId, Watched};
+use crate::record::{BadKind, EndReason, Entry, Failure, HostFacts, Sight, Unpacked, UnsentKind};
 
 /// Everything that a run comes to.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -201,6 +201,9 @@ pub struct Table {
     /// All requests first, then loads, journeys and steps in the plan's order.
     pub rows: Vec<Row>,
     pub visits: Vec<VisitRow>,
+    /// What captures keep, in the plan's order.
+    #[serde(default)]
+    pub figures: Vec<NumberRow>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -257,6 +260,17 @@ impl Row {
 pub struct ApdexScore {
     pub satisfied: Span,
     pub score: f64,
+}
+
+/// The numbers that captures kept under one name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NumberRow {
+    pub figure: FigureId,
+    pub count: u64,
+    /// Of p50, p90, p95, p99, p99.9 and what the targets name, those that there are numbers enough for.
+    pub percentiles: Vec<(f64, f64)>,
+    pub mean: Option<f64>,
+    pub max: Option<f64>,
 }
 
 /// Whole visits of one journey, over all loads.
@@ -441,6 +455,9 @@ pub struct Generator {
     pub files_limit: Option<u64>,
     /// Local ports towards one address; each open connection to it has one of them.
     pub ports: Option<u64>,
+    /// Answers that were decompressed.
+    #[serde(default)]
+    pub unpacked: Unpacked,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use super::seconds::{Second, begin_of};
 use super::tally::share;
 use super::{Generator, GeneratorPoint, Late, Stretch};
 use crate::base::units::{At, Share};
-use crate::record::{Event, Latency};
+use crate::record::{Event, Latency, Unpacked};
 
 /// The worst stretch of so many seconds is what counts …
 const STRETCH: u64 = 10;
@@ -22,6 +22,7 @@ pub(super) struct Health {
     files_max: Option<u64>,
     files_limit: Option<u64>,
     ports: Option<u64>,
+    unpacked: Unpacked,
 }
 
 impl Health {
@@ -40,6 +41,7 @@ impl Health {
             point.queued += health.queued;
             point.connections += health.connections;
             point.connected += health.connected;
+            self.unpacked.add(&health.unpacked);
             lag.add(&health.lag);
             busiest = busiest.max(health.cpu.as_seconds_f64());
         }
@@ -122,6 +124,7 @@ impl Health {
             files_max: self.files_max,
             files_limit: self.files_limit,
             ports: self.ports,
+            unpacked: self.unpacked,
             points: self.points,
         }
     }

@@ -34,8 +34,8 @@ mod watched;
 
 pub use figures::{
     Analysis, ApdexScore, Curve, Detail, Figure, Gap, Generator, GeneratorPoint, Interval, Late, Measured, Missing,
-    Opened, Percentile, PercentileCurve, PercentilePoint, Point, Quantile, Residue, Row, Snapshot, Stretch, Table,
-    VisitRow, VitalCurve, VitalPoint,
+    NumberRow, Opened, Percentile, PercentileCurve, PercentilePoint, Point, Quantile, Residue, Row, Snapshot, Stretch,
+    Table, VisitRow, VitalCurve, VitalPoint,
 };
 pub use fold::{Fold, analyse};
 pub use incidents::{

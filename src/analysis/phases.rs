@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::percentile::{percentiles, rank};
+use super::percentile::{needed, percentiles, rank};
 use super::seconds::begin_of;
 use super::tally::{Tally, apdex, availability, charge_excess, excess_of};
-use super::{Quantile, Row, Stretch, Table, VisitRow};
+use super::{NumberRow, Quantile, Row, Stretch, Table, VisitRow};
 use crate::base::units::{At, Rate, Share, Span};
-use crate::plan::{JourneyId, Measure, PhaseId, Plan, Scope};
-use crate::record::{Book, Latency, Window};
+use crate::plan::{FigureId, JourneyId, Measure, PhaseId, Plan, Scope};
+use crate::record::{Book, Latency, Numbers, Window};
 
 /// One place for each phase and one, the last, for what was planned outside all of them.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(super) struct Phases {
     journeys: Vec<JourneyId>,
     tallies: Vec<Vec<Tally>>,
     visits: Vec<Vec<VisitTally>>,
+    /// What captures kept, by figure.
+    figures: Vec<Vec<Numbers>>,
     /// Ok requests done while each phase lasted, by series; the last place is the whole time under load.
     done: Vec<Vec<f64>>,
     windows: Vec<Stretch>,
@@ -54,6 +56,7 @@ impl Phases {
             journeys: plan.series.iter().map(|series| series.journey).collect(),
             tallies: vec![vec![Tally::default(); plan.series.len()]; places],
             visits: vec![vec![VisitTally::default(); plan.journeys.len()]; places],
+            figures: vec![vec![Numbers::default(); plan.figures.len()]; places],
             done: vec![vec![0.0; plan.series.len()]; places],
             windows: windows.chain([Stretch { from: At::START, to: end }]).collect(),
         }
@@ -80,6 +83,11 @@ impl Phases {
                     *done += cell.counts.ok as f64 * part;
                 }
             }
+        }
+        for cell in &window.figures {
+            let figures = self.figures.get_mut(place(cell.phase));
+            let ours = figures.and_then(|figures| figures.get_mut(cell.figure.index()));
+            ours.into_iter().for_each(|ours| ours.add(&cell.values));
         }
         for visit in &window.visits {
             let visits = self.visits.get_mut(place(visit.phase));
@@ -147,6 +155,15 @@ impl Phases {
         sum
     }
 
+    /// What was kept of a figure in `phase` (none: in all the time under load).
+    pub(super) fn numbers(&self, figure: FigureId, phase: Option<PhaseId>) -> Numbers {
+        let mut sum = Numbers::default();
+        for figures in self.figures.get(self.places(phase)).unwrap_or_default() {
+            figures.get(figure.index()).into_iter().for_each(|numbers| sum.add(numbers));
+        }
+        sum
+    }
+
     /// The whole time under load first, then each phase.
     pub(super) fn tables(&self, plan: &Plan, load: Option<Stretch>) -> Vec<Table> {
         let phases = (0..plan.phases.len()).map(|index| Some(PhaseId::at(index)));
@@ -171,7 +188,15 @@ impl Phases {
                 let taken = (0..plan.journeys.len()).map(JourneyId::at).filter(|id| plan.is_taken(*id));
                 let visits =
                     taken.map(|journey| visit_row(journey, &self.visits(journey, phase, plan.limits.shed), &quantiles));
-                Table { phase, window, rows: scopes.iter().map(row).collect(), visits: visits.collect() }
+                let figures = (0..plan.figures.len()).map(FigureId::at);
+                let figures = figures.map(|figure| number_row(figure, &self.numbers(figure, phase), &quantiles));
+                Table {
+                    phase,
+                    window,
+                    rows: scopes.iter().map(row).collect(),
+                    visits: visits.collect(),
+                    figures: figures.collect(),
+                }
             })
             .collect()
     }
@@ -250,6 +275,18 @@ fn distribution(times: &Latency) -> Vec<Quantile> {
     let values = times.at_ranks(&ranks);
     let quantiles = quantiles.into_iter().zip(values).filter_map(|(q, value)| Some(Quantile { q, value: value? }));
     quantiles.chain([Quantile { q: 1.0, value: max }]).collect()
+}
+
+fn number_row(figure: FigureId, numbers: &Numbers, quantiles: &[f64]) -> NumberRow {
+    let enough = |q: &&f64| numbers.count() >= needed(**q);
+    let percentile = |&q: &f64| Some((q, numbers.at_rank(rank(q, numbers.count()))?));
+    NumberRow {
+        figure,
+        count: numbers.count(),
+        percentiles: quantiles.iter().filter(enough).filter_map(percentile).collect(),
+        mean: numbers.mean(),
+        max: numbers.max(),
+    }
 }
 
 fn visit_row(journey: JourneyId, visits: &VisitTally, quantiles: &[f64]) -> VisitRow {

@@ -176,6 +176,7 @@ impl Sim {
             prepare: Vec::new(),
             cleanup: Vec::new(),
             feeds: Vec::new(),
+            figures: Vec::new(),
             steps: vec![Step {
                 name: "order".into(),
                 title: Default::default(),
@@ -432,7 +433,7 @@ fn window(plan: &Plan, requests: &[Request], crew: u16, second: u64) -> Window {
         cells.push(cell);
         visits.push(visit);
     }
-    Window { second, crew, cells, visits, health }
+    Window { second, crew, cells, visits, figures: Vec::new(), health }
 }
 
 fn cell(book: Book, bounds: usize) -> Cell {

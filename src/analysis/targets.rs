@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::condition::is_of_visits;
 use super::down::{Down, overlap};
 use super::health::Health;
-use super::percentile::percentile;
+use super::percentile::{needed, percentile, rank};
 use super::phases::{Phases, throughput, window};
 use super::scopes::series_in;
 use super::seconds::begin_of;
@@ -16,7 +16,7 @@ use super::watched::Watches;
 use super::{Detail, FaultFigures, Figure, Gap, Interval, Measured, Missing, Outage, SearchFigures, Stretch};
 use crate::base::units::{Share, Span};
 use crate::plan::{Basis, Condition, FaultId, Measure, Plan, Quantity, Scope, SteadyId, TargetId, Timing};
-use crate::record::{BadKind, Counts, Latency, UnsentKind};
+use crate::record::{BadKind, Counts, Latency, Numbers, UnsentKind};
 
 /// A month, in which an outage is expected so and so often.
 const MONTH: Span = Span::seconds(30 * 86_400);
@@ -82,7 +82,7 @@ impl Evidence<'_> {
         let window = self.window_of(condition);
         let tally = self.phases.tally(&series_in(self.plan, condition.scope), condition.phase, self.plan.limits.shed);
         let taken = self.take(condition, &tally, window);
-        let touched = touch(condition.measure);
+        let touched = touch(condition);
         let requests = self.generator_tally(condition, &tally);
         Measured {
             target,
@@ -131,7 +131,7 @@ impl Evidence<'_> {
     /// The requests that say whether the generator sent what was planned.
     fn generator_tally(&self, condition: &Condition, tally: &Tally) -> Counts {
         match condition.scope {
-            Scope::Process(_) | Scope::Fault(_) => {
+            Scope::Process(_) | Scope::Fault(_) | Scope::Figure(_) => {
                 self.phases.tally(&series_in(self.plan, Scope::All), condition.phase, self.plan.limits.shed).counts
             }
             _ => tally.counts.clone(),
@@ -173,6 +173,7 @@ impl Evidence<'_> {
             Measure::Watched { .. } | Measure::Ratio { .. } => self.watched(condition, window),
             Measure::Capacity | Measure::Headroom => self.searched(condition),
             _ => match condition.scope {
+                Scope::Figure(figure) => of_numbers(condition.measure, &self.phases.numbers(figure, condition.phase)),
                 Scope::Journey(journey) => {
                     let visits = self.phases.visits(journey, condition.phase, self.plan.limits.shed);
                     let sample = Sample { ok: visits.ok, failed: visits.not_ok(), times: &visits.own_time };
@@ -187,7 +188,7 @@ impl Evidence<'_> {
     fn unlagged(&self, condition: &Condition, tally: &Tally) -> Option<Figure> {
         let timed =
             matches!(condition.measure, Measure::Percentile(_) | Measure::Max | Measure::Mean | Measure::Apdex { .. });
-        let visits = matches!(condition.scope, Scope::Journey(_));
+        let visits = matches!(condition.scope, Scope::Journey(_) | Scope::Figure(_));
         if !timed || visits || condition.timing == Timing::Service {
             return None;
         }
@@ -416,6 +417,21 @@ fn sample(tally: &Tally, timing: Timing) -> Sample<'_> {
         Timing::Service => &tally.service,
     };
     Sample { ok: tally.counts.ok, failed: tally.failed(), times }
+}
+
+/// Measures of numbers that answers told.
+fn of_numbers(measure: Measure, numbers: &Numbers) -> Taken {
+    let count = numbers.count();
+    let number = |number: Option<f64>| Taken::of(number.map(Quantity::Number), count);
+    match measure {
+        Measure::Percentile(q) if count > 0 && count < needed(q) => {
+            Taken { samples: count, ..Taken::gap(Gap::TooFew { have: count, need: needed(q) }) }
+        }
+        Measure::Percentile(q) => number(numbers.at_rank(rank(q, count))),
+        Measure::Max => number(numbers.max()),
+        Measure::Mean => number(numbers.mean()),
+        _ => Taken::gap(Gap::NoData),
+    }
 }
 
 /// Measures of requests or visits with an outcome and a time.

@@ -1,6 +1,6 @@
 //! Which figures the load generator's own troubles put in doubt.
 
-use crate::plan::Measure;
+use crate::plan::{Condition, Measure, Scope};
 
 /// How the generator's own troubles touch a measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,8 +12,12 @@ pub(super) enum Touch {
     None,
 }
 
-pub(super) const fn touch(measure: Measure) -> Touch {
-    match measure {
+pub(super) const fn touch(condition: &Condition) -> Touch {
+    // What answers tell is what it is, whenever they were asked.
+    if matches!(condition.scope, Scope::Figure(_)) {
+        return Touch::None;
+    }
+    match condition.measure {
         Measure::Percentile(_)
         | Measure::Max
         | Measure::Mean

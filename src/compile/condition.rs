@@ -10,8 +10,8 @@ use super::watch;
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{At, Span};
 use crate::plan::{
-    self, Basis, Bound, Condition, EndpointId, FaultId, JourneyId, LoadId, Measure, PhaseId, Quantity, Scope, SteadyId,
-    SteadyState, StepId, Timing,
+    self, Basis, Bound, Condition, EndpointId, FaultId, FigureId, JourneyId, LoadId, Measure, PhaseId, Quantity, Scope,
+    SteadyId, SteadyState, StepId, Timing,
 };
 use crate::scenario::{self, Field, Figure, Spanned};
 
@@ -29,6 +29,8 @@ pub(super) struct Scenery<'c> {
     pub(super) processes: &'c Processes,
     pub(super) endpoints: &'c Names,
     pub(super) faults: &'c Names,
+    /// What captures keep.
+    pub(super) figures: &'c Names,
     pub(super) steady: &'c Names,
     pub(super) phases: &'c PhaseTable,
     /// None while something about the load is unknown.
@@ -119,6 +121,9 @@ impl Scenery<'_> {
         if let (Some(mark), Role::Trial) = (written.over.written(), role) {
             refused(mark, "a trial is judged over its `hold`: it has no `over`".to_owned(), cx);
         }
+        if let Some(mark) = written.figure.written() {
+            refused(mark, format!("a figure is known at the end only: {} needs what a window shows", role.of()), cx);
+        }
         if let Some(mark) = written.phase.written() {
             refused(mark, format!("{} is looked at all the time: it has no `phase`", role.of()), cx);
         }
@@ -167,12 +172,16 @@ impl Scenery<'_> {
             &written.process,
             &written.endpoint,
             &written.fault,
+            &written.figure,
         ];
         if let Some(field) = fields.into_iter().find(|field| field.is_hole()) {
             return cx.get(field).map(|_| Scope::All);
         }
         if let Some(name) = cx.get(&written.step).or_else(|| cx.get(&written.group)) {
             return self.named_scope(name, written.step.is_absent(), cx);
+        }
+        if let Some(figure) = cx.get(&written.figure) {
+            return self.figures.find(figure, cx).map(|id| Scope::Figure(FigureId::at(id)));
         }
         if let Some(journey) = cx.get(&written.journey) {
             return self.journeys.find(journey, cx).map(|id| Scope::Journey(JourneyId::at(id)));

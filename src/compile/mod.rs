@@ -7,6 +7,8 @@
 
 mod about;
 mod allow;
+mod bodies;
+mod body;
 mod condition;
 mod context;
 mod dry;

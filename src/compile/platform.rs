@@ -198,6 +198,8 @@ pub(super) fn endpoints(
             headers: Vec::new(),
             tls: Tls::default(),
             connections: Connections::default(),
+            decompress: false,
+            traceparent: None,
         };
         let url = |url: &Spanned<scenario::Template>, cx: &mut Cx<'_>| {
             allow::check_url(url.text().trim(), url.mark, allowed, cx);
@@ -229,6 +231,12 @@ fn fill(endpoint: &mut plan::Endpoint, block: &scenario::EndpointBlock, reach: &
     let mut check = |value: &Spanned<scenario::Template>, cx: &mut Cx<'_>| {
         reach.check(value.text(), value.mark, Place::Start, &Own::default(), cx).0
     };
+    endpoint.decompress = cx.get(&block.decompress).is_some_and(|wanted| wanted.value);
+    endpoint.traceparent = cx.get(&block.traceparent).map(|share| share.value);
+    if let Some(share) = block.traceparent.get().filter(|share| !(0.0..=1.0).contains(&share.as_f64())) {
+        let message = "`traceparent` is the share of visits whose traces are sampled: from 0% to 100%";
+        cx.say(Diagnostic::error("range", share.mark, message));
+    }
     endpoint.headers = pairs(&block.headers, true, &mut check, cx);
     if let Some(tls) = cx.get(&block.tls) {
         cx.broken |= !tls.complete;

@@ -250,6 +250,7 @@ fn journey(
         captures: Vec::new(),
         retry: None,
         follow: None,
+        decompress: None,
     };
     let actions = vec![Action::Request(Box::new(request))];
     let known = |name: &str, walked: &Walked, journeys: &Names| {

@@ -12,7 +12,7 @@ use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::template::JsonPath;
 use crate::base::units::{Span, Text};
 use crate::plan::{
-    self, Body, Capture, CaptureFrom, EndpointId, Expect, Matcher, Method, OnFailure, Poll, Request, StatusSet, StepId,
+    self, Capture, CaptureFrom, EndpointId, Expect, Matcher, Method, OnFailure, Poll, Request, StatusSet, StepId,
 };
 use crate::scenario::{self, AnyKey, Field, Named, Reached, Spanned, Tree};
 
@@ -102,14 +102,9 @@ impl Walker<'_, '_> {
         };
         let within = request.expect.value().and_then(|expect| expect.within.get());
         let mut made = self.shared(&shared, method, path, within.map(|within| (within.value, within.mark)), cx);
-        made.body = if let Some(json) = cx.get(&request.json) {
-            self.json(&json.value, cx).map(Body::Json)
-        } else if cx.get(&request.form).is_some() {
-            Some(Body::Form(self.pairs(&request.form, false, cx)))
-        } else {
-            cx.get(&request.body).map(|body| Body::Text(self.text(body.text(), body.mark, cx)))
-        };
+        made.body = self.body(request, cx);
         made.follow = retry::follow(&request.follow, &made.expect, cx);
+        made.decompress = cx.get(&request.decompress).map(|wanted| wanted.value);
         made.retry = retry::retry(&request.retry, &made.expect, cx);
         self.captures(&shared, &mut made, cx);
         Some(made)
@@ -224,15 +219,21 @@ impl Walker<'_, '_> {
             captures: Vec::new(),
             retry: None,
             follow: None,
+            decompress: None,
         }
     }
 
-    fn pairs(&mut self, field: &Field<Named<scenario::Template, AnyKey>>, headers: bool, cx: &mut Cx<'_>) -> Named2 {
+    pub(super) fn pairs(
+        &mut self,
+        field: &Field<Named<scenario::Template, AnyKey>>,
+        headers: bool,
+        cx: &mut Cx<'_>,
+    ) -> Named2 {
         pairs(field, headers, &mut |text, cx| self.text(text.text(), text.mark, cx), cx)
     }
 
     /// A tree as JSON, its texts checked as templates.
-    fn json(&mut self, tree: &Tree, cx: &mut Cx<'_>) -> Option<Value> {
+    pub(super) fn json(&mut self, tree: &Tree, cx: &mut Cx<'_>) -> Option<Value> {
         for text in tree.texts() {
             self.text(text.value, text.mark, cx);
         }
@@ -350,6 +351,10 @@ impl Walker<'_, '_> {
                 scenario::Capture::Json(_) => false,
                 scenario::Capture::Block(block) => cx.get(&block.secret).is_some_and(|secret| secret.value),
             };
+            let figure = match &capture.value {
+                scenario::Capture::Json(_) => None,
+                scenario::Capture::Block(block) => cx.get(&block.figure).map(|name| self.figure(name, cx)),
+            };
             let from = match &capture.value {
                 scenario::Capture::Json(path) => {
                     check_json_path(path, capture.mark, cx);
@@ -365,10 +370,20 @@ impl Walker<'_, '_> {
                 self.own.maybe.insert(name.value.clone(), (name.mark, why));
             }
             match from {
-                Some(from) => request.captures.push(Capture { name: name.value.clone(), from, secret }),
+                Some(from) => request.captures.push(Capture { name: name.value.clone(), from, secret, figure }),
                 None => cx.broken = true,
             }
         }
+    }
+}
+
+impl Walker<'_, '_> {
+    fn figure(&mut self, name: &Spanned<String>, cx: &mut Cx<'_>) -> plan::FigureId {
+        if self.place != Place::Visit {
+            let message = "a figure is kept of what visits capture: there is none before and after the load";
+            cx.say(Diagnostic::error("does-not-go", name.mark, message));
+        }
+        self.steps.figure(name)
     }
 }
 

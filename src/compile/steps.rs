@@ -4,7 +4,7 @@ use super::context::Cx;
 use super::names::Names;
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{Span, Text};
-use crate::plan;
+use crate::plan::{self, FigureId};
 use crate::scenario::Spanned;
 
 /// Every name of a step, in the order of first use: figures are kept per name.
@@ -13,11 +13,43 @@ pub(super) struct Steps {
     pub(super) names: Names,
     pub(super) list: Vec<plan::Step>,
     within: Vec<Option<Mark>>,
+    /// Files that bodies are made of, by the number that stands for them in the plan until they are read.
+    pub(super) files: Vec<Spanned<String>>,
+    pub(super) figures: Vec<plan::NamedFigure>,
+    figure_marks: Vec<Mark>,
 }
 
 impl Steps {
     pub(super) fn new() -> Steps {
-        Steps { names: Names::new("step"), list: Vec::new(), within: Vec::new() }
+        Steps {
+            names: Names::new("step"),
+            list: Vec::new(),
+            within: Vec::new(),
+            files: Vec::new(),
+            figures: Vec::new(),
+            figure_marks: Vec::new(),
+        }
+    }
+
+    /// The figure of that name: several captures may share one.
+    pub(super) fn figure(&mut self, name: &Spanned<String>) -> FigureId {
+        let known = self.figures.iter().position(|figure| figure.name == name.value);
+        FigureId::at(known.unwrap_or_else(|| {
+            self.figures.push(plan::NamedFigure { name: name.value.clone() });
+            self.figure_marks.push(name.mark);
+            self.figures.len() - 1
+        }))
+    }
+
+    pub(super) fn figure_names(&self) -> Names {
+        let mut names = Names::new("figure");
+        for (figure, mark) in self.figures.iter().zip(&self.figure_marks) {
+            let _ = names.add(&figure.name, *mark);
+        }
+        if !self.names.is_whole() {
+            names.lacks();
+        }
+        names
     }
 
     /// A step was refused, and its name with it.

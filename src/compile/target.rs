@@ -41,7 +41,8 @@ pub(super) fn targets(
         made.push((Target { name: name.value.clone(), title, condition, severity }, mark));
     }
     for (target, mark) in &made {
-        if !matches!(target.condition.measure, Measure::Mean | Measure::Max) || !all_made {
+        let of_numbers = matches!(target.condition.scope, Scope::Figure(_));
+        if !matches!(target.condition.measure, Measure::Mean | Measure::Max) || of_numbers || !all_made {
             continue;
         }
         let beside = made.iter().any(|(other, _)| {

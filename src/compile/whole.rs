@@ -20,7 +20,7 @@ use super::search;
 use super::target;
 use super::text::{Own, Place, Reach};
 use super::watch::{Around, watches};
-use super::{dry, kept, pool, watch};
+use super::{bodies, dry, kept, pool, watch};
 use crate::base::diagnostic::{Diagnostic, Mark, SourceId, Sources, any_error, sort};
 use crate::base::units::{At, Span};
 use crate::plan::{self, Chore, ChoreWork, PhaseId, Plan, Platform, VERSION};
@@ -116,9 +116,13 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
     let mut steps = Steps::new();
     let mut walked = Walked { whole: true, ..Walked::default() };
     let mut known_journeys = Journeys::new(&scenario.journeys);
-    let prepare = chores("prepare", &scenario.prepare, &known_journeys, &mut reach, &mut steps, &endpoint_names, cx);
+    let mut prepare =
+        chores("prepare", &scenario.prepare, &known_journeys, &mut reach, &mut steps, &endpoint_names, cx);
     journeys(scenario, &known_journeys, &reach, &mut steps, &endpoint_names, &mut walked, cx);
-    let cleanup = chores("cleanup", &scenario.cleanup, &known_journeys, &mut reach, &mut steps, &endpoint_names, cx);
+    let mut cleanup =
+        chores("cleanup", &scenario.cleanup, &known_journeys, &mut reach, &mut steps, &endpoint_names, cx);
+
+    bodies::fill(&steps.files, &mut walked, [&mut prepare, &mut cleanup], &mut files, cx);
 
     let mut phases = PhaseTable::new();
     let journey_names = &mut known_journeys.names;
@@ -169,6 +173,7 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
     let load_names = Names::of("load", &scenario.load);
     let steady_names = Names::of("steady state", &scenario.steady_state);
     let watch_field = platform.map(|platform| &platform.watch);
+    let figure_names = steps.figure_names();
     let scenery = Scenery {
         steps: &steps,
         asked: &asked,
@@ -177,6 +182,7 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
         processes: &processes,
         endpoints: &endpoint_names,
         faults: &fault_names,
+        figures: &figure_names,
         steady: &steady_names,
         phases: &phases,
         samples: counted.then(|| Samples::new(&loads.list, &walked.made)),
@@ -223,6 +229,7 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
         prepare,
         cleanup,
         feeds,
+        figures: std::mem::take(&mut steps.figures),
         series: kept::series(&loads.list, &walked.made),
         steps: steps.list,
         journeys: walked.journeys,

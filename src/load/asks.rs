@@ -6,10 +6,13 @@ use regex::bytes::Regex;
 
 use super::LoadError;
 use super::build::{Builder, LONGEST_BODY, SHOWN_BODY, Text, header_name};
+use super::files::Multipart;
 use super::judge::Judge;
 use super::program::{Again, Ask, Catch, CatchFrom, Content, Rest, Target};
 use super::request::{Scratch, encode, outgoing, write_header};
 use super::retry::Retrying;
+use super::trace;
+use super::unpack::ACCEPTED;
 use crate::base::rng::Key;
 use crate::base::template::{Bound, BoundJson, JsonPath, NoRows, Visit};
 use crate::plan::{self, Body, CaptureFrom, Method, OnFailure, Poll, Request};
@@ -43,13 +46,11 @@ impl Builder<'_> {
             .ok_or_else(|| LoadError::Text { place: place(), why: "its endpoint is not in the plan".to_owned() })?;
         let target = self.target(request, at.origin.base(), place)?;
         let (mut fixed, mut open) = (HeaderMap::new(), Vec::new());
-        let content_type = match request.body {
-            Some(Body::Json(_)) => Some("application/json"),
-            Some(Body::Form(_)) => Some("application/x-www-form-urlencoded"),
-            Some(Body::Text(_)) | None => None,
-        };
+        let (body, content_type) = self.content(request, place)?;
         if let Some(value) = content_type {
-            fixed.insert(header::CONTENT_TYPE, HeaderValue::from_static(value));
+            let value = HeaderValue::from_str(&value)
+                .map_err(|_| LoadError::Text { place: place(), why: format!("`{value}` is no type of content") })?;
+            fixed.insert(header::CONTENT_TYPE, value);
         }
         for (name, text) in &at.headers {
             match text {
@@ -60,28 +61,13 @@ impl Builder<'_> {
         for (name, value) in &request.headers {
             self.header(header_name(name, place)?, value, &mut fixed, &mut open, place)?;
         }
-        let body = match &request.body {
-            None => Content::None,
-            Some(Body::Text(text)) => {
-                let bound = self.bind(text, place)?;
-                bound.constant().map_or(Content::Text(bound), |text| Content::Fixed(text.into_bytes().into()))
-            }
-            Some(Body::Form(fields)) => {
-                let mut bound = Vec::new();
-                for (name, value) in fields {
-                    bound.push((encode(name), self.bind(value, place)?));
-                }
-                Content::Form(bound)
-            }
-            Some(Body::Json(document)) => {
-                let bound = BoundJson::bind(document, self.scope)
-                    .map_err(|source| LoadError::Template { place: place(), source })?;
-                match bound.constant() {
-                    Some(bytes) => Content::Fixed(bytes.to_vec().into()),
-                    None => Content::Json(bound),
-                }
-            }
-        };
+        let named = |name: &HeaderName| fixed.contains_key(name) || open.iter().any(|(known, _)| known == name);
+        // One that the scenario writes itself goes before ours.
+        let traceparent = at.traceparent.filter(|_| !named(&trace::NAME));
+        let decompress = request.decompress.unwrap_or(at.decompress);
+        if decompress && !named(&header::ACCEPT_ENCODING) {
+            fixed.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED));
+        }
         let judge = self.judge(&request.expect)?;
         let mut captures = Vec::new();
         for capture in &request.captures {
@@ -99,7 +85,13 @@ impl Builder<'_> {
                 ),
             };
             let slot = self.scope.slot(&capture.name);
-            captures.push(Catch { slot, name: capture.name.clone(), from, secret: capture.secret });
+            captures.push(Catch {
+                slot,
+                name: capture.name.clone(),
+                from,
+                secret: capture.secret,
+                figure: capture.figure,
+            });
         }
         let reads_body = judge.needs_body() || captures.iter().any(|catch| matches!(catch.from, CatchFrom::Regex(..)));
         let json = judge.needs_json() || captures.iter().any(|catch| matches!(catch.from, CatchFrom::Json(_)));
@@ -127,17 +119,60 @@ impl Builder<'_> {
             judge,
             captures,
             json,
-            keep: if json || reads_body { LONGEST_BODY } else { SHOWN_BODY },
+            keep: if json || reads_body || decompress { LONGEST_BODY } else { SHOWN_BODY },
             goes_on: request.on_failure == OnFailure::Continue,
             poll: None,
             retry: self.retrying(request),
             follow: request.follow,
+            decompress,
+            traceparent,
             rest,
         };
         if ask.is_constant() {
             ask.whole = constant(&ask);
         }
         Ok(ask)
+    }
+
+    /// What it carries, and the type that goes with it.
+    fn content(
+        &mut self,
+        request: &Request,
+        place: impl Fn() -> String + Copy,
+    ) -> Result<(Content, Option<String>), LoadError> {
+        Ok(match &request.body {
+            None => (Content::None, None),
+            Some(Body::Text(text)) => {
+                let bound = self.bind(text, place)?;
+                (bound.constant().map_or(Content::Text(bound), |text| Content::Fixed(text.into_bytes().into())), None)
+            }
+            Some(Body::Form(fields)) => {
+                let mut bound = Vec::new();
+                for (name, value) in fields {
+                    bound.push((encode(name), self.bind(value, place)?));
+                }
+                (Content::Form(bound), Some("application/x-www-form-urlencoded".to_owned()))
+            }
+            Some(Body::Json(document)) => {
+                let bound = BoundJson::bind(document, self.scope)
+                    .map_err(|source| LoadError::Template { place: place(), source })?;
+                let content = match bound.constant() {
+                    Some(bytes) => Content::Fixed(bytes.to_vec().into()),
+                    None => Content::Json(bound),
+                };
+                (content, Some("application/json".to_owned()))
+            }
+            Some(Body::File { file, content_type }) => {
+                let missing = || LoadError::Text { place: place(), why: format!("`{}` was not read", file.file) };
+                (Content::Fixed(self.files.get(file).ok_or_else(missing)?), content_type.clone())
+            }
+            Some(Body::Multipart(parts)) => {
+                let files = self.files;
+                let parts = Multipart::new(parts, files, |text| self.bind(text, place))?;
+                let kind = format!("multipart/form-data; boundary={}", parts.boundary);
+                (parts.constant().map_or(Content::Multipart(parts), Content::Fixed), Some(kind))
+            }
+        })
     }
 
     fn retrying(&mut self, request: &Request) -> Option<Retrying> {
@@ -198,14 +233,14 @@ impl Builder<'_> {
 impl Ask {
     fn is_constant(&self) -> bool {
         let body = matches!(self.body, Content::None | Content::Fixed(_));
-        body && self.open.is_empty() && matches!(self.target, Target::Fixed(_))
+        self.traceparent.is_none() && body && self.open.is_empty() && matches!(self.target, Target::Fixed(_))
     }
 }
 
 /// The whole request of a step whose parts are all constant.
 fn constant(ask: &Ask) -> Option<Outgoing> {
     let visit = Visit { key: Key::plan(0), run: 0, turn: 0, slots: &[], rows: &NoRows, now: &|| 0 };
-    outgoing(ask, &visit, &mut Scratch::default(), None).ok()
+    outgoing(ask, &visit, &mut Scratch::default(), None, None).ok()
 }
 
 impl Target {

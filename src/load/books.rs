@@ -2,8 +2,10 @@ use std::sync::Arc;
 
 use crate::base::host;
 use crate::base::units::{At, Span};
-use crate::plan::{JourneyId, LoadId, PhaseId, Plan, SeriesId};
-use crate::record::{BadKind, Book, Cell, Counts, GeneratorHealth, Latency, UnsentKind, VisitCell, Window};
+use crate::plan::{FigureId, JourneyId, LoadId, PhaseId, Plan, SeriesId};
+use crate::record::{
+    BadKind, Book, Cell, Counts, FigureCell, GeneratorHealth, Latency, Numbers, UnsentKind, VisitCell, Window,
+};
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +84,7 @@ pub(super) struct Books {
     crew: u16,
     series: Vec<Pages>,
     visits: Vec<VisitPages>,
+    figures: Vec<FigureCell>,
     /// For each load, the phases that its requests may fall in, by time.
     phases: Vec<Vec<(At, At, PhaseId)>>,
     pub health: GeneratorHealth,
@@ -130,6 +133,7 @@ impl Books {
             crew,
             series: series.collect(),
             visits: Vec::new(),
+            figures: Vec::new(),
             phases: (0..plan.loads.len()).map(|index| phases_of(plan, LoadId::at(index))).collect(),
             health: GeneratorHealth::default(),
             second: 0,
@@ -263,6 +267,17 @@ impl Books {
         }
     }
 
+    /// Counts a number that an answer told.
+    pub(super) fn figure(&mut self, load: LoadId, figure: FigureId, planned: At, number: f64) {
+        let phase = phase_at(&self.phases, load, planned);
+        let found = self.figures.iter().position(|cell| cell.figure == figure && cell.phase == phase);
+        let index = found.unwrap_or_else(|| {
+            self.figures.push(FigureCell { figure, phase, values: Numbers::default() });
+            self.figures.len() - 1
+        });
+        self.figures[index].values.record(number);
+    }
+
     fn phase(&self, series: SeriesId, planned: At) -> Option<PhaseId> {
         phase_at(&self.phases, self.series.get(series.index())?.load, planned)
     }
@@ -279,6 +294,7 @@ impl Books {
             crew: self.crew,
             cells: Vec::new(),
             visits: Vec::new(),
+            figures: Vec::new(),
             health: std::mem::take(&mut self.health),
         };
         for pages in &mut self.series {
@@ -295,6 +311,9 @@ impl Books {
                 let next = VisitCell { started: 0, ok: 0, failed: 0, shed: 0, own_time, ..*cell };
                 window.visits.push(std::mem::replace(cell, next));
             }
+        }
+        for cell in self.figures.iter_mut().filter(|cell| cell.values.count() > 0) {
+            window.figures.push(FigureCell { values: std::mem::take(&mut cell.values), ..*cell });
         }
         self.second += 1;
         window

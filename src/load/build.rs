@@ -3,9 +3,11 @@
 use http::header::{self, HeaderName, HeaderValue};
 
 use super::LoadError;
+use super::files::Files;
 use super::program::{Choice, Draw, Left, Op, Program, Rest, RestTurns, Turns};
 use crate::base::rng::{Exponential, Lognormal, Weighted};
 use crate::base::template::{Bound, RenderError, Scope, Template};
+use crate::base::units::Share;
 use crate::plan::{self, Action, Branch, Plan, Repeat, StepId, Think};
 use crate::wire::{Door, Origin};
 
@@ -13,6 +15,10 @@ use crate::wire::{Door, Origin};
 pub(super) struct Place {
     pub origin: Origin,
     pub(super) headers: Vec<(HeaderName, Text)>,
+    /// Whether its answers are asked for compressed.
+    pub(super) decompress: bool,
+    /// The share of visits whose traces are sampled, where requests tell theirs.
+    pub(super) traceparent: Option<Share>,
 }
 
 pub(super) enum Text {
@@ -49,7 +55,8 @@ pub(super) fn places(plan: &Plan, scope: &mut Scope, door: &Door) -> Result<Vec<
         for (name, value) in mark.chain(endpoint.headers.iter().map(|(name, value)| (name, value))) {
             headers.push((header_name(name, place)?, Text::Open(value.clone())));
         }
-        places.push(Place { origin, headers });
+        let (decompress, traceparent) = (endpoint.decompress, endpoint.traceparent);
+        places.push(Place { origin, headers, decompress, traceparent });
     }
     Ok(places)
 }
@@ -60,12 +67,14 @@ pub(super) fn program(
     cookies: bool,
     actions: &[Action],
     places: &[Place],
+    files: &Files,
     scope: &mut Scope,
     sites: &mut u32,
 ) -> Result<Program, LoadError> {
     let mut builder = Builder {
         name,
         places,
+        files,
         scope,
         sites,
         ops: Vec::new(),
@@ -94,6 +103,7 @@ pub(super) fn program(
 pub(super) struct Builder<'a> {
     pub(super) name: &'a str,
     pub(super) places: &'a [Place],
+    pub(super) files: &'a Files,
     pub(super) scope: &'a mut Scope,
     sites: &'a mut u32,
     ops: Vec<Op>,

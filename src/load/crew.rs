@@ -10,6 +10,7 @@ use super::books::Books;
 use super::build::{self, Place};
 use super::dispatch::{Dispatcher, Source, State, may_spin};
 use super::feeds::Feeds;
+use super::files::Files;
 use super::pool::{Pool, share};
 use super::program::Program;
 use super::slow::SlowReaders;
@@ -297,6 +298,7 @@ async fn warm(worker: &Rc<Worker>, plan: &Plan, part: impl Fn(u32) -> usize) {
 /// Everything of a plan that a worker compiles.
 pub(super) struct Compiled {
     places: Vec<Place>,
+    files: Files,
     pub programs: Vec<Program>,
     scope: Scope,
     /// For whatever is compiled beside the journeys.
@@ -309,17 +311,18 @@ impl Compiled {
         let mut scope = Scope::new(&setting.constants, setting.feeds.shapes(plan));
         let places = build::places(plan, &mut scope, &setting.door)?;
         let (mut programs, mut sites) = (Vec::new(), 0);
+        let files = &setting.feeds.files;
         for journey in &plan.journeys {
             let (name, actions) = (&journey.name, &journey.actions);
-            programs.push(build::program(name, journey.cookies, actions, &places, &mut scope, &mut sites)?);
+            programs.push(build::program(name, journey.cookies, actions, &places, files, &mut scope, &mut sites)?);
         }
         setting.feeds.logs.fill(plan, &places, &mut programs);
-        Ok(Compiled { places, programs, scope, sites })
+        Ok(Compiled { places, programs, files: files.clone(), scope, sites })
     }
 
     /// Compiles actions that belong to no journey; gives their place among the programs.
     pub(super) fn add(&mut self, name: &str, actions: &[crate::plan::Action]) -> Result<usize, LoadError> {
-        let program = build::program(name, true, actions, &self.places, &mut self.scope, &mut self.sites)?;
+        let program = build::program(name, true, actions, &self.places, &self.files, &mut self.scope, &mut self.sites)?;
         self.programs.push(program);
         Ok(self.programs.len() - 1)
     }

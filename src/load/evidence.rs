@@ -12,10 +12,17 @@ use super::transcript::{Ended, Exchange, Fault, FaultKind};
 use super::visit::Visit;
 use crate::base::template::Masker;
 use crate::base::units::At;
-use crate::plan::SeriesId;
+use crate::plan::{FigureId, SeriesId};
 use crate::record::{BadKind, Failure};
 
 impl Visit<'_> {
+    /// Counts a number that an answer told.
+    pub(super) fn count_figure(&self, figure: FigureId, planned: At, number: f64) {
+        if let Some(load) = self.lane.load {
+            self.worker.books().figure(load, figure, planned, number);
+        }
+    }
+
     /// Counts a request that has come to its end.
     pub(super) fn finish(&mut self, ask: &Ask, planned: At, released: At, tried: Tried, settled: bool) -> Outcome {
         let outcome = tried.result.as_ref().map_or_else(|(outcome, _)| *outcome, |()| Outcome::Ok);
@@ -63,8 +70,13 @@ impl Visit<'_> {
                 let name = ask.captures.get(*index).map_or("", |catch| &catch.name);
                 format!("there is nothing to capture for `{name}`")
             }
+            Why::NoNumber(index) => {
+                let name = ask.captures.get(*index).map_or("", |catch| &catch.name);
+                format!("what was captured for `{name}` is no number from 0 up")
+            }
             Why::Render(error) => error.to_string(),
             Why::Poll(within) => format!("what it waited for did not come within {within}"),
+            Why::Packed(packed) => packed.to_string(),
             Why::Astray(astray) => astray.to_string(),
             Why::Drained => "it was still under way when the drain time was over".to_owned(),
             Why::Stopped => "the load was stopped".to_owned(),

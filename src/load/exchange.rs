@@ -13,6 +13,7 @@ use super::lease::undialled;
 use super::program::{Again, Ask, CatchFrom};
 use super::request;
 use super::transcript::Ended;
+use super::unpack::Packed;
 use super::visit::Visit;
 use super::worker::Cut;
 use crate::base::template::RenderError;
@@ -31,11 +32,15 @@ pub(super) enum Why {
     Slow(Span),
     /// Nothing for the capture of this number.
     Capture(usize),
+    /// What it found is no number from 0 up, which a figure could count.
+    NoNumber(usize),
     Render(RenderError),
     /// What it waited for did not come in this time.
     Poll(Span),
     Drained,
     Stopped,
+    /// An answer that could not be made plain.
+    Packed(Packed),
     /// A redirect that was not followed.
     Astray(Astray),
     /// No connection was free in this time.
@@ -108,7 +113,7 @@ impl Visit<'_> {
         self.worker.close_before(tried.done);
         let settled = self.worker.end(self.me);
         if tried.result.is_ok() {
-            tried.result = self.capture(ask, &tried);
+            tried.result = self.capture(ask, planned, &tried);
         }
         if let (Ok(()), Some(within)) = (&tried.result, ask.judge.within)
             && tried.done.since(planned) > within
@@ -177,6 +182,7 @@ impl Visit<'_> {
     /// One request and its answer, without captures.
     pub(super) async fn once(&mut self, ask: &Ask, limit: Span) -> Tried {
         let mut tried = Tried::default();
+        self.values.sends += 1;
         match self.outgoing(ask) {
             Ok(outgoing) => self.send(ask, ask.endpoint, &outgoing, limit, &mut tried).await,
             Err(error) => {
@@ -272,8 +278,13 @@ impl Visit<'_> {
         match exchanged {
             Ok(Ok(answer)) => {
                 tried.done = self.worker.at(answer.done);
+                let (answer, unpacked) = if ask.decompress { self.unpack(answer) } else { (answer, Ok(())) };
                 let received = receive(ask, answer, &self.values.buffer);
-                tried.result = self.judge(ask, &received);
+                tried.result = match (self.judge(ask, &received), unpacked) {
+                    (Err(failed @ (Outcome::Shed | Outcome::Bad(BadKind::Status), _)), _) => Err(failed),
+                    (_, Err(packed)) => Err((Outcome::Bad(BadKind::Encoding), Why::Packed(packed))),
+                    (judged, Ok(())) => judged,
+                };
                 tried.answer = Some(received);
             }
             Ok(Err(lost)) => {
@@ -297,7 +308,9 @@ impl Visit<'_> {
         let jar = &self.values.jar;
         let cookie = |path: &str| jar.header(self.whom(ask, path)?, self.worker.wall());
         let cookie: Option<&request::CookieFor<'_>> = if jar.is_empty() { None } else { Some(&cookie) };
-        let outgoing = self.see(|visit| request::outgoing(ask, visit, &mut scratch, cookie));
+        let trace = ask.traceparent.map(|sampled| self.traceparent(sampled));
+        let trace = trace.as_ref().map(<[u8; 55]>::as_slice);
+        let outgoing = self.see(|visit| request::outgoing(ask, visit, &mut scratch, cookie, trace));
         self.values.scratch = scratch;
         outgoing
     }
@@ -323,7 +336,7 @@ impl Visit<'_> {
         self.look(&ask.judge, received).map_err(|mismatch| (Outcome::Bad(BadKind::Expectation), mismatch.into()))
     }
 
-    pub(super) fn capture(&mut self, ask: &Ask, tried: &Tried) -> Result<(), (Outcome, Why)> {
+    pub(super) fn capture(&mut self, ask: &Ask, planned: At, tried: &Tried) -> Result<(), (Outcome, Why)> {
         let Some(received) = &tried.answer else { return Ok(()) };
         for (index, catch) in ask.captures.iter().enumerate() {
             let missing = |why: Why| (Outcome::Bad(BadKind::Capture), why);
@@ -352,7 +365,15 @@ impl Visit<'_> {
                 },
             };
             match found {
-                Some(value) => self.set(catch.slot, value, catch.secret),
+                Some(value) => {
+                    let number = catch.figure.map(|figure| (figure, number(&value)));
+                    self.set(catch.slot, value, catch.secret);
+                    match number {
+                        None => {}
+                        Some((figure, Some(number))) => self.count_figure(figure, planned, number),
+                        Some((_, None)) => return Err(missing(Why::NoNumber(index))),
+                    }
+                }
                 None => return Err(missing(Why::Capture(index))),
             }
         }
@@ -376,6 +397,16 @@ impl Visit<'_> {
         let headers = received.head.headers(&self.values.buffer);
         self.values.jar.learn(headers, whom, self.worker.wall());
     }
+}
+
+/// A number from 0 up, be it written as a text.
+fn number(value: &Value) -> Option<f64> {
+    let number = match value {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    (number.is_finite() && number >= 0.0).then_some(number)
 }
 
 fn receive(ask: &Ask, answer: Answer, buffer: &[u8]) -> Received {

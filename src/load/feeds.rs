@@ -7,6 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::LoadError;
+use super::files::Files;
 use super::replay::Logs;
 use crate::base::rng::{Key, Permutation, Purpose, Zipf};
 use crate::base::template::{Cell, FeedShape};
@@ -16,11 +17,12 @@ use crate::plan::{Action, Feed, FeedData, FeedId, LoadId, Pick, Plan, Repeat, Tu
 /// The most turns that a `while` makes.
 pub(super) const MOST_TURNS: u64 = 1000;
 
-/// All that a plan reads from files: rows of feeds, requests of logs. Cheap to clone.
+/// All that a plan reads from files: rows of feeds, requests of logs, bodies. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Feeds {
     rows: Arc<[Rows]>,
     pub(super) logs: Logs,
+    pub(super) files: Files,
 }
 
 #[derive(Debug)]
@@ -75,7 +77,8 @@ impl Feeds {
             };
             Ok(Rows { data, pick, rows, uses: all_uses(plan, &feed.name), secret: feed.secret.clone() })
         });
-        Ok(Feeds { rows: read.collect::<Result<Vec<_>, LoadError>>()?.into(), logs: Logs::read(plan, folder)? })
+        let rows = read.collect::<Result<Vec<_>, LoadError>>()?.into();
+        Ok(Feeds { rows, logs: Logs::read(plan, folder)?, files: Files::read(plan, folder)? })
     }
 
     pub(super) fn shapes(&self, plan: &Plan) -> Vec<FeedShape> {

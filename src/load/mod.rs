@@ -16,6 +16,7 @@ mod error;
 mod evidence;
 mod exchange;
 mod feeds;
+mod files;
 mod follow;
 mod groups;
 mod judge;
@@ -31,7 +32,9 @@ mod slow;
 mod tally;
 #[cfg(test)]
 pub(crate) mod tests;
+mod trace;
 mod transcript;
+mod unpack;
 mod visit;
 mod worker;
 

@@ -6,13 +6,14 @@ use bytes::Bytes;
 use http::{HeaderName, Method};
 use regex::bytes::Regex;
 
+use super::files::Multipart;
 use super::judge::Judge;
 use super::replay::Logs;
 use super::retry::Retrying;
 use crate::base::rng::{Exponential, Key, Lognormal, Purpose, Weighted};
 use crate::base::template::{Bound, BoundJson, JsonPath};
-use crate::base::units::Span;
-use crate::plan::{EndpointId, StepId};
+use crate::base::units::{Share, Span};
+use crate::plan::{EndpointId, FigureId, StepId};
 use crate::wire::Outgoing;
 
 /// One journey, as a list of operations that a visit walks.
@@ -107,6 +108,10 @@ pub(super) struct Ask {
     pub retry: Option<Retrying>,
     /// How many redirects are followed at most.
     pub follow: Option<u32>,
+    /// Whether it asks for a compressed answer, which is made plain.
+    pub decompress: bool,
+    /// Whether it tells its trace: the share of visits that is sampled.
+    pub traceparent: Option<Share>,
     pub rest: Rest,
 }
 
@@ -138,6 +143,7 @@ pub(super) enum Content {
     Text(Bound),
     /// Names as they are written on the wire.
     Form(Vec<(String, Bound)>),
+    Multipart(Multipart),
 }
 
 pub(super) struct Catch {
@@ -145,6 +151,8 @@ pub(super) struct Catch {
     pub name: String,
     pub from: CatchFrom,
     pub secret: bool,
+    /// Its value is a number that this figure counts.
+    pub figure: Option<FigureId>,
 }
 
 pub(super) enum CatchFrom {

@@ -5,6 +5,7 @@ use http::{HeaderName, header};
 
 use super::build::SHOWN_BODY;
 use super::program::{Ask, Content, Target};
+use super::trace;
 use crate::base::template::{Bound, Escape, RenderError, Visit};
 use crate::wire::{Headers, Outgoing};
 
@@ -18,12 +19,13 @@ pub(super) struct Scratch {
 /// What a visit's jar says for a path.
 pub(super) type CookieFor<'v> = dyn Fn(&str) -> Option<String> + 'v;
 
-/// The request that goes out. Without `cookie` the jar is empty.
+/// The request that goes out. Without `cookie` the jar is empty; `trace` is what it tells of its trace.
 pub(super) fn outgoing(
     ask: &Ask,
     visit: &Visit<'_>,
     scratch: &mut Scratch,
     cookie: Option<&CookieFor<'_>>,
+    trace: Option<&[u8]>,
 ) -> Result<Outgoing, RenderError> {
     if let (Some(whole), None) = (&ask.whole, cookie) {
         return Ok(whole.clone());
@@ -66,6 +68,9 @@ pub(super) fn outgoing(
         }
         write_header(name, body, text);
     }
+    if let Some(trace) = trace {
+        write_header(&trace::NAME, trace, text);
+    }
     if let Some(cookie) = cookie {
         write_header(&header::COOKIE, cookie.as_bytes(), text);
     }
@@ -79,6 +84,10 @@ pub(super) fn outgoing(
         }
         Content::Text(bound) => {
             bound.render(visit, Escape::None, body)?;
+            body
+        }
+        Content::Multipart(parts) => {
+            parts.render(visit, body)?;
             body
         }
         Content::Form(fields) => {

@@ -25,7 +25,7 @@ const BYTES: usize = 8192;
 const ALL_BYTES: usize = 768 << 20;
 
 /// A larger buffer is not kept for the next visit.
-const SPARE_BUFFER: usize = 64 * 1024;
+pub(super) const SPARE_BUFFER: usize = 64 * 1024;
 
 /// The most visits that one of `workers` workers has under way.
 pub(super) fn most(workers: u16) -> usize {
@@ -78,9 +78,13 @@ pub(super) struct Values {
     pub scratch: Scratch,
     /// The last answer's text.
     pub buffer: Vec<u8>,
+    /// Where answers are decompressed to.
+    pub unpacked: Vec<u8>,
     /// Its own connections, where the endpoint gives each visit one.
     pub own: Vec<(EndpointId, Option<Connection>)>,
     pub own_time: Span,
+    /// Requests that it has made, each try and each ask of a poll for itself.
+    pub sends: u64,
     /// The groups of steps that it is in, the outermost first.
     pub groups: Vec<Open>,
 }
@@ -142,6 +146,7 @@ impl Values {
             self.buffer = Vec::new();
         }
         self.own_time = Span::ZERO;
+        self.sends = 0;
         self.groups.clear();
     }
 

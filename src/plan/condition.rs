@@ -2,7 +2,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EndpointId, FaultId, JourneyId, LoadId, PhaseId, Plan, ProcessId, SteadyId, StepId, WatchId, Watched};
+use super::{
+    EndpointId, FaultId, FigureId, JourneyId, LoadId, PhaseId, Plan, ProcessId, SteadyId, StepId, WatchId, Watched,
+};
 use crate::base::units::{Rate, Share, Size, Span, Text};
 
 /// One type for steady states, aborts and targets: a measure in a scope over a window, against a bound.
@@ -227,6 +229,8 @@ pub enum Scope {
     Process(ProcessId),
     Endpoint(EndpointId),
     Fault(FaultId),
+    /// The numbers that a capture keeps.
+    Figure(FigureId),
 }
 
 impl Scope {
@@ -240,6 +244,7 @@ impl Scope {
             Scope::Load(id) => ("load", &plan.loads.get(id.index())?.name),
             Scope::Process(id) => ("process", &plan.platform.processes.get(id.index())?.name),
             Scope::Endpoint(id) => ("endpoint", &plan.platform.endpoints.get(id.index())?.name),
+            Scope::Figure(id) => ("figure", &plan.figures.get(id.index())?.name),
             Scope::Fault(id) => ("fault", &plan.faults.get(id.index())?.name),
         };
         Some(format!("{kind} {name}"))

@@ -53,6 +53,8 @@ ids! {
     SteadyId;
     /// Into `Plan::aborts`.
     AbortId;
+    /// Into `Plan::figures`.
+    FigureId;
     /// Into `Plan::targets`.
     TargetId;
 }

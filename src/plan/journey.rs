@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EndpointId, StepId, Template};
+use super::{EndpointId, FigureId, StepId, Template};
 use crate::base::units::{Share, Span, Text};
 
 /// A name that figures are kept under: of requests, or of groups of them.
@@ -84,6 +84,9 @@ pub struct Request {
     /// So many redirects are followed at most; none: a redirect is an answer like any other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follow: Option<u32>,
+    /// Whether its answer is asked for compressed, and decompressed; none: as its endpoint says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decompress: Option<bool>,
 }
 
 /// When a request is tried again. All its tries are one request with one outcome, its last try's.
@@ -158,6 +161,37 @@ pub enum Body {
     Text(Template),
     /// Fields of application/x-www-form-urlencoded.
     Form(Vec<(String, Template)>),
+    /// All of a file.
+    File {
+        file: FileBody,
+        content_type: Option<String>,
+    },
+    /// Parts of multipart/form-data.
+    Multipart(Vec<Part>),
+}
+
+/// A file beside the scenario, as named there; kept by hash, so that a plan cannot be run with another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileBody {
+    pub file: String,
+    pub sha256: String,
+    /// How long it is.
+    pub bytes: u64,
+}
+
+/// A part of a multipart body.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    pub name: String,
+    pub content: PartContent,
+    pub content_type: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PartContent {
+    Text(Template),
+    File { file: FileBody, filename: String },
 }
 
 /// What makes an answer ok. `within` judges and never cuts.
@@ -218,6 +252,9 @@ pub struct Capture {
     pub from: CaptureFrom,
     /// Never written anywhere.
     pub secret: bool,
+    /// Its value, a number, is counted in this figure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub figure: Option<FigureId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -267,6 +304,12 @@ pub struct Poll {
     /// What the awaited answer looks like (its `within` is unused); other good answers mean "not yet".
     pub until: Expect,
     pub within: Span,
+}
+
+/// Numbers that answers tell, such as a place in a queue: a distribution of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedFigure {
+    pub name: String,
 }
 
 /// Rows of data for visits, made `feed.NAME` or `feed.NAME.column` in templates.

@@ -19,12 +19,13 @@ mod search;
 pub use condition::{Abort, Basis, Bound, Condition, Measure, Quantity, Scope, SteadyState, Target, Timing, Unit};
 pub use fault::{Fault, FaultKind, Instant, Moment};
 pub use id::{
-    AbortId, EndpointId, FaultId, FeedId, JourneyId, LoadId, PhaseId, ProcessId, SeriesId, SteadyId, StepId, TargetId,
-    WatchId,
+    AbortId, EndpointId, FaultId, FeedId, FigureId, JourneyId, LoadId, PhaseId, ProcessId, SeriesId, SteadyId, StepId,
+    TargetId, WatchId,
 };
 pub use journey::{
-    Action, Body, Branch, Capture, CaptureFrom, Expect, Feed, FeedData, Group, Journey, Matcher, Method, OnFailure,
-    Pick, Poll, Repeat, Request, Retry, RetryOn, StatusSet, Step, Think, Turns,
+    Action, Body, Branch, Capture, CaptureFrom, Expect, Feed, FeedData, FileBody, Group, Journey, Matcher, Method,
+    NamedFigure, OnFailure, Part, PartContent, Pick, Poll, Repeat, Request, Retry, RetryOn, StatusSet, Step, Think,
+    Turns,
 };
 pub use load::{Limits, Load, Phase, Series, Spacing, Stage, StageKind};
 pub use platform::{
@@ -84,6 +85,9 @@ pub struct Plan {
     pub prepare: Vec<Chore>,
     pub cleanup: Vec<Chore>,
     pub feeds: Vec<Feed>,
+    /// What captures keep as figures.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub figures: Vec<NamedFigure>,
     /// One for each name of a step: figures are kept per name.
     pub steps: Vec<Step>,
     pub journeys: Vec<Journey>,

@@ -88,6 +88,12 @@ pub struct Endpoint {
     pub headers: Vec<(String, Template)>,
     pub tls: Tls,
     pub connections: Connections,
+    /// Whether answers are asked for compressed, and decompressed, where a step does not say.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub decompress: bool,
+    /// Every request to it tells its trace (W3C Trace Context); the share of visits whose traces are marked as sampled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<Share>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

@@ -94,6 +94,8 @@ fn scene_watching(processes: Vec<crate::plan::Process>, watch: Watch) -> Scene {
         headers: Vec::new(),
         tls: Default::default(),
         connections: Connections { max: 1, queue: 1, ..Connections::default() },
+        decompress: false,
+        traceparent: None,
     };
     let plan = Plan {
         version: 1,
@@ -111,6 +113,7 @@ fn scene_watching(processes: Vec<crate::plan::Process>, watch: Watch) -> Scene {
         prepare: Vec::new(),
         cleanup: Vec::new(),
         feeds: Vec::new(),
+        figures: Vec::new(),
         steps: Vec::new(),
         journeys: Vec::new(),
         loads: Vec::new(),

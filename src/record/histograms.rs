@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
 
-use super::{Book, Cell, Latency, VisitCell, Window};
+use super::{Book, Cell, FigureCell, Latency, VisitCell, Window};
 use crate::plan::PhaseId;
 
 /// The log's head. `wall` is the drill's start: nanoseconds since the epoch.
@@ -79,7 +79,8 @@ fn named(window: &Window) -> impl Iterator<Item = (String, &Latency)> {
     });
     let visits = window.visits.iter().map(move |visit| (visit_tag(visit, crew), &visit.own_time));
     let lag = std::iter::once((lag_tag(crew), &window.health.lag));
-    cells.chain(visits).chain(lag)
+    let figures = window.figures.iter().map(move |cell| (figure_tag(cell, crew), cell.values.as_latency()));
+    cells.chain(visits).chain(figures).chain(lag)
 }
 
 fn place<'w>(tag: &str, window: &'w mut Window) -> Option<&'w mut Latency> {
@@ -89,6 +90,10 @@ fn place<'w>(tag: &str, window: &'w mut Window) -> Option<&'w mut Latency> {
     }
     if tag.starts_with("visits") {
         return window.visits.iter_mut().find(|visit| visit_tag(visit, crew) == tag).map(|visit| &mut visit.own_time);
+    }
+    if tag.starts_with("figure") {
+        let cell = window.figures.iter_mut().find(|cell| figure_tag(cell, crew) == tag)?;
+        return Some(cell.values.as_latency_mut());
     }
     let timing = tag.split('/').nth(2)?.to_owned();
     let cell = window.cells.iter_mut().find(|cell| cell_tag(cell, &timing, crew) == tag)?;
@@ -106,6 +111,11 @@ fn cell_tag(cell: &Cell, timing: &str, crew: u16) -> String {
 
 fn visit_tag(visit: &VisitCell, crew: u16) -> String {
     format!("visits-{}-{}/{}/own-time/crew-{crew}", visit.load, visit.journey, book_word(Book::Phase(visit.phase)))
+}
+
+/// In thousandths of its unit, so that the log's maximum is in the unit itself.
+fn figure_tag(cell: &FigureCell, crew: u16) -> String {
+    format!("figure-{}/{}/value/crew-{crew}", cell.figure, book_word(Book::Phase(cell.phase)))
 }
 
 fn lag_tag(crew: u16) -> String {

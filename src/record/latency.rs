@@ -25,6 +25,18 @@ impl Latency {
         }
     }
 
+    /// Counts a whole number as it is.
+    pub(super) fn record_raw(&mut self, value: u64) {
+        let histogram = self.histogram.get_or_insert_with(|| Box::new(empty()));
+        // It grows as needed: only what no histogram can hold is refused, and no number here is that large.
+        let _ = histogram.record(value);
+    }
+
+    pub(super) fn raw_mean(&self) -> Option<f64> {
+        let histogram = self.histogram.as_ref().filter(|histogram| !histogram.is_empty())?;
+        Some(histogram.mean())
+    }
+
     /// Adds all of `other`.
     pub fn add(&mut self, other: &Latency) {
         let Some(theirs) = &other.histogram else { return };

@@ -24,6 +24,7 @@ mod latency;
 mod lines;
 mod mask;
 mod merge;
+mod numbers;
 mod part;
 mod reader;
 mod runs;
@@ -38,9 +39,12 @@ pub use error::RecordError;
 pub use folder::{Folder, run_id};
 pub use latency::Latency;
 pub use merge::merge;
+pub use numbers::Numbers;
 pub use part::{Lack, Part};
 pub use reader::{Item, Reader, VERSION};
 pub use runs::{RunFacts, find_run, list_runs, remove_run};
 pub use sight::Sight;
-pub use window::{Against, BadKind, Book, Cell, Counts, GeneratorHealth, UnsentKind, VisitCell, Window};
+pub use window::{
+    Against, BadKind, Book, Cell, Counts, FigureCell, GeneratorHealth, Unpacked, UnsentKind, VisitCell, Window,
+};
 pub use writer::{Masker, Writer};

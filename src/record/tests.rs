@@ -10,7 +10,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::base::units::{At, Share, Span};
 use crate::plan::{
-    About, FaultId, JourneyId, Limits, LoadId, PhaseId, Plan, Platform, ProcessId, SeriesId, VERSION as PLAN_VERSION,
+    About, FaultId, FigureId, JourneyId, Limits, LoadId, PhaseId, Plan, Platform, ProcessId, SeriesId,
+    VERSION as PLAN_VERSION,
 };
 
 pub(super) fn plan() -> Plan {
@@ -24,6 +25,7 @@ pub(super) fn plan() -> Plan {
         prepare: Vec::new(),
         cleanup: Vec::new(),
         feeds: Vec::new(),
+        figures: Vec::new(),
         steps: Vec::new(),
         journeys: Vec::new(),
         loads: Vec::new(),
@@ -69,6 +71,12 @@ pub(super) fn times(micros: &[u64]) -> Latency {
     latency
 }
 
+fn numbers(values: &[f64]) -> Numbers {
+    let mut numbers = Numbers::default();
+    values.iter().for_each(|value| assert!(numbers.record(*value)));
+    numbers
+}
+
 pub(super) fn window(second: u64, crew: u16, micros: &[u64]) -> Window {
     let mut against = Against::default();
     against.add(At(second * 1_000_000_000 + 5));
@@ -108,6 +116,7 @@ pub(super) fn window(second: u64, crew: u16, micros: &[u64]) -> Window {
             shed: 0,
             own_time: times(&[1, 3_600_000_000]),
         }],
+        figures: vec![FigureCell { figure: FigureId(0), phase: None, values: numbers(&[0.0, 1.5, 4e9]) }],
         health: GeneratorHealth { planned: 9, lag: times(&[12]), ..GeneratorHealth::default() },
     }
 }

@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 
-use super::Latency;
+use super::{Latency, Numbers};
 use crate::base::units::{At, Span};
-use crate::plan::{JourneyId, LoadId, PhaseId, SeriesId};
+use crate::plan::{FigureId, JourneyId, LoadId, PhaseId, SeriesId};
 
 /// What one worker counted in one second; handed over once a second, merged on reading.
 ///
@@ -15,6 +15,8 @@ pub struct Window {
     pub crew: u16,
     pub cells: Vec<Cell>,
     pub visits: Vec<VisitCell>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub figures: Vec<FigureCell>,
     pub health: GeneratorHealth,
 }
 
@@ -156,6 +158,8 @@ pub enum BadKind {
     Abandoned,
     /// The allow-list refused the address that a name resolved to, or a redirect.
     Forbidden,
+    /// A compressed answer that could not be decompressed.
+    Encoding,
     /// Redirects that led nowhere, in a circle, or on and on.
     Redirect,
 }
@@ -241,6 +245,15 @@ pub struct VisitCell {
     pub own_time: Latency,
 }
 
+/// Numbers that answers told, by the phase that their requests were planned in: what was added in this second.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FigureCell {
+    pub figure: FigureId,
+    pub phase: Option<PhaseId>,
+    #[serde(skip)]
+    pub values: Numbers,
+}
+
 /// How well the generator itself kept up in this second.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct GeneratorHealth {
@@ -262,4 +275,32 @@ pub struct GeneratorHealth {
     pub connections: u64,
     /// Connections opened in this second.
     pub connected: u64,
+    /// What came compressed.
+    #[serde(default, skip_serializing_if = "Unpacked::is_empty")]
+    pub unpacked: Unpacked,
+}
+
+/// Answers that were decompressed, outside of their own times.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unpacked {
+    pub answers: u64,
+    /// Bytes of their bodies as they came.
+    pub packed: u64,
+    /// What they came to.
+    pub plain: u64,
+    /// How long it took.
+    pub took: Span,
+}
+
+impl Unpacked {
+    pub fn is_empty(&self) -> bool {
+        self.answers == 0
+    }
+
+    pub fn add(&mut self, other: &Unpacked) {
+        self.answers += other.answers;
+        self.packed += other.packed;
+        self.plain += other.plain;
+        self.took += other.took;
+    }
 }

@@ -10,6 +10,7 @@ mod catalogue;
 mod chart;
 mod charts;
 mod event;
+mod numbers;
 mod page;
 mod plan_page;
 mod png;

@@ -10,7 +10,7 @@ use super::chart::Drawn;
 use super::story::{FailureGroup, Tone, percentile_of, tone};
 use super::summary::plan_sha256;
 use super::terminal::rate_lines;
-use super::{Model, ReportError, SUMMARY_VERSION, Words, charts, search, tries};
+use super::{Model, ReportError, SUMMARY_VERSION, Words, charts, numbers, search, tries};
 use crate::analysis::{Row, Table};
 use crate::base::units::{Lang, Size};
 use crate::plan::Scope;
@@ -102,6 +102,8 @@ fn model_view(model: &Model<'_>, words: Words, drawn: &[Drawn]) -> Result<Value,
         })).collect::<Vec<_>>(),
         "steady": model.steady_notes(words),
         "steps": steps,
+        "number_heads": numbers::heads(words),
+        "numbers": numbers::rows(model, words),
         "tries": tries::lines(model, words),
         "journeys": whole.map(|table| journeys(model, words, table)).unwrap_or_default(),
         "phases": phases(model, words),

@@ -317,6 +317,17 @@ impl<'a> Model<'a> {
                 .memory_max
                 .map(|size| words.generator_memory(words.quantity(Quantity::Size(crate::base::units::Size(size))))),
         );
+        let unpacked = &generator.unpacked;
+        if !unpacked.is_empty() {
+            let size = |bytes| words.size(crate::base::units::Size(bytes));
+            let (packed, plain) = (size(unpacked.packed), size(unpacked.plain));
+            said.push(words.generator_unpacked(
+                words.n_answers(unpacked.answers),
+                packed,
+                plain,
+                words.span(unpacked.took),
+            ));
+        }
         for &(at, by) in &generator.clock_steps {
             let sign = if by < 0 { "−" } else { "+" };
             said.push(

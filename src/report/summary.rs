@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::numbers::{self, NumbersSummary};
 use super::story::in_cores;
 use super::summary_faults::{FaultSummary, faults};
 use super::summary_search::{SearchSummary, search};
@@ -13,6 +14,7 @@ use super::{Model, ReportError, Words, why};
 use crate::analysis::{self, Percentile, Row, Stretch};
 use crate::base::units::{Lang, Span};
 use crate::plan::{Bound, Measure, Plan, Quantity, Scope, Timing};
+use crate::record::Unpacked;
 use crate::verdict::{Judgement, Verdict};
 
 /// Raised when a reader of an older version would misread a newer one.
@@ -47,6 +49,9 @@ pub struct Summary {
     #[serde(default)]
     pub groups: Vec<Figures>,
     pub phases: Vec<PhaseFigures>,
+    /// What captures keep as figures, over the whole load.
+    #[serde(default)]
+    pub figures: Vec<NumbersSummary>,
     pub targets: Vec<TargetSummary>,
     /// Of each load that searches for capacity.
     #[serde(default)]
@@ -215,10 +220,24 @@ pub struct GeneratorSummary {
     pub files_limit: Option<u64>,
     /// The most resident bytes.
     pub memory: Option<u64>,
+    /// Answers that were decompressed, outside of their own times; absent when none were.
+    #[serde(default)]
+    pub decompressed: Option<Decompressed>,
     /// What workers never handed over.
     pub missing_windows: u64,
     /// What they handed over after its second was closed.
     pub late_windows: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Decompressed {
+    pub answers: u64,
+    /// Bytes as they came, and what they came to.
+    pub packed: u64,
+    pub plain: u64,
+    /// How long it took.
+    pub took: f64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -267,6 +286,12 @@ pub fn summary(model: &Model<'_>) -> Summary {
                 })
             })
             .collect(),
+        figures: model
+            .whole()
+            .into_iter()
+            .flat_map(|table| &table.figures)
+            .filter_map(|row| numbers::summary(plan, row))
+            .collect(),
         targets: outcome.targets.iter().filter_map(|judgement| target(plan, judgement)).collect(),
         faults: faults(model),
         watched: analysis.watched.iter().map(|figures| watched::summary(plan, figures)).collect(),
@@ -281,6 +306,7 @@ pub fn summary(model: &Model<'_>) -> Summary {
             files: generator.files_max,
             files_limit: generator.files_limit,
             memory: generator.memory_max,
+            decompressed: decompressed(generator.unpacked),
             missing_windows: analysis.missing.len() as u64,
             late_windows: analysis.late.len() as u64,
         },
@@ -291,6 +317,11 @@ pub fn summary(model: &Model<'_>) -> Summary {
             .map(|residue| ResidueSummary { what: residue.what.clone(), command: residue.command.clone() })
             .collect(),
     }
+}
+
+fn decompressed(unpacked: Unpacked) -> Option<Decompressed> {
+    let Unpacked { answers, packed, plain, took } = unpacked;
+    (answers > 0).then(|| Decompressed { answers, packed, plain, took: took.as_seconds_f64() })
 }
 
 /// `summary.json`, indented, with a newline at its end.

@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use super::search;
 use super::story::{Tone, percentile_of};
 use super::table::{Align, Paint, Table, one_line};
-use super::{Colour, Model, Words, tries};
+use super::{Colour, Model, Words, numbers, tries};
 use crate::analysis::Row;
 use crate::plan::Scope;
 use crate::verdict::Verdict;
@@ -18,6 +18,7 @@ pub fn terminal(model: &Model<'_>, words: Words, colour: Colour, place: Option<&
     verdict(&mut out, model, words, colour);
     rate(&mut out, model, words, colour);
     steps(&mut out, model, words, colour);
+    numbers(&mut out, model, words, colour);
     phases(&mut out, model, words, colour);
     searches(&mut out, model, words, colour);
     faults(&mut out, model, words, colour);
@@ -155,6 +156,19 @@ fn steps(out: &mut String, model: &Model<'_>, words: Words, colour: Colour) {
         let _ = writeln!(out, "{INDENT}{}", one_line(&line));
     }
     let _ = writeln!(out, "{INDENT}{}", Paint::Dim.on(colour, &words.percentile_note()));
+}
+
+fn numbers(out: &mut String, model: &Model<'_>, words: Words, colour: Colour) {
+    let rows = numbers::rows(model, words);
+    if rows.is_empty() {
+        return;
+    }
+    head(out, colour, &words.head_figures());
+    let align = |index: usize| if index == 0 { Align::Left } else { Align::Right };
+    let heads = numbers::heads(words).into_iter().enumerate().map(|(index, head)| (head, align(index)));
+    let mut table = Table::new(&heads.collect::<Vec<_>>());
+    rows.into_iter().for_each(|row| table.plain(row));
+    out.push_str(&table.render(INDENT, colour));
 }
 
 fn phases(out: &mut String, model: &Model<'_>, words: Words, colour: Colour) {

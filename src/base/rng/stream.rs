@@ -31,6 +31,8 @@ pub enum Purpose {
     Reader(u32),
     /// How long is waited before a request is tried again (its number among those that may be; use: the turn).
     Retry(u32),
+    /// The ids of W3C Trace Context (use: 0 for the visit's trace, then its requests from 1 on).
+    Trace,
 }
 
 impl Purpose {
@@ -49,6 +51,7 @@ impl Purpose {
             Purpose::Visitor => (10, 0),
             Purpose::Reader(index) => (11, index),
             Purpose::Retry(index) => (12, index),
+            Purpose::Trace => (13, 0),
         };
         (kind << 32) | index as u64
     }

@@ -110,7 +110,8 @@ fn a_visit_that_is_stuck_or_cut_off_leaves_no_group_open() {
     let mut maker = Maker::new(&server.url());
     maker.plan.limits.drain = Span::millis(100);
     let stuck = Action::Let(vec![("x".to_owned(), text("{{ list[0].id }}"))]);
-    let list = Capture { name: "list".to_owned(), from: CaptureFrom::Json("$.list".to_owned()), secret: false };
+    let list =
+        Capture { name: "list".to_owned(), from: CaptureFrom::Json("$.list".to_owned()), secret: false, figure: None };
     let first = maker.get_with("/first", |request| request.captures = vec![list]);
     let second = maker.get("/second");
     let group = maker.group("stuck", vec![first.clone(), stuck, second]);

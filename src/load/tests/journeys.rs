@@ -19,7 +19,7 @@ fn wait<T>(work: impl Future<Output = T>) -> T {
 }
 
 fn capture(name: &str, path: &str) -> Capture {
-    Capture { name: name.to_owned(), from: CaptureFrom::Json(path.to_owned()), secret: false }
+    Capture { name: name.to_owned(), from: CaptureFrom::Json(path.to_owned()), secret: false, figure: None }
 }
 
 pub(super) fn range(name: &str, to: i64, pick: Pick) -> Feed {
@@ -70,7 +70,7 @@ fn buying(maker: &mut Maker) -> Vec<Action> {
             request.captures = vec![
                 capture("order", "$.id"),
                 capture("amount", "$.amount"),
-                Capture { name: "again".to_owned(), from: header, secret: false },
+                Capture { name: "again".to_owned(), from: header, secret: false, figure: None },
             ];
         }),
         Action::Think(Think::Uniform { from: Span::millis(5), to: Span::millis(30) }),
@@ -224,7 +224,7 @@ fn forms_go_out_encoded_and_captures_come_from_bodies_and_cookies() {
         _ => ok("nothing here"),
     });
     let mut maker = Maker::new(&server.url());
-    let catch = |name: &str, from: CaptureFrom| Capture { name: name.to_owned(), from, secret: false };
+    let catch = |name: &str, from: CaptureFrom| Capture { name: name.to_owned(), from, secret: false, figure: None };
     let regex = |pattern: &str, index| CaptureFrom::Regex { pattern: pattern.to_owned(), index };
     let login = maker.get_with("/login", |request| {
         request.captures = vec![

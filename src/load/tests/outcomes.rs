@@ -58,6 +58,7 @@ fn every_failure_has_its_name() {
                     name: "order".into(),
                     from: crate::plan::CaptureFrom::Json("$.id".into()),
                     secret: false,
+                    figure: None,
                 }];
             }),
             "capture",

@@ -98,7 +98,10 @@ fn a_request_is_tried_again_as_its_step_says_and_counts_once() {
     let took = |path: &str| (told.planned(path).response.max().unwrap(), told.planned(path).service.max().unwrap());
     for (path, least) in [("/healed", 60), ("/hung", 170)] {
         let (response, service) = took(path);
-        assert!(service >= Span::millis(least - 5) && response >= Span::millis(least) && response >= service, "{path}: {response} {service}");
+        assert!(
+            service >= Span::millis(least - 5) && response >= Span::millis(least) && response >= service,
+            "{path}: {response} {service}"
+        );
     }
     assert_eq!(told.settled("/healed").counts.again, [], "the book of seconds knows requests only");
     assert_eq!(told.failures.len(), 2, "{:?}", told.failures);

@@ -44,6 +44,8 @@ impl Maker {
             headers: Vec::new(),
             tls: Tls::default(),
             connections: Connections { max: 2_000, queue: 2_000, ..Connections::default() },
+            decompress: false,
+            traceparent: None,
         };
         let plan = Plan {
             version: crate::plan::VERSION,
@@ -59,6 +61,7 @@ impl Maker {
             prepare: Vec::new(),
             cleanup: Vec::new(),
             feeds: Vec::new(),
+            figures: Vec::new(),
             steps: Vec::new(),
             journeys: Vec::new(),
             loads: Vec::new(),
@@ -112,6 +115,7 @@ impl Maker {
             captures: Vec::new(),
             retry: None,
             follow: None,
+            decompress: None,
         }
     }
 

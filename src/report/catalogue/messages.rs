@@ -45,6 +45,7 @@ plurals! {
     n_processes "{n} process" / "{n} processes" "{n}个进程";
     n_requests "{n} request" / "{n} requests" "{n}次请求";
     n_samples "{n} sample" / "{n} samples" "{n}个样本";
+    n_answers "{n} answer" / "{n} answers" "{n}个响应";
     n_visits "{n} visit" / "{n} visits" "{n}次访问";
     n_steps "{n} step" / "{n} steps" "{n}个步骤";
     n_connections "{n} connection" / "{n} connections" "{n}个连接";
@@ -68,6 +69,9 @@ messages! {
     no_data() "no data" "无数据";
     not_measured() "not measured" "未测得";
     tried_again(step, times, kinds) "{step} tried again {times}: {kinds}" "{step}重试{times}：{kinds}";
+    head_figures() "What answers told" "响应所含指标";
+    col_figure() "figure" "指标";
+    col_numbers() "numbers" "个数";
     group_named(group) "{group} (group)" "{group}（步骤组）";
     all_requests() "all requests" "全部请求";
     in_phase(what, phase) "{what} in {phase}" "{phase}阶段{what}";
@@ -373,6 +377,9 @@ messages! {
     generator_cpu(share) "CPU {share}" "CPU {share}";
     generator_unsent(count) "{count} unsent by its own fault" "自身原因未发出{count}";
     generator_files(files, limit) "{files} of {limit} open files" "打开文件{files}，上限{limit}";
+    generator_unpacked(answers, packed, plain, took)
+        "{answers} decompressed outside of their times, {packed} to {plain}, in {took}"
+        "{answers}在计时之外解压，{packed}解为{plain}，用时{took}";
     generator_memory(size) "memory {size}" "内存{size}";
     generator_connections(count) "{count} open at most" "最多同时打开{count}";
     generator_ports(count, ports)
@@ -394,6 +401,7 @@ messages! {
     bad_template() "template" "模板错误";
     bad_excess_shed() "shed beyond the limit" "限流超限";
     bad_abandoned() "abandoned" "未等到响应";
+    bad_encoding() "broken compression" "压缩内容损坏";
     bad_redirect() "redirected astray" "重定向异常";
     bad_forbidden() "forbidden address" "禁止访问的地址";
     unsent_pool_full() "pool full (platform)" "连接池占满（平台）";

@@ -367,6 +367,7 @@ impl Words {
             Scope::Endpoint(id) => {
                 plan.platform.endpoints.get(id.index()).map_or_else(missing, |it| self.title(&it.title, &it.name))
             }
+            Scope::Figure(id) => plan.figures.get(id.index()).map_or_else(missing, |it| it.name.clone()),
             Scope::Fault(id) => self.fault(plan, id),
         }
     }
@@ -403,6 +404,7 @@ impl Words {
             BadKind::ExcessShed => self.bad_excess_shed(),
             BadKind::Abandoned => self.bad_abandoned(),
             BadKind::Forbidden => self.bad_forbidden(),
+            BadKind::Encoding => self.bad_encoding(),
             BadKind::Redirect => self.bad_redirect(),
         }
     }

@@ -2,7 +2,7 @@ use super::{seconds, stretch};
 use crate::analysis::*;
 use crate::base::units::{Rate, Share, Span};
 use crate::plan::*;
-use crate::record::{BadKind, EndReason, Entry, Event, Failure, FaultEvent, HostFacts, Sight, UnsentKind};
+use crate::record::{BadKind, EndReason, Entry, Event, Failure, FaultEvent, HostFacts, Sight, Unpacked, UnsentKind};
 
 /// The answer of a platform that means ill.
 pub(in crate::report) const HOSTILE: &str =
@@ -162,6 +162,13 @@ fn tables() -> Vec<Table> {
                 percentiles: percentiles([Some(12.0), Some(21.0), Some(33.0), Some(96.0), None], 792),
             },
         ],
+        figures: vec![NumberRow {
+            figure: FigureId(0),
+            count: 838,
+            percentiles: vec![(0.5, 12.0), (0.9, 140.0), (0.95, 212.0), (0.99, 1_310.0)],
+            mean: Some(41.7),
+            max: Some(2_048.0),
+        }],
     };
     let step = |id| Scope::Step(StepId(id));
     vec![
@@ -175,6 +182,12 @@ fn tables() -> Vec<Table> {
                 row(step(1), (4_100, 109, 6), [Some(4.02), Some(8.4), Some(11.9), Some(-1.0), Some(-1.0)], 38.0),
                 row(step(2), (847, 50, 0), [Some(6.83), Some(13.1), Some(62.8), Some(-1.0), None], 38.0),
                 row(step(3), (800, 32, 0), [Some(5.71), Some(11.4), Some(19.0), Some(-1.0), None], 38.0),
+                row(
+                    Scope::Group(StepId(4)),
+                    (792, 46, 0),
+                    [Some(12.0), Some(21.3), Some(33.0), Some(-1.0), None],
+                    38.0,
+                ),
             ],
         ),
         all(
@@ -350,6 +363,7 @@ pub(in crate::report) fn analysis() -> Analysis {
             ports: Some(28_232),
             files_max: Some(97),
             files_limit: Some(1_048_576),
+            unpacked: Unpacked { answers: 3_340, packed: 2 << 20, plain: 11 << 20, took: Span::millis(184) },
         },
         failures: vec![
             Failure {

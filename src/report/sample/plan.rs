@@ -26,6 +26,7 @@ fn request(step: u32, method: Method, path: &str) -> Action {
         captures: Vec::new(),
         retry: None,
         follow: None,
+        decompress: None,
     }))
 }
 
@@ -98,6 +99,8 @@ pub(crate) fn plan() -> Plan {
                 headers: Vec::new(),
                 tls: Tls::default(),
                 connections: Connections { max: 600, queue: 600, ..Connections::default() },
+                decompress: false,
+                traceparent: None,
             }],
             watches: vec![Watch {
                 name: "health".to_owned(),
@@ -111,17 +114,19 @@ pub(crate) fn plan() -> Plan {
         }],
         cleanup: Vec::new(),
         feeds: Vec::new(),
+        figures: vec![NamedFigure { name: "queue-position".to_owned() }],
         steps: [
             ("list products", "商品列表"),
             ("view product", "商品详情"),
             ("place order", "提交订单"),
             ("confirm payment", "确认支付"),
+            ("checkout", "结算"),
         ]
         .into_iter()
         .map(|(name, zh)| Step {
             name: name.to_owned(),
             title: Text { en: None, zh: Some(zh.to_owned()) }.named(name),
-            group: false,
+            group: name == "checkout",
             within: None,
             bounds: Vec::new(),
         })

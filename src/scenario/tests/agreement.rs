@@ -118,7 +118,11 @@ const TABLE: &[(&str, &[&str], &str)] = &[
         "platform: { processes: { a: { WORD: x } } }",
     ),
     ("attach", &["pid-file", "unit", "port"], "platform: { processes: { a: { attach: { WORD: x } } } }"),
-    ("endpoint", &["url", "headers", "tls", "http2", "connections"], "platform: { endpoints: { a: { WORD: x } } }"),
+    (
+        "endpoint",
+        &["url", "headers", "tls", "http2", "connections", "decompress", "traceparent"],
+        "platform: { endpoints: { a: { WORD: x } } }",
+    ),
     (
         "connections",
         &["max", "warm", "per", "new", "age", "source", "slow", "queue"],
@@ -183,6 +187,7 @@ const TABLE: &[(&str, &[&str], &str)] = &[
             "timeout",
             "retry",
             "follow",
+            "decompress",
             "expect",
             "on-failure",
             "capture",
@@ -190,6 +195,12 @@ const TABLE: &[(&str, &[&str], &str)] = &[
         ],
         "journeys: { a: [{ get: /x, WORD: x }] }",
     ),
+    (
+        "retry",
+        &["times", "on", "backoff", "up-to", "jitter", "retry-after"],
+        "journeys: { a: [{ get: /x, retry: { WORD: x } }] }",
+    ),
+    ("group", &["name", "title", "steps"], "journeys: { a: [{ group: { WORD: x } }] }"),
     ("repeat", &["times", "while", "steps"], "journeys: { a: [{ repeat: { WORD: x } }] }"),
     ("poll", &["get", "every", "until", "within"], "journeys: { a: [{ poll: { WORD: x } }] }"),
     (
@@ -204,7 +215,7 @@ const TABLE: &[(&str, &[&str], &str)] = &[
     ),
     (
         "capture",
-        &["header", "cookie", "regex", "index", "json", "secret"],
+        &["header", "cookie", "regex", "index", "json", "secret", "figure"],
         "journeys: { a: [{ get: /x, capture: { b: { WORD: x } } }] }",
     ),
     (
@@ -269,6 +280,7 @@ const TABLE: &[(&str, &[&str], &str)] = &[
             "endpoint",
             "ledger",
             "fault",
+            "figure",
             "action",
             "phase",
             "over",

@@ -32,6 +32,8 @@ block! {
         endpoint: optional("endpoint") String,
         /// Of detection-time, recovery-time and degraded-time: which fault.
         fault: optional("fault") String,
+        /// Of p50 to p99.9, max and mean: the numbers that a capture keeps under this name.
+        figure: optional("figure") String,
         /// Only within this phase.
         phase: optional("phase") String,
         /// A sliding window, for steady states and aborts.
@@ -68,6 +70,7 @@ fn check_condition(condition: &Condition, at: Mark, cx: &mut Context<'_>) {
         ("process", &condition.process),
         ("endpoint", &condition.endpoint),
         ("fault", &condition.fault),
+        ("figure", &condition.figure),
     ];
     let mut given = scopes.into_iter().filter_map(|(word, field)| field.written().map(|mark| (word, mark)));
     if let (Some((first, first_mark)), Some((second, mark))) = (given.next(), given.next()) {
@@ -78,7 +81,8 @@ fn check_condition(condition: &Condition, at: Mark, cx: &mut Context<'_>) {
     let Some(measure) = condition.measure.get() else { return };
     measure_words(condition, measure, at, cx);
     let bounds = [&condition.at_most, &condition.at_least, &condition.above, &condition.below];
-    if let Some(unit) = measure.unit() {
+    let unit = if condition.figure.is_absent() { measure.unit() } else { Some(Unit::Number) };
+    if let Some(unit) = unit {
         bounds.into_iter().filter_map(|bound| bound.get()).for_each(|bound| check_figure(measure, unit, bound, cx));
     }
     if let (Some(low), Some(high)) = (condition.at_least.get(), condition.at_most.get())
@@ -106,7 +110,8 @@ fn measure_words(condition: &Condition, measure: &Spanned<Measure>, at: Mark, cx
         ("to", condition.to.written(), recovery, false),
         ("fault", condition.fault.written(), of_fault, false),
         ("process", condition.process.written(), is(&[Cpu, Memory]), is(&[Cpu, Memory])),
-        ("timing", condition.timing.written(), measure.of_time(), false),
+        ("timing", condition.timing.written(), measure.of_time() && condition.figure.is_absent(), false),
+        ("figure", condition.figure.written(), measure.of_numbers(), false),
     ];
     for (word, written, fits, needed) in rows {
         match written {
@@ -293,6 +298,11 @@ impl Measure {
             Some(meant) => unknown.help(format!("did you mean `{meant}`?")),
             None => unknown.help(format!("the measures are: {}", known.collect::<Vec<_>>().join(" "))),
         }
+    }
+
+    /// Is it a figure of any numbers?
+    fn of_numbers(&self) -> bool {
+        matches!(self, Measure::Percentile(_) | Measure::Max | Measure::Mean)
     }
 
     /// Is it a figure of response times?

@@ -1,5 +1,6 @@
 //! The blocks of the language, each defined once.
 
+mod body;
 mod condition;
 mod fault;
 mod feed;
@@ -13,6 +14,7 @@ mod retry;
 mod search;
 mod top;
 
+pub use body::{BodyFile, BodyText, PartBlock, PartValue};
 pub use condition::{Basis, Condition, Measure, Obligation, SteadyState, Timing, Trigger, is_metric};
 pub use fault::{AnyOf, Fault, FaultTarget, Kill, Moment, Pause, Reference, When};
 pub use feed::{Feed, Pick};

@@ -178,6 +178,10 @@ block! {
         headers: optional("headers") Named<Template, AnyKey>,
         tls: optional("tls") Tls,
         connections: optional("connections") Connections,
+        /// true: asks for compressed answers (gzip, br, zstd) and decompresses them, where a step does not say.
+        decompress: optional("decompress") bool,
+        /// Every request tells its trace (the `traceparent` header of W3C Trace Context); the share of visits that is marked as sampled.
+        traceparent: optional("traceparent") Share,
     }
     later("http2");
 }

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::Retry;
+use super::{BodyText, PartValue, Retry};
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{Span, Text};
 use crate::base::yaml::{Kind, Node, Scalar, ScalarKind};
@@ -38,8 +38,10 @@ block! {
         json: optional("json") Tree,
         /// Fields of a form (application/x-www-form-urlencoded).
         form: optional("form") Named<Template, AnyKey>,
-        /// A body as text.
-        body: optional("body") Template,
+        /// Parts of a form with files (multipart/form-data): each a text, or { file, filename, type } or { text, type }.
+        multipart: optional("multipart") Named<PartValue, AnyKey>,
+        /// A body as text, or { file, type }.
+        body: optional("body") BodyText,
         /// Cuts the request; left out: 30s.
         timeout: optional("timeout") Span,
         /// What makes the answer ok; left out: 2xx.
@@ -52,14 +54,21 @@ block! {
         retry: optional("retry") Retry,
         /// Follows redirects, so many at the most (from 1 to 20): one request all the same. Where `platform.allow` names it.
         follow: optional("follow") u64,
+        /// true: asks for a compressed answer (gzip, br, zstd) and decompresses it, outside of its time; left out: as its endpoint says.
+        decompress: optional("decompress") bool,
     }
     one_of("get", "post", "put", "patch", "delete", "head", "options");
-    later("multipart", "acknowledge");
+    later("acknowledge");
     check(check_request);
 }
 
 fn check_request(request: &Request, _: Mark, cx: &mut Context<'_>) {
-    let bodies = [("json", request.json.written()), ("form", request.form.written()), ("body", request.body.written())];
+    let bodies = [
+        ("json", request.json.written()),
+        ("form", request.form.written()),
+        ("multipart", request.multipart.written()),
+        ("body", request.body.written()),
+    ];
     let mut bodies = bodies.into_iter().filter_map(|(word, mark)| Some((word, mark?)));
     let first = bodies.next();
     if let (Some((one, mark)), Some((other, again))) = (first, bodies.next()) {
@@ -357,6 +366,8 @@ block! {
         index: optional("index") u64,
         /// true: never written anywhere.
         secret: optional("secret") bool,
+        /// Its value is a number that is kept as a figure of this name, which targets may be about.
+        figure: optional("figure") String,
     }
     one_of("json", "header", "cookie", "regex");
     check(check_capture);
@@ -365,6 +376,9 @@ block! {
 fn check_capture(capture: &CaptureBlock, _: Mark, cx: &mut Context<'_>) {
     if let Some(path) = capture.json.get() {
         check_path(&path.value, path.mark, cx);
+    }
+    if let (Some(mark), Some(true)) = (capture.figure.written(), capture.secret.value().copied()) {
+        cx.say(Diagnostic::error("not-both", mark, "what is never written cannot be a figure"));
     }
     if let Some(index) = capture.index.written().filter(|_| capture.regex.is_absent()) {
         cx.say(Diagnostic::error("does-not-go", index, "`index` goes with `regex`: it says which match"));
