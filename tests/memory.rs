@@ -2,6 +2,7 @@
 //! test's own, part of which fails in every way that costs something to remember, and its resident size is read each second.
 
 #![allow(clippy::disallowed_methods)] // A second is a second of the real clock.
+#![allow(clippy::print_stdout)] // What each second found is for a person to read.
 #[path = "common/mod.rs"]
 mod common;
 

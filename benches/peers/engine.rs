@@ -1,7 +1,7 @@
 //! This engine, in a child: kept busy without a schedule, or held to one. What it measured is printed as JSON.
 #![allow(clippy::print_stdout)]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use peakdrill::base::clock::Clock;
@@ -71,7 +71,16 @@ fn setting(plan: Plan, hyper: bool) -> Result<Setting, Failed> {
     let mut constants = Map::new();
     constants.insert("run".to_owned(), json!({ "id": "bench" }));
     constants.insert("vars".to_owned(), Value::Object(Map::new()));
-    Ok(Setting { plan: Arc::new(plan), run: "bench".to_owned(), constants: Arc::new(constants), feeds, door })
+    Ok(Setting {
+        plan: Arc::new(plan),
+        run: "bench".to_owned(),
+        constants: Arc::new(constants),
+        feeds,
+        door,
+        // No load of these is of users.
+        program: PathBuf::new(),
+        files: PathBuf::new(),
+    })
 }
 
 /// Keeps `connections` busy, and prints how many requests were ok; anything else is an error.

@@ -9,7 +9,7 @@ use super::tally::charge_excess;
 use super::{Curve, PercentileCurve, PercentilePoint, Point};
 use crate::base::units::At;
 use crate::plan::arrivals::Schedule;
-use crate::plan::{Condition, LoadId, Measure, Plan, Scope, StepId, Trial};
+use crate::plan::{Condition, Load, LoadId, Measure, Plan, Scope, StepId, Trial};
 use crate::record::{Counts, Latency};
 
 const QUANTILES: [f64; 4] = [0.5, 0.95, 0.99, 0.999];
@@ -126,6 +126,8 @@ impl Curves {
             let all = scoped.curve.scope == Scope::All;
             let planned = match scoped.curve.scope {
                 Scope::All => Some(planned.iter().sum()),
+                // When users come to their next visit is in no plan.
+                Scope::Load(load) if plan.loads.get(load.index()).is_some_and(Load::is_closed) => None,
                 Scope::Load(load) => planned.get(load.index()).copied(),
                 _ => None,
             };

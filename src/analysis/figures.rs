@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DownStretch, FaultFigures, Outage, ProbeFigures, SearchEnd, SearchFigures, Standing, SteadyFigures, WatchedFigures,
+    CrowdFigures, DownStretch, FaultFigures, Outage, ProbeFigures, SearchEnd, SearchFigures, Standing, SteadyFigures,
+    WatchedFigures,
 };
 use crate::base::units::{At, Rate, Share, Span};
 use crate::plan::{Basis, FigureId, JourneyId, PhaseId, ProcessId, Quantity, Scope, TargetId, WatchId, Watched};
@@ -32,6 +33,9 @@ pub struct Analysis {
     /// One for each load of the plan that is a search, in its order.
     #[serde(default)]
     pub searches: Vec<SearchFigures>,
+    /// One for each closed load of the plan, in its order.
+    #[serde(default)]
+    pub crowds: Vec<CrowdFigures>,
     /// Of all requests.
     pub down: Vec<DownStretch>,
     pub probes: Vec<ProbeFigures>,

@@ -1,5 +1,6 @@
 //! The end of the fold: everything that is known becomes figures.
 
+use super::crowd::Crowd;
 use super::down::Down;
 use super::faults::probe_figures;
 use super::outage::{outages, outages_by_down, stretch};
@@ -89,6 +90,7 @@ pub(super) fn finish(mut fold: Fold) -> Analysis {
         faults,
         steady_states: steady_states.collect(),
         searches,
+        crowds: fold.crowds.into_iter().map(Crowd::finish).collect(),
         down,
         probes: fold
             .probes

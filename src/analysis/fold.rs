@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::condition::Watched;
+use super::crowd::Crowd;
 use super::curve::Curves;
 use super::down::{Down, DownSecond};
 use super::faults::Instants;
@@ -40,6 +41,7 @@ pub struct Fold {
     steady: Vec<Steady>,
     aborts: Vec<Watched>,
     pub(super) searches: Vec<Searching>,
+    pub(super) crowds: Vec<Crowd>,
     /// The first abort condition that held.
     pub(super) aborting: Option<AbortId>,
     pub(super) tracks: Vec<Track>,
@@ -107,6 +109,7 @@ impl Fold {
             steady,
             aborts,
             searches,
+            crowds: Crowd::all(plan),
             aborting: None,
             tracks: Vec::new(),
             before_fault: None,
@@ -151,6 +154,7 @@ impl Fold {
             return;
         }
         self.phases.add(window);
+        self.crowds.iter_mut().for_each(|crowd| crowd.add(window));
         let missing = Missing { second: window.second, crew: window.crew };
         self.missing.remove(&missing);
         if window.second < self.seconds.next() {

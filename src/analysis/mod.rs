@@ -5,6 +5,7 @@
 //! shown (`report`).
 
 mod condition;
+mod crowd;
 mod curve;
 mod down;
 mod faults;
@@ -32,6 +33,7 @@ mod touch;
 mod vitals;
 mod watched;
 
+pub use crowd::{CrowdFigures, CrowdPoint};
 pub use figures::{
     Analysis, ApdexScore, Curve, Detail, Figure, Gap, Generator, GeneratorPoint, Interval, Late, Measured, Missing,
     NumberRow, Opened, Percentile, PercentileCurve, PercentilePoint, Point, Quantile, Residue, Row, Snapshot, Stretch,

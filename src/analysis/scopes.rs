@@ -51,7 +51,7 @@ fn steps_at(plan: &Plan, endpoint: EndpointId) -> BTreeSet<(JourneyId, StepId)> 
                     visit(then, endpoint, found);
                     visit(otherwise, endpoint, found);
                 }
-                Action::Request(_) | Action::Poll(_) | Action::Let(_) | Action::Think(_) => {}
+                Action::Request(_) | Action::Poll(_) | Action::Let(_) | Action::Think(_) | Action::Rendezvous(_) => {}
             }
         }
     }

@@ -199,6 +199,7 @@ impl Sim {
                 stages: vec![Stage { kind: hold, phase: None }],
                 replay: None,
                 search: None,
+                users: None,
             }],
             series: vec![Series { load: LoadId(0), journey: JourneyId(0), step: StepId(0) }],
             phases: phases.collect(),
@@ -433,7 +434,7 @@ fn window(plan: &Plan, requests: &[Request], crew: u16, second: u64) -> Window {
         cells.push(cell);
         visits.push(visit);
     }
-    Window { second, crew, cells, visits, figures: Vec::new(), health }
+    Window { second, crew, cells, visits, figures: Vec::new(), health, users: Vec::new() }
 }
 
 fn cell(book: Book, bounds: usize) -> Cell {

@@ -96,6 +96,10 @@ pub(super) enum Command {
     /// Watches over a run and undoes its faults should it die.
     #[command(hide = true)]
     Guardian(GuardianArgs),
+    /// Makes one closed load of a run.
+    #[cfg(feature = "closed")]
+    #[command(hide = true)]
+    Crew,
 }
 
 /// What makes a plan out of a scenario file.

@@ -42,6 +42,8 @@ pub fn main() -> ExitCode {
             let journal = args.rest.last().map(String::as_str).unwrap_or_default();
             return undo::guardian_main(Path::new(journal));
         }
+        #[cfg(feature = "closed")]
+        Command::Crew => return crate::load::crew_main(),
         _ => {}
     }
     let done = std::panic::catch_unwind(|| command(&cli.command, speech));
@@ -68,5 +70,7 @@ fn command(command: &Command, speech: Speech) -> Exit {
         Command::Completions { shell } => pages::completions(*shell, speech),
         Command::Man { into } => pages::man(into.as_deref(), speech),
         Command::Shop(_) | Command::Guardian(_) => Exit::Passed,
+        #[cfg(feature = "closed")]
+        Command::Crew => Exit::Passed,
     }
 }

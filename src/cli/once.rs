@@ -81,7 +81,7 @@ pub(super) fn once(args: &TryArgs, speech: Speech) -> Exit {
 fn wanted(plan: &Plan, name: Option<&str>) -> Result<Vec<(LoadId, JourneyId)>, String> {
     let of = |index: usize| {
         let id = JourneyId::at(index);
-        let sends = plan.loads.iter().position(|load| load.mix.iter().any(|(journey, _)| *journey == id));
+        let sends = plan.loads.iter().position(|load| load.journeys().any(|journey| journey == id));
         (LoadId::at(sends.unwrap_or(0)), id)
     };
     let all = plan.journeys.iter().enumerate();

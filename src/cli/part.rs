@@ -89,6 +89,13 @@ fn fits(plan: &Plan) -> Result<(), String> {
             load.name
         ));
     }
+    if let Some(load) = plan.loads.iter().find(|load| load.is_closed()) {
+        return Err(format!(
+            "the load `{}` is closed, and its users are not dealt out to parts: run it on one machine, or give each part a \
+             scenario with arrivals",
+            load.name
+        ));
+    }
     let steady = plan.steady_states.iter().flat_map(|steady| &steady.must);
     let aborts = plan.aborts.iter().map(|abort| &abort.condition);
     if steady.chain(aborts).any(|condition: &Condition| condition.measure == Measure::Throughput) {

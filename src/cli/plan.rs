@@ -9,7 +9,7 @@ use crate::base::diagnostic::{Diagnostic, Sources, to_json};
 use crate::base::units::{At, Span};
 use crate::compile::Compiled;
 use crate::plan::arrivals::{Schedule, Slice};
-use crate::plan::{LoadId, Plan};
+use crate::plan::{Load, LoadId, Plan, present};
 use crate::report::{Colour, Origin, PlanPage, Words, plan_page};
 
 /// The longest drill whose arrivals are counted second by second for the chart.
@@ -74,9 +74,15 @@ fn told(warning: &Diagnostic, sources: &Sources) -> String {
 /// For each load, the arrivals of each second.
 fn arrivals(plan: &Plan) -> Vec<Vec<u64>> {
     let seconds = plan.end.as_nanos().div_ceil(Span::SECOND.as_nanos()).min(SECONDS);
-    let of = |(index, load)| {
+    let of = |(index, load): (usize, &Load)| {
         let schedule = Schedule::new(load, plan.seed, LoadId::at(index));
         let at = |second: u64| At(Span::seconds(second).0);
+        if let Some(users) = &load.users {
+            // Whoever goes as the second ends is still there.
+            let lives = users.lives(load.start);
+            let end = |second: u64| At(at(second + 1).as_nanos().saturating_sub(1));
+            return (0..seconds).map(|second| present(&lives, end(second))).collect();
+        }
         (0..seconds).map(|second| schedule.between(at(second), at(second + 1))).collect()
     };
     plan.loads.iter().enumerate().map(of).collect()

@@ -28,7 +28,18 @@ pub(super) fn run(args: &RunArgs, speech: Speech) -> Exit {
     let mut wrong = false;
     for file in &args.files {
         match scenarios::compiled(speech, file, choice.profile.as_deref(), &choice.sets) {
-            Ok(compiled) => plans.push((file, compiled)),
+            Ok(compiled) => {
+                let closed = compiled.plan.loads.iter().find(|load| load.is_closed() && !load::can_be_closed());
+                if let Some(load) = closed {
+                    speech.complain(&format!(
+                        "the load `{}` has users, and this program was built without closed loads: build it with the cargo \
+                         feature `closed`, or give the load `arrivals`",
+                        load.name
+                    ));
+                    wrong = true;
+                }
+                plans.push((file, compiled));
+            }
             Err(_) => wrong = true,
         }
     }

@@ -64,7 +64,7 @@ fn visit(actions: &mut [Action], put: &mut impl FnMut(&mut FileBody)) {
                 visit(then, put);
                 visit(otherwise, put);
             }
-            Action::Poll(_) | Action::Let(_) | Action::Think(_) => {}
+            Action::Poll(_) | Action::Let(_) | Action::Think(_) | Action::Rendezvous(_) => {}
         }
     }
 }

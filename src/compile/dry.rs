@@ -17,6 +17,7 @@ pub(super) fn check(feeds: &[Feed], names: &Names, loads: &[Load], used: &[Vec<U
         let word = if feed.pick == Pick::Unique { "unique" } else { "in-order" };
         let mut needed = 0u64;
         let mut unknown = None;
+        let mut hurries = None;
         for load in loads {
             let uses: Vec<&Used> = load
                 .mix
@@ -27,6 +28,11 @@ pub(super) fn check(feeds: &[Feed], names: &Names, loads: &[Load], used: &[Vec<U
                 .collect();
             unknown = unknown.or_else(|| uses.iter().find(|used| used.rows.is_none()).map(|used| used.mark));
             let each = uses.iter().filter_map(|used| used.rows).max().unwrap_or(0);
+            if let Some(used) = uses.first()
+                && load.users.as_ref().is_some_and(|users| users.pace.is_none())
+            {
+                hurries.get_or_insert(used.mark);
+            }
             let count = Schedule::new(load, 0, LoadId(0)).most();
             needed = needed.saturating_add(count.saturating_mul(each));
         }
@@ -36,6 +42,14 @@ pub(super) fn check(feeds: &[Feed], names: &Names, loads: &[Load], used: &[Vec<U
                 feed.name
             );
             let help = "use it outside of the `while`, or write `pick: random` for this feed";
+            cx.say(Diagnostic::error("unknown-uses", mark, message).help(help));
+        } else if let Some(mark) = hurries {
+            let message = format!(
+                "how many rows of `{}` these users take is not known beforehand, and it is `{word}`: without a `pace` \
+                 they begin journeys as fast as they are answered",
+                feed.name
+            );
+            let help = "give the load a `pace`, or write `pick: random` for this feed";
             cx.say(Diagnostic::error("unknown-uses", mark, message).help(help));
         } else if needed > feed.rows {
             let Some(mark) = names.mark(index) else { continue };

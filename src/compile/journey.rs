@@ -82,6 +82,10 @@ pub(super) struct Walker<'w, 's> {
     pub(super) used: Vec<Used>,
     /// What answers give, in order.
     pub(super) captured: Vec<(String, Mark)>,
+    /// Where users wait for one another, and how many of them.
+    pub(super) meets: Vec<(Mark, u64)>,
+    /// What is known from before may be captured anew.
+    pub(super) renews: bool,
     /// The first `shed`.
     pub(super) sheds: Option<Mark>,
     pub(super) longest_timeout: Span,
@@ -111,6 +115,8 @@ impl<'w, 's> Walker<'w, 's> {
             made: Vec::new(),
             used: Vec::new(),
             captured: Vec::new(),
+            meets: Vec::new(),
+            renews: false,
             sheds: None,
             longest_timeout: Span::ZERO,
         }
@@ -132,7 +138,7 @@ impl<'w, 's> Walker<'w, 's> {
         let sure = self.own.sure.get(&name.value).copied();
         let taken = sure.or_else(|| self.own.maybe.get(&name.value).map(|(mark, _)| *mark));
         // A journey that is taken in twice makes its names anew.
-        let taken = taken.filter(|first| *first != name.mark);
+        let taken = taken.filter(|first| *first != name.mark && !self.renews);
         self.reach.check_own_name(name, taken, cx);
         self.own.sure.insert(name.value.clone(), name.mark);
     }
@@ -215,9 +221,23 @@ impl<'w, 's> Walker<'w, 's> {
             Step::Choose(step) => self.choose(step, cx),
             Step::If(step) => self.branch(step, cx),
             Step::Group(step) => self.group(step, cx),
+            Step::Rendezvous(step) => self.meet(step, cx),
             // Its steps stand in its place: `other`.
             Step::Journey(_) => None,
         }
+    }
+
+    fn meet(&mut self, step: &scenario::RendezvousStep, cx: &mut Cx<'_>) -> Option<Action> {
+        cx.broken |= !step.complete;
+        let written = cx.need(&step.rendezvous)?;
+        cx.broken |= !written.complete;
+        if self.place != Place::Visit {
+            let message = "only users wait for one another, and these steps are nobody's but the drill's";
+            cx.say(Diagnostic::error("does-not-go", written.key, message).help("leave `rendezvous` out"));
+        }
+        let (name, count) = (cx.need(&written.name)?.value.clone(), cx.need(&written.count)?.value);
+        self.meets.push((written.key, count));
+        Some(Action::Rendezvous(plan::Rendezvous { name, count, within: cx.need(&written.within)?.value }))
     }
 
     fn lets(&mut self, step: &scenario::LetStep, cx: &mut Cx<'_>) -> Option<Action> {
@@ -334,7 +354,7 @@ impl<'w, 's> Walker<'w, 's> {
                 Step::Request(request) => self.note_names(&request.capture),
                 Step::Poll(poll) => self.note_names(&poll.capture),
                 Step::Let(step) => self.note_names(&step.values),
-                Step::Think(_) => {}
+                Step::Think(_) | Step::Rendezvous(_) => {}
                 Step::Repeat(step) => {
                     if let Some(steps) = step.repeat.value().and_then(|repeat| repeat.steps.value()) {
                         self.names(steps, inside);

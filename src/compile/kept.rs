@@ -56,9 +56,9 @@ pub(super) fn bounds<'c>(
 pub(super) fn series(loads: &[plan::Load], made: &[Vec<Made>]) -> Vec<Series> {
     let mut found = BTreeSet::new();
     for (index, load) in loads.iter().enumerate() {
-        for (journey, _) in &load.mix {
+        for journey in load.journeys() {
             for made in made.get(journey.index()).into_iter().flatten() {
-                found.insert(Series { load: LoadId::at(index), journey: *journey, step: StepId::at(made.step) });
+                found.insert(Series { load: LoadId::at(index), journey, step: StepId::at(made.step) });
             }
         }
     }

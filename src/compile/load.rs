@@ -1,10 +1,11 @@
 //! Who comes, and how many: loads, their stages, and the phases that stages name.
 
+use super::beside::Joined;
 use super::context::Cx;
 use super::instant::PhaseTable;
 use super::names::Names;
 use super::replay::Replayed;
-use super::{search, stage};
+use super::{search, stage, users};
 use crate::base::diagnostic::{Diagnostic, SourceId};
 use crate::base::units::{At, Rate, Span};
 use crate::plan::{self, JourneyId, PhaseId, Spacing, StageKind};
@@ -36,6 +37,7 @@ pub(super) struct Files<'f, 'l> {
 pub(super) fn loads(
     scenario: &scenario::Scenario,
     replays: Vec<Option<Replayed>>,
+    besides: Vec<Joined>,
     journeys: &Names,
     phases: &mut PhaseTable,
     files: &mut Files<'_, '_>,
@@ -56,7 +58,7 @@ pub(super) fn loads(
         loads.whole = false;
         loads.used.fill(true);
     }
-    for ((name, load), replay) in map.iter().zip(replays) {
+    for (((name, load), replay), beside) in map.iter().zip(replays).zip(besides) {
         let mut made = empty(name, load, cx);
         let whole = match replay {
             Some(replay) => {
@@ -72,11 +74,20 @@ pub(super) fn loads(
                 if let Some(written) = cx.get(&load.search) {
                     made.search = search::search(&path, written, cx);
                     !load.start.is_hole() && made.search.is_some()
+                } else if !load.users.is_absent() {
+                    !load.start.is_hole() && users::users(&path, load, loads.list.len(), &mut made, phases, cx)
                 } else {
                     !load.start.is_hole() && stages(&path, load, loads.list.len(), &mut made, phases, files, cx)
                 }
             }
         };
+        if let Some(users) = &mut made.users {
+            (users.first, users.refresh) = (beside.first, beside.refresh);
+        }
+        mark_used(
+            &mut loads.used,
+            [beside.first, beside.refresh.map(|refresh| refresh.journey)].into_iter().flatten().map(JourneyId::index),
+        );
         loads.whole &= whole && !is_too_long(&made, name, cx);
         loads.list.push(made);
     }
@@ -110,7 +121,7 @@ fn empty(name: &Spanned<String>, load: &Spanned<scenario::Load>, cx: &mut Cx<'_>
             spacing
         }
         None => {
-            if load.replay.is_absent() {
+            if load.replay.is_absent() && load.users.is_absent() {
                 cx.note_default(format!("{path}.spacing"), &"even");
             }
             Spacing::Even
@@ -126,12 +137,14 @@ fn empty(name: &Spanned<String>, load: &Spanned<scenario::Load>, cx: &mut Cx<'_>
         stages: Vec::new(),
         replay: None,
         search: None,
+        users: None,
     }
 }
 
 /// Says of a load that is too long; true when it is.
 fn is_too_long(load: &plan::Load, name: &Spanned<String>, cx: &mut Cx<'_>) -> bool {
-    let too_long = load.stages.iter().any(|stage| stage.kind.span() > LONGEST) || load.end() > At::START + LONGEST;
+    let mut stages = load.stage_times().map(|(from, to)| to.since(from));
+    let too_long = stages.any(|span| span > LONGEST) || load.end() > At::START + LONGEST;
     if too_long {
         let message = format!("the load `{}` is longer than 30 days", name.value);
         cx.say(Diagnostic::error("range", name.mark, message));

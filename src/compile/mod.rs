@@ -7,6 +7,7 @@
 
 mod about;
 mod allow;
+mod beside;
 mod bodies;
 mod body;
 mod condition;
@@ -34,6 +35,7 @@ mod stage;
 mod steps;
 mod target;
 mod text;
+mod users;
 mod watch;
 mod whole;
 

@@ -24,7 +24,11 @@ impl<'p> Samples<'p> {
     fn visits(&self, from: At, to: At) -> Vec<(usize, usize, f64)> {
         let mut found = Vec::new();
         for (index, (load, schedule)) in self.loads.iter().zip(&self.schedules).enumerate() {
-            let arrivals = schedule.between(from, to) as f64;
+            let arrivals = match &load.users {
+                // How often they come nobody knows before: never too few.
+                Some(_) if from < load.end() && load.start < to => f64::INFINITY,
+                _ => schedule.between(from, to) as f64,
+            };
             let weights: f64 = load.mix.iter().map(|(_, weight)| weight).sum();
             for (journey, weight) in &load.mix {
                 found.push((index, journey.index(), arrivals * weight / weights.max(f64::MIN_POSITIVE)));
@@ -49,7 +53,9 @@ impl<'p> Samples<'p> {
                 Scope::Endpoint(id) => requests(&|made| made.endpoint == Some(id.index())),
                 Scope::Process(_) | Scope::Fault(_) | Scope::Figure(_) => return None,
             };
-            sum += visits * each;
+            if each > 0.0 {
+                sum += visits * each;
+            }
         }
         Some(sum)
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::about::about;
+use super::beside::{self, Beside};
 use super::condition::{Scenery, longest_hold};
 use super::context::Cx;
 use super::fault;
@@ -20,7 +21,7 @@ use super::search;
 use super::target;
 use super::text::{Own, Place, Reach};
 use super::watch::{Around, watches};
-use super::{bodies, dry, kept, pool, watch};
+use super::{bodies, dry, kept, pool, users, watch};
 use crate::base::diagnostic::{Diagnostic, Mark, SourceId, Sources, any_error, sort};
 use crate::base::units::{At, Span};
 use crate::plan::{self, Chore, ChoreWork, PhaseId, Plan, Platform, VERSION};
@@ -74,7 +75,9 @@ pub(super) struct Walked {
     pub(super) journeys: Vec<plan::Journey>,
     pub(super) made: Vec<Vec<Made>>,
     pub(super) used: Vec<Vec<Used>>,
-    sheds: Option<Mark>,
+    /// Where users wait for one another, by journey; of those that are written as one.
+    pub(super) meets: Vec<Vec<(Mark, u64)>>,
+    pub(super) sheds: Option<Mark>,
     pub(super) longest_timeout: Span,
     /// True when every step is known.
     pub(super) whole: bool,
@@ -114,11 +117,11 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
     });
 
     let mut steps = Steps::new();
-    let mut walked = Walked { whole: true, ..Walked::default() };
     let mut known_journeys = Journeys::new(&scenario.journeys);
     let mut prepare =
         chores("prepare", &scenario.prepare, &known_journeys, &mut reach, &mut steps, &endpoint_names, cx);
-    journeys(scenario, &known_journeys, &reach, &mut steps, &endpoint_names, &mut walked, cx);
+    let besides = beside::besides(scenario, &known_journeys, &reach, &mut steps, &endpoint_names, cx);
+    let mut walked = journeys(scenario, &known_journeys, &besides, &reach, &mut steps, &endpoint_names, cx);
     let mut cleanup =
         chores("cleanup", &scenario.cleanup, &known_journeys, &mut reach, &mut steps, &endpoint_names, cx);
 
@@ -127,8 +130,10 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
     let mut phases = PhaseTable::new();
     let journey_names = &mut known_journeys.names;
     let replays = replay::replays(scenario, &endpoint_names, journey_names, &mut steps, &mut walked, &mut files, cx);
+    let besides = beside::join(besides, journey_names, &mut walked, cx);
     let journey_names = &known_journeys.names;
-    let loads = load::loads(scenario, replays, journey_names, &mut phases, &mut files, cx);
+    let loads = load::loads(scenario, replays, besides, journey_names, &mut phases, &mut files, cx);
+    users::check_meetings(&loads.list, &walked.meets, cx);
     if scenario.load.is_hole() || scenario.load.value().is_none_or(|map| !map.complete) || !loads.whole {
         phases.names.lacks();
     }
@@ -319,20 +324,21 @@ fn chores(
 fn journeys(
     scenario: &Scenario,
     known: &Journeys<'_>,
+    besides: &[Beside],
     reach: &Reach<'_>,
     steps: &mut Steps,
     endpoints: &Names,
-    walked: &mut Walked,
     cx: &mut Cx<'_>,
-) {
+) -> Walked {
+    let mut walked = Walked { whole: true, ..Walked::default() };
     let loads = scenario.load.value().into_iter().flat_map(scenario::Named::iter);
     if scenario.journeys.is_absent() && loads.map(|(_, load)| load).any(|load| !load.replay.is_absent()) {
-        return;
+        return walked;
     }
     let Some(map) = cx.need(&scenario.journeys) else {
         walked.whole = false;
         steps.lack();
-        return;
+        return walked;
     };
     if map.entries.is_empty() && map.complete {
         let message = "there is no journey: visitors would do nothing";
@@ -345,6 +351,7 @@ fn journeys(
     }
     for (index, (name, journey)) in map.entries.iter().enumerate() {
         let mut walker = Walker::new(known, reach, steps, endpoints, Place::Visit);
+        walker.own = beside::granted(besides, &name.value);
         let mut made = plan::Journey {
             name: name.value.clone(),
             title: crate::base::units::Text::default(),
@@ -379,9 +386,11 @@ fn journeys(
         walked.longest_timeout = walked.longest_timeout.max(walker.longest_timeout);
         walked.made.push(walker.made);
         walked.used.push(walker.used);
+        walked.meets.push(walker.meets);
         walked.journeys.push(made);
     }
     walked.whole &= steps.names.is_whole();
+    walked
 }
 
 /// When the drill ends, as long as it is known.
@@ -439,5 +448,7 @@ fn move_phases(plan: &mut Plan, moved: &[usize]) {
         }
     };
     plan.loads.iter_mut().flat_map(|load| &mut load.stages).for_each(|stage| place(&mut stage.phase));
+    let users = plan.loads.iter_mut().filter_map(|load| load.users.as_mut());
+    users.flat_map(|users| &mut users.stages).for_each(|stage| place(&mut stage.phase));
     plan.targets.iter_mut().for_each(|target| place(&mut target.condition.phase));
 }

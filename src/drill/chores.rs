@@ -73,6 +73,8 @@ impl Chores<'_> {
             constants: Arc::new(self.constants.clone()),
             feeds,
             door: self.door.clone(),
+            program: self.setting.program.clone(),
+            files: self.setting.files.clone(),
         }
     }
 }

@@ -296,6 +296,7 @@ impl Books {
             visits: Vec::new(),
             figures: Vec::new(),
             health: std::mem::take(&mut self.health),
+            users: Vec::new(),
         };
         for pages in &mut self.series {
             for cell in std::iter::once(&mut pages.second).chain(&mut pages.phases) {
@@ -359,7 +360,7 @@ fn empty(series: SeriesId, book: Book, bounds: usize) -> Cell {
 
 /// The phases that a load's requests may fall in: those of its own stages, and those that belong to no load.
 fn phases_of(plan: &Plan, load: LoadId) -> Vec<(At, At, PhaseId)> {
-    let of = |load: &crate::plan::Load| load.stages.iter().filter_map(|stage| stage.phase).collect::<Vec<_>>();
+    let of = |load: &crate::plan::Load| load.phases().collect::<Vec<_>>();
     let own = plan.loads.get(load.index()).map(of).unwrap_or_default();
     let all: Vec<PhaseId> = plan.loads.iter().flat_map(of).collect();
     let mine = |id: &PhaseId| own.contains(id) || !all.contains(id);

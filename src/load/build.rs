@@ -156,6 +156,7 @@ impl Builder<'_> {
                 let site = self.site();
                 self.ops.push(Op::Think { site, draw, rest: later });
             }
+            Action::Rendezvous(meeting) => self.ops.push(Op::Rendezvous { meeting: meeting.clone(), rest: later }),
             Action::Repeat(repeat) => self.repeat(repeat, later)?,
             Action::Group(group) => {
                 let open = self.ops.len();
@@ -297,7 +298,7 @@ fn count(actions: &[Action], mut next: Numbers, sure: bool) -> (Vec<Left>, Numbe
                 found.push(Left { ask: next.asks, times: 1, only: Vec::new() });
                 next.asks += 1;
             }
-            Action::Let(_) | Action::Think(_) => {}
+            Action::Let(_) | Action::Think(_) | Action::Rendezvous(_) => {}
             Action::Repeat(repeat) => {
                 let times = match repeat.turns {
                     plan::Turns::Times(times) => u64::from(times),

@@ -1,6 +1,6 @@
 //! What one core of this machine can send: the engine against a server in this program, over loopback.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
@@ -36,7 +36,15 @@ pub fn calibrate(mut plan: Plan, constants: Map<String, Value>, span: Span) -> R
     let feeds = Feeds::read(&plan, here)?;
     let run = "calibration".to_owned();
     let measured = saturate(
-        &Setting { plan: Arc::new(plan), run, constants: Arc::new(constants), feeds, door },
+        &Setting {
+            plan: Arc::new(plan),
+            run,
+            constants: Arc::new(constants),
+            feeds,
+            door,
+            program: PathBuf::new(),
+            files: here.to_owned(),
+        },
         CONNECTIONS,
         span,
     );

@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -8,6 +9,7 @@ use tokio::task::LocalSet;
 
 use super::books::Books;
 use super::build::{self, Place};
+use super::closed::Remote;
 use super::dispatch::{Dispatcher, Source, State, may_spin};
 use super::feeds::Feeds;
 use super::files::Files;
@@ -37,6 +39,10 @@ pub struct Setting {
     pub feeds: Feeds,
     /// Its clock is the load's.
     pub door: Door,
+    /// The program that is running: closed loads are processes of it.
+    pub program: PathBuf,
+    /// Where files lie that the plan names.
+    pub files: PathBuf,
 }
 
 /// How many workers there are, and how they wait.
@@ -74,11 +80,12 @@ pub enum News {
     Broken { crew: u16 },
 }
 
-/// The workers of all open loads of a plan. Each owns the arrivals k ≡ i mod n, on a thread and a runtime of its own.
+/// The workers of all open loads of a plan, and a process for each closed one. A worker owns the arrivals k ≡ i mod n, on a thread and a runtime of its own.
 /// Where several machines make one load, n counts the workers of all of them, as if all had as many as this one.
 #[derive(Debug)]
 pub struct Crews {
     orders: Vec<mpsc::UnboundedSender<Order>>,
+    closed: Vec<Remote>,
     news: mpsc::UnboundedReceiver<News>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -91,9 +98,12 @@ impl Crews {
 
     /// The same for a part of the arrivals, and with that part of the connections.
     pub async fn start_slice(setting: &Setting, options: Options, slice: Slice) -> Result<Crews, LoadError> {
-        let workers = workers(&setting.plan, options.workers, slice);
+        let closed = setting.plan.loads.iter().enumerate().filter(|(_, load)| load.is_closed());
+        let closed: Vec<LoadId> = closed.map(|(index, _)| LoadId::at(index)).collect();
+        let any_open = closed.is_empty() || closed.len() < setting.plan.loads.len();
+        let workers = if any_open { workers(&setting.plan, options.workers, slice) } else { 0 };
         let (tell, news) = mpsc::unbounded_channel();
-        let mut crews = Crews { orders: Vec::new(), news, threads: Vec::new() };
+        let mut crews = Crews { orders: Vec::new(), closed: Vec::new(), news, threads: Vec::new() };
         let mut ready = Vec::new();
         for index in 0..workers {
             let (order, orders) = mpsc::unbounded_channel();
@@ -104,6 +114,11 @@ impl Crews {
             crews.threads.push(thread);
             ready.push(heard);
         }
+        for (load, crew) in closed.into_iter().zip(workers..) {
+            let (said, heard) = oneshot::channel();
+            crews.closed.push(Remote::start(setting, load, crew, tell.clone(), said)?);
+            ready.push(heard);
+        }
         for heard in ready {
             heard.await.map_err(|_| LoadError::Gone)??;
         }
@@ -112,7 +127,7 @@ impl Crews {
 
     /// How many there are; each hands over one window a second.
     pub fn count(&self) -> u16 {
-        u16::try_from(self.orders.len()).unwrap_or(u16::MAX)
+        u16::try_from(self.orders.len() + self.closed.len()).unwrap_or(u16::MAX)
     }
 
     /// Begins the load: the plan's instants count from `zero` on the door's clock.
@@ -155,12 +170,14 @@ impl Crews {
             // One that has ended has said so.
             let _ = worker.send(order);
         }
+        self.closed.iter().for_each(|crew| crew.order(order));
     }
 }
 
 impl Drop for Crews {
     fn drop(&mut self) {
         self.orders.clear();
+        self.closed.clear();
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
@@ -216,7 +233,7 @@ impl Work {
         let plan = &self.setting.plan;
         let compiled = Compiled::new(&self.setting)?;
         let (mut lanes, mut sources, mut rate) = (Vec::new(), Vec::new(), 0.0);
-        for (index, load) in plan.loads.iter().enumerate() {
+        for (index, load) in plan.loads.iter().enumerate().filter(|(_, load)| !load.is_closed()) {
             let id = LoadId::at(index);
             let weights = load.mix.iter().map(|(_, weight)| *weight);
             let Some(mix) = Weighted::new(weights) else { continue };
@@ -262,6 +279,7 @@ impl Work {
             plan: plan.clone(),
             workers: self.workers,
             sources,
+            users_until: None,
             crew: self.index,
             orders: self.orders,
             news: self.news,
@@ -385,5 +403,5 @@ pub(super) fn lane(plan: &Plan, load: LoadId, journey: JourneyId, programs: &[Pr
         // One that a plan has forgotten is counted nowhere, rather than as another.
         plan.series.iter().position(of).map_or(SeriesId(u32::MAX), SeriesId::at)
     });
-    Lane { load: Some(load), journey, program: journey.index(), series: series.collect() }
+    Lane { load: Some(load), journey, program: journey.index(), series: series.collect(), kept: false }
 }

@@ -37,6 +37,8 @@ pub(super) struct Dispatcher {
     pub plan: Arc<Plan>,
     pub workers: u16,
     pub sources: Vec<Source>,
+    /// When the load of users ends, where it is one.
+    pub users_until: Option<At>,
     pub crew: u16,
     pub orders: UnboundedReceiver<Order>,
     pub news: UnboundedSender<News>,
@@ -128,6 +130,8 @@ impl Dispatcher {
             self.unsent(source, planned, now, UnsentKind::Stopped);
         }
         self.sources.clear();
+        self.users_until = None;
+        self.worker.end_users();
         if matches!(self.state, State::Running) {
             self.state = State::Draining(self.worker.now() + self.drain);
         }
@@ -168,7 +172,7 @@ impl Dispatcher {
         let arrival = self.next_arrival().map_or(At::MAX, |(_, at)| at);
         let drained = match self.state {
             State::Draining(until) => until,
-            _ => At::MAX,
+            _ => self.users_until.unwrap_or(At::MAX),
         };
         arrival.min(self.worker.next_thinker()).min(self.worker.next_cut()).min(self.boundary()).min(drained)
     }
@@ -204,9 +208,10 @@ impl Dispatcher {
         if self.worker.next_cut() <= now {
             self.worker.cut_due(now);
         }
-        let open = self.sources.iter().any(|source| source.open);
+        let open = self.sources.iter().any(|source| source.open) || self.users_until.is_some_and(|until| now < until);
         if self.state == State::Running && self.next_arrival().is_none() && !open {
-            let end = self.sources.iter().map(|source| source.end).max().unwrap_or(now);
+            self.worker.end_users();
+            let end = self.sources.iter().map(|source| source.end).chain(self.users_until).max().unwrap_or(now);
             self.state = State::Draining(end.max(now) + self.drain);
         }
         if let State::Draining(until) = self.state {

@@ -22,6 +22,10 @@ pub enum LoadError {
     Worker(#[from] io::Error),
     #[error("{ok} of {all} requests of the calibration were ok: nothing was measured")]
     NotCalibrated { ok: u64, all: u64 },
+    #[error("the crew of a closed load could not be made ready: {0}")]
+    Closed(String),
+    #[error("this program was built without closed loads (`users`): build it with the cargo feature `closed`")]
+    NotClosed,
     #[error("a worker has ended before its time; this is a defect of the harness")]
     Gone,
 }

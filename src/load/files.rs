@@ -67,7 +67,7 @@ fn visit(actions: &[Action], read: &mut impl FnMut(&FileBody) -> Result<(), Load
                 visit(then, read)?;
                 visit(otherwise, read)?;
             }
-            Action::Poll(_) | Action::Let(_) | Action::Think(_) => {}
+            Action::Poll(_) | Action::Let(_) | Action::Think(_) | Action::Rendezvous(_) => {}
         }
     }
     Ok(())

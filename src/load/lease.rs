@@ -174,7 +174,7 @@ impl Visit<'_> {
     }
 
     pub(super) fn is_own(&self, endpoint: EndpointId) -> bool {
-        self.worker.per_visit[endpoint.index()] || self.is_new(endpoint)
+        self.lane.kept || self.worker.per_visit[endpoint.index()] || self.is_new(endpoint)
     }
 
     fn is_new(&self, endpoint: EndpointId) -> bool {

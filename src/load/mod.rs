@@ -1,4 +1,4 @@
-//! Visits and steps: the open crew. A [`Crews`] has one worker for each core in use, each a thread with a runtime of its
+//! Visits and steps: the open crew, and the crews of closed loads. A [`Crews`] has one worker for each core in use, each a thread with a runtime of its
 //! own that owns the arrivals k ≡ i mod n, its own connections, schedule and histograms; nothing is shared on the path of
 //! one request, and once a second each worker hands over what it counted.
 //!
@@ -9,6 +9,7 @@ mod asks;
 mod books;
 mod build;
 mod calibrate;
+mod closed;
 mod cookies;
 mod crew;
 mod dispatch;
@@ -39,6 +40,9 @@ mod visit;
 mod worker;
 
 pub use calibrate::calibrate;
+pub use closed::can_be_closed;
+#[cfg(feature = "closed")]
+pub use closed::crew_main;
 pub use crew::{Crews, News, Options, Setting, workers};
 pub use error::LoadError;
 pub use feeds::Feeds;

@@ -43,7 +43,7 @@ pub struct Carried {
 /// first one from `k` on that is of that journey. Dropped, it cuts off whatever is in flight, and that thread has ended.
 pub async fn once(setting: &Setting, load: LoadId, journey: JourneyId, k: u64) -> Result<Transcript, LoadError> {
     let compiled = Compiled::new(setting)?;
-    let lane = Lane { load: Some(load), journey, program: journey.index(), series: Vec::new() };
+    let lane = Lane { load: Some(load), journey, program: journey.index(), series: Vec::new(), kept: false };
     if journey.index() >= compiled.programs.len() {
         return Err(LoadError::Journey(journey.to_string()));
     }
@@ -63,7 +63,7 @@ pub async fn carry_out(setting: &Setting, name: &str, actions: &[Action], within
     made(actions, &mut |name| {
         names.insert(name.to_owned(), compiled.slot(name));
     });
-    let lane = Lane { load: None, journey: JourneyId(u32::MAX), program, series: Vec::new() };
+    let lane = Lane { load: None, journey: JourneyId(u32::MAX), program, series: Vec::new(), kept: false };
     let (transcript, values) = play(setting, compiled, lane, 0, Some(within)).await?;
     let mut carried = Carried { transcript, captures: Map::new(), secret: Vec::new() };
     for (name, slot) in names {
@@ -78,13 +78,13 @@ pub async fn carry_out(setting: &Setting, name: &str, actions: &[Action], within
 }
 
 /// The names that actions make.
-fn made(actions: &[Action], note: &mut impl FnMut(&str)) {
+pub(super) fn made(actions: &[Action], note: &mut impl FnMut(&str)) {
     for action in actions {
         match action {
             Action::Request(request) => request.captures.iter().for_each(|capture| note(&capture.name)),
             Action::Poll(poll) => poll.request.captures.iter().for_each(|capture| note(&capture.name)),
             Action::Let(names) => names.iter().for_each(|(name, _)| note(name)),
-            Action::Think(_) => {}
+            Action::Think(_) | Action::Rendezvous(_) => {}
             Action::Repeat(repeat) => made(&repeat.actions, note),
             Action::Group(group) => made(&group.actions, note),
             Action::Choose(branches) => branches.iter().for_each(|branch| made(&branch.actions, note)),
@@ -163,6 +163,7 @@ async fn play_here(
         plan: setting.plan.clone(),
         workers: 1,
         sources: Vec::<Source>::new(),
+        users_until: None,
         crew: 0,
         orders,
         news: tell,

@@ -13,7 +13,7 @@ use super::retry::Retrying;
 use crate::base::rng::{Exponential, Key, Lognormal, Purpose, Weighted};
 use crate::base::template::{Bound, BoundJson, JsonPath};
 use crate::base::units::{Share, Span};
-use crate::plan::{EndpointId, FigureId, StepId};
+use crate::plan::{EndpointId, FigureId, Rendezvous, StepId};
 use crate::wire::Outgoing;
 
 /// One journey, as a list of operations that a visit walks.
@@ -40,6 +40,12 @@ pub(super) enum Op {
     Think {
         site: u32,
         draw: Draw,
+        /// What a visit that is cut off meanwhile does not reach.
+        rest: Rest,
+    },
+    /// Waits for other users.
+    Rendezvous {
+        meeting: Rendezvous,
         /// What a visit that is cut off meanwhile does not reach.
         rest: Rest,
     },

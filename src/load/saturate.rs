@@ -53,6 +53,7 @@ async fn busy(setting: &Setting, connections: usize, span: Span) -> Result<Vec<W
         worker,
         plan: setting.plan.clone(),
         workers: 1,
+        users_until: None,
         sources: Vec::new(),
         crew: 0,
         orders,

@@ -79,7 +79,9 @@ impl Worker {
         health.in_flight = self.runners.borrow().iter().filter(|runner| runner.flight.is_some()).count() as u64;
         health.connected = self.connected.take();
         books.health = health;
-        self.closed.borrow_mut().push(books.close());
+        let mut window = books.close();
+        window.users.extend(self.crowd.take());
+        self.closed.borrow_mut().push(window);
     }
 
     /// The request that an arrival makes before anything else, at its planned instant.

@@ -33,7 +33,13 @@ pub(super) fn most(workers: u16) -> usize {
 }
 
 /// Tells the worker when a task that carries visits ends by a defect: the runtime keeps its panic to itself.
-struct Alarm(Rc<Worker>);
+pub(super) struct Alarm(Rc<Worker>);
+
+impl Alarm {
+    pub(super) fn new(worker: &Rc<Worker>) -> Alarm {
+        Alarm(worker.clone())
+    }
+}
 
 impl Drop for Alarm {
     fn drop(&mut self) {
@@ -45,7 +51,7 @@ impl Drop for Alarm {
 
 /// Carries visits for ever, one after another.
 pub(super) async fn run(worker: Rc<Worker>, me: usize) {
-    let _alarm = Alarm(worker.clone());
+    let _alarm = Alarm::new(&worker);
     let mut values = Values::default();
     loop {
         let mut next = Some(worker.mail(me).await);
@@ -126,7 +132,7 @@ impl Rows for Given<'_> {
 }
 
 impl Values {
-    fn reset(&mut self, worker: &Worker, lane: &Lane, program: &Program, arrival: &Arrival) {
+    pub(super) fn reset(&mut self, worker: &Worker, lane: &Lane, program: &Program, arrival: &Arrival) {
         let key = match lane.load {
             Some(load) => Key::new(worker.seed, load.0, arrival.k),
             None => Key { k: arrival.k, ..Key::plan(worker.seed) },
@@ -136,7 +142,9 @@ impl Values {
         self.slots.resize(worker.slots, None);
         self.secret.clear();
         self.secret.resize(worker.slots, false);
-        self.jar.clear();
+        if !lane.kept {
+            self.jar.clear();
+        }
         self.counters.clear();
         self.counters.resize(program.counters, 0);
         self.turns.clear();
@@ -148,6 +156,28 @@ impl Values {
         self.own_time = Span::ZERO;
         self.sends = 0;
         self.groups.clear();
+    }
+
+    /// What a slot holds, and whether it is secret; nothing is left in it.
+    #[cfg(feature = "closed")]
+    pub(super) fn take(&mut self, slot: u32) -> (Option<Value>, bool) {
+        let value = self.slots.get_mut(slot as usize).and_then(Option::take);
+        (value, self.secret.get(slot as usize).copied().unwrap_or(false))
+    }
+
+    #[cfg(feature = "closed")]
+    pub(super) fn put(&mut self, slot: u32, value: Option<Value>, secret: bool) {
+        if let (Some(place), Some(known)) = (self.slots.get_mut(slot as usize), self.secret.get_mut(slot as usize)) {
+            (*place, *known) = (value, secret);
+        }
+    }
+
+    /// Lets go of the connections that it kept.
+    pub(super) fn let_go(&mut self, worker: &Worker) {
+        for (endpoint, connection) in self.own.drain(..) {
+            drop(connection);
+            worker.give_up(endpoint);
+        }
     }
 
     pub(super) fn key(&self) -> Key {
@@ -170,7 +200,7 @@ impl Visit<'_> {
         })
     }
 
-    async fn walk(&mut self) -> Fate {
+    pub(super) async fn walk(&mut self) -> Fate {
         let mut at = 0;
         let mut fate = Fate::Ok;
         let mut asked = false;
@@ -183,7 +213,7 @@ impl Visit<'_> {
                     Ok(done) => {
                         asked = true;
                         self.values.own_time += done.since(planned);
-                        (planned, released) = (done, None);
+                        (planned, released) = self.then(done);
                     }
                     Err((outcome, done)) => {
                         let ended = match outcome {
@@ -199,7 +229,7 @@ impl Visit<'_> {
                             return fate;
                         }
                         self.values.own_time += done.since(planned);
-                        (planned, released) = (done, None);
+                        (planned, released) = self.then(done);
                     }
                 },
                 Op::Let { slot, value } => match self.see(|visit| value.value(visit)) {
@@ -212,7 +242,16 @@ impl Visit<'_> {
                         self.not_reached(rest, planned, false);
                         return Fate::Failed;
                     }
-                    released = None;
+                    (planned, released) = self.then(planned);
+                }
+                Op::Rendezvous { meeting, rest } => {
+                    let until = self.worker.now() + meeting.within;
+                    // A visit that is made alone has nobody to wait for.
+                    if self.lane.kept && self.worker.meet(self.me, meeting, until).await.is_err() {
+                        self.not_reached(rest, planned, false);
+                        return Fate::Failed;
+                    }
+                    (planned, released) = self.then(self.worker.now());
                 }
                 Op::Unless { test, to } => match self.see(|visit| test.holds(visit)) {
                     Ok(true) => {}
@@ -259,6 +298,15 @@ impl Visit<'_> {
             }
         }
         fate
+    }
+
+    /// When the next step is planned, and when it is released: for a user both are the instant at which it begins.
+    fn then(&self, planned: At) -> (At, Option<At>) {
+        if !self.lane.kept {
+            return (planned, None);
+        }
+        let now = self.worker.now();
+        (now, Some(now))
     }
 
     pub(super) fn set(&mut self, slot: u32, value: Value, secret: bool) {
@@ -316,7 +364,7 @@ impl Visit<'_> {
     }
 
     /// After the last step, however it came to that.
-    fn close(&mut self, fate: Fate) {
+    pub(super) fn close(&mut self, fate: Fate) {
         if self.worker.transcript.is_some() {
             let slots = self.values.slots.iter().cloned().zip(self.values.secret.iter().copied()).collect();
             self.worker.set_result(fate == Fate::Ok, slots);
@@ -327,9 +375,16 @@ impl Visit<'_> {
         while !self.values.groups.is_empty() {
             self.shut_group(Outcome::Bad(BadKind::Abandoned));
         }
-        for (endpoint, connection) in self.values.own.drain(..) {
-            drop(connection);
-            self.worker.give_up(endpoint);
+        if self.lane.kept {
+            // Where each visit has a connection of its own, this one's go.
+            let (gone, kept) = std::mem::take(&mut self.values.own)
+                .into_iter()
+                .partition(|(endpoint, _)| self.worker.per_visit[endpoint.index()]);
+            self.values.own = gone;
+            self.values.let_go(self.worker);
+            self.values.own = kept;
+        } else {
+            self.values.let_go(self.worker);
         }
         let end = match fate {
             Fate::Ok => VisitEnd::Ok(self.values.own_time),

@@ -1,6 +1,7 @@
 //! What one worker's visits and its dispatcher share. All of it lives on one thread.
 
 mod cuts;
+mod users;
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
@@ -13,6 +14,7 @@ use serde_json::Value;
 
 use super::books::Books;
 use super::build::Place;
+use super::closed::Crowd;
 use super::feeds::Feeds;
 use super::pool::{Pool, Ticket};
 use super::program::Program;
@@ -66,6 +68,12 @@ pub(super) struct Worker {
     pub connected: Cell<u64>,
     /// Hosts that redirects led to and that are no endpoints, by scheme and authority.
     pub elsewhere: RefCell<HashMap<String, Origin>>,
+    /// The users of a closed load, where it has any.
+    pub crowd: Crowd,
+    /// Users who wait for one another, by the name of what they wait at.
+    meetings: RefCell<HashMap<String, Vec<usize>>>,
+    /// The drill has begun.
+    has_begun: Cell<bool>,
     /// The dispatcher waits for the last visit to end.
     drains: Cell<bool>,
     broken: Cell<bool>,
@@ -85,6 +93,8 @@ pub(super) struct Lane {
     pub program: usize,
     /// By [`Ask::index`](super::program::Ask); empty where no figures are kept.
     pub series: Vec<SeriesId>,
+    /// Its visits are those of users, who keep cookies and connections from one to the next.
+    pub kept: bool,
 }
 
 /// One arrival, on its way through its journey.
@@ -112,6 +122,8 @@ pub(super) struct Runner {
     /// Which think time it is in, or was in last.
     thought: u32,
     busy: bool,
+    /// A user between two journeys.
+    rests: bool,
 }
 
 /// Why a visit is cut off.
@@ -193,6 +205,9 @@ impl Worker {
             abandoned: Cell::new(0),
             connected: Cell::new(0),
             elsewhere: RefCell::default(),
+            crowd: Crowd::default(),
+            meetings: RefCell::default(),
+            has_begun: Cell::new(false),
             drains: Cell::new(false),
             broken: Cell::new(false),
             saturated: Cell::new(At::START),
@@ -203,6 +218,9 @@ impl Worker {
     /// Sets the drill's start.
     pub(super) fn start_at(&self, zero: At) {
         self.zero.set(zero.as_nanos());
+        self.has_begun.set(true);
+        let all = self.runners.borrow().len();
+        (0..all).for_each(|me| self.wake(me));
     }
 
     /// Now, on the drill's clock.

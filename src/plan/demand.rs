@@ -3,7 +3,7 @@ use super::{Action, Branch, EndpointId, JourneyId, LoadId, Plan, StepId, Turns};
 use crate::base::units::Span;
 
 impl Plan {
-    /// The requests that an endpoint must expect within `span` at the most. Both branches of an `if` and one turn of a
+    /// The requests of open loads that an endpoint must expect within `span` at the most. Both branches of an `if` and one turn of a
     /// `while` count, and loads are added as if they peaked together: never too few.
     fn most_requests(&self, endpoint: EndpointId, span: Span) -> f64 {
         let of_load = |(index, load): (usize, &super::Load)| {
@@ -15,18 +15,19 @@ impl Plan {
             });
             most * each.sum::<f64>()
         };
-        self.loads.iter().enumerate().map(of_load).sum()
+        // Users of a closed load have connections of their own.
+        self.loads.iter().enumerate().filter(|(_, load)| !load.is_closed()).map(of_load).sum()
     }
 
-    /// The requests that are to be sent within any one second at the most, to all endpoints.
+    /// The requests that open loads are to send within any one second at the most, to all endpoints.
     pub fn most_requests_a_second(&self) -> f64 {
         let endpoints = 0..self.platform.endpoints.len();
         endpoints.map(|index| self.most_requests(EndpointId::at(index), Span::SECOND)).sum()
     }
 
-    /// Whether visits of a load take this journey by itself, and not only as a part of others.
+    /// Whether visits of a load go through this journey by itself, and not only as a part of others.
     pub fn is_taken(&self, journey: JourneyId) -> bool {
-        self.loads.iter().any(|load| load.mix.iter().any(|(taken, _)| *taken == journey))
+        self.loads.iter().any(|load| load.journeys().any(|taken| taken == journey))
     }
 
     /// Whether figures under this name are of a group of steps.
@@ -55,7 +56,7 @@ fn requests(actions: &[Action], endpoint: EndpointId) -> f64 {
         Action::Request(request) => f64::from(u8::from(request.endpoint == endpoint)),
         // However often it is asked, a poll holds one connection at most.
         Action::Poll(poll) => f64::from(u8::from(poll.request.endpoint == endpoint)),
-        Action::Let(_) | Action::Think(_) => 0.0,
+        Action::Let(_) | Action::Think(_) | Action::Rendezvous(_) => 0.0,
         Action::Repeat(repeat) => {
             let turns = match repeat.turns {
                 Turns::Times(times) => f64::from(times),

@@ -46,6 +46,7 @@ pub enum Action {
         otherwise: Vec<Action>,
     },
     Group(Group),
+    Rendezvous(Rendezvous),
 }
 
 /// Steps with figures of their own as one. Its time is that of its steps without think times, from the planned instant of
@@ -54,6 +55,15 @@ pub enum Action {
 pub struct Group {
     pub step: StepId,
     pub actions: Vec<Action>,
+}
+
+/// Users of one closed load wait until `count` of them are here, each for `within` at the most; then they go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rendezvous {
+    pub name: String,
+    /// At least 2.
+    pub count: u64,
+    pub within: Span,
 }
 
 /// One way of several.

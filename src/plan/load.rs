@@ -1,9 +1,10 @@
 use serde::{Deserialize, Serialize};
 
-use super::{JourneyId, LoadId, PhaseId, Replay, Search, StepId};
+use super::{JourneyId, LoadId, PhaseId, Replay, Search, StepId, Users};
 use crate::base::units::{At, Rate, Share, Span, Text};
 
-/// One open-model load: visits that begin at planned instants, whatever the platform does.
+/// One load. Open: visits that begin at planned instants, whatever the platform does. Closed: `users` who each begin a
+/// journey when the one before is done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Load {
     pub name: String,
@@ -19,6 +20,9 @@ pub struct Load {
     /// Trials in place of stages, decided while it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<Search>,
+    /// Users in place of arrivals: a closed load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<Users>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,11 +145,31 @@ impl Load {
     /// When each stage begins and ends.
     pub fn stage_times(&self) -> impl Iterator<Item = (At, At)> {
         let mut next = self.start;
-        self.stages.iter().map(move |stage| {
+        let users = self.users.iter().flat_map(|users| &users.stages).map(|stage| stage.kind.span());
+        self.stages.iter().map(|stage| stage.kind.span()).chain(users).map(move |span| {
             let from = next;
-            next = next + stage.kind.span();
+            next = next + span;
             (from, next)
         })
+    }
+
+    /// The phases that its stages are, or belong to.
+    pub fn phases(&self) -> impl Iterator<Item = PhaseId> {
+        let users = self.users.iter().flat_map(|users| &users.stages).filter_map(|stage| stage.phase);
+        self.stages.iter().filter_map(|stage| stage.phase).chain(users)
+    }
+
+    /// Every journey that its visits go through: those of its mix, and what users do beside them.
+    pub fn journeys(&self) -> impl Iterator<Item = JourneyId> {
+        let users = self.users.iter();
+        let beside =
+            users.flat_map(|users| users.first.into_iter().chain(users.refresh.map(|refresh| refresh.journey)));
+        self.mix.iter().map(|(journey, _)| *journey).chain(beside)
+    }
+
+    /// Whether its visits begin when users are free, and not at instants.
+    pub fn is_closed(&self) -> bool {
+        self.users.is_some()
     }
 
     /// The end of the last stage; of a search, the latest that it can have.

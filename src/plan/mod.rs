@@ -15,6 +15,7 @@ mod load;
 mod platform;
 mod replay;
 mod search;
+mod users;
 
 pub use condition::{Abort, Basis, Bound, Condition, Measure, Quantity, Scope, SteadyState, Target, Timing, Unit};
 pub use fault::{Fault, FaultKind, Instant, Moment};
@@ -24,8 +25,8 @@ pub use id::{
 };
 pub use journey::{
     Action, Body, Branch, Capture, CaptureFrom, Expect, Feed, FeedData, FileBody, Group, Journey, Matcher, Method,
-    NamedFigure, OnFailure, Part, PartContent, Pick, Poll, Repeat, Request, Retry, RetryOn, StatusSet, Step, Think,
-    Turns,
+    NamedFigure, OnFailure, Part, PartContent, Pick, Poll, Rendezvous, Repeat, Request, Retry, RetryOn, StatusSet,
+    Step, Think, Turns,
 };
 pub use load::{Limits, Load, Phase, Series, Spacing, Stage, StageKind};
 pub use platform::{
@@ -35,6 +36,7 @@ pub use platform::{
 
 pub use replay::{Choice, Replay, Route, Taken, Tally};
 pub use search::{Miss, Search, Trial, TrialEnd, Unfit};
+pub use users::{Life, Refresh, UserStage, UserStageKind, Users, present};
 
 use std::collections::BTreeMap;
 

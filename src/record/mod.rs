@@ -25,6 +25,7 @@ mod lines;
 mod mask;
 mod merge;
 mod numbers;
+mod parcel;
 mod part;
 mod reader;
 mod runs;
@@ -40,11 +41,13 @@ pub use folder::{Folder, run_id};
 pub use latency::Latency;
 pub use merge::merge;
 pub use numbers::Numbers;
+pub use parcel::Parcel;
 pub use part::{Lack, Part};
 pub use reader::{Item, Reader, VERSION};
 pub use runs::{RunFacts, find_run, list_runs, remove_run};
 pub use sight::Sight;
 pub use window::{
-    Against, BadKind, Book, Cell, Counts, FigureCell, GeneratorHealth, Unpacked, UnsentKind, VisitCell, Window,
+    Against, BadKind, Book, Cell, Counts, FigureCell, GeneratorHealth, Unpacked, UnsentKind, UserCell, VisitCell,
+    Window,
 };
 pub use writer::{Masker, Writer};

@@ -99,6 +99,7 @@ pub(super) fn window(second: u64, crew: u16, micros: &[u64]) -> Window {
         unlagged: Latency::new(),
     };
     Window {
+        users: Vec::new(),
         second,
         crew,
         cells: vec![

@@ -18,6 +18,9 @@ pub struct Window {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub figures: Vec<FigureCell>,
     pub health: GeneratorHealth,
+    /// The users of a closed load.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<UserCell>,
 }
 
 /// Which second or phase a request is counted in.
@@ -252,6 +255,17 @@ pub struct FigureCell {
     pub phase: Option<PhaseId>,
     #[serde(skip)]
     pub values: Numbers,
+}
+
+/// What came of the users of a closed load in this second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserCell {
+    pub load: LoadId,
+    /// Each of these is one session: its cookies and its connections are nobody else's.
+    pub launched: u64,
+    pub ended: u64,
+    /// When the second closed.
+    pub present: u64,
 }
 
 /// How well the generator itself kept up in this second.

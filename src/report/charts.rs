@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::chart::{
     AMBER, Across, Band, Chart, Drawn, GREEN, GREY, Level, Line, Mark, PALETTE, QUANTILES, RED, Upright, VIOLET,
 };
-use super::{Model, ReportError, Words, watched};
+use super::{Model, ReportError, Words, users, watched};
 use crate::analysis::{Curve, Point, SearchFigures};
 use crate::base::units::Share;
 use crate::plan::{Measure, Scope};
@@ -30,7 +30,10 @@ pub fn plots(model: &Model<'_>, words: Words) -> Result<Vec<Plot>, ReportError> 
 pub(super) fn drawn(model: &Model<'_>, words: Words) -> Result<Vec<Drawn>, ReportError> {
     let mut charts = Vec::new();
     if let Some(curve) = model.curve().filter(|curve| !curve.points.is_empty()) {
-        charts.push(rate(model, words, curve));
+        if model.plan.loads.iter().any(|load| !load.is_closed()) {
+            charts.push(rate(model, words, curve));
+        }
+        charts.extend(users::charts(model, words));
         charts.push(requests(model, words, curve));
         charts.extend(percentiles(model, words, curve));
         charts.extend(errors(model, words, curve));

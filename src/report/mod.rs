@@ -24,6 +24,7 @@ mod summary_search;
 mod table;
 mod terminal;
 mod tries;
+mod users;
 mod watched;
 
 pub use catalogue::Words;

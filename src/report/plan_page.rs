@@ -28,7 +28,8 @@ pub struct Origin {
 pub struct PlanPage<'a> {
     pub plan: &'a Plan,
     pub origins: &'a [Origin],
-    /// For each load of the plan, the arrivals of each second from the drill's start.
+    /// For each load of the plan, the arrivals of each second from the drill's start; of a closed one, the users there at its
+    /// end.
     pub arrivals: &'a [Vec<u64>],
     /// What is odd and not wrong.
     pub warnings: &'a [String],
@@ -75,6 +76,16 @@ fn arrivals(out: &mut String, page: &PlanPage<'_>, words: Words, colour: Colour)
     let plan = page.plan;
     head(out, colour, &words.plan_arrivals());
     for (load, seconds) in plan.loads.iter().zip(page.arrivals) {
+        let name = one_line(&words.titled(&load.title, &load.name));
+        if let Some(users) = &load.users {
+            let _ = writeln!(out, "{INDENT}{}", words.colon(name, words.plan_closed()));
+            let pace = users.pace.map_or_else(String::new, |pace| words.plan_pace(words.span(pace)));
+            let [most, all] = [u64::from(users.peak()), users.count()].map(|count| words.count(count));
+            let _ = writeln!(out, "{INDENT}{}", words.plan_users(most, all, pace));
+            mix(out, plan, load, words);
+            bars(out, seconds, words);
+            continue;
+        }
         let visits: u64 = seconds.iter().sum();
         let peak = seconds.iter().copied().max().unwrap_or(0);
         let line = words.plan_load_line(words.n_visits(visits), words.rate(Rate::per_second(peak as f64)));
@@ -83,7 +94,6 @@ fn arrivals(out: &mut String, page: &PlanPage<'_>, words: Words, colour: Colour)
             (None, Spacing::Even) => words.plan_spacing_even(),
             (None, Spacing::Poisson) => words.plan_spacing_poisson(),
         };
-        let name = one_line(&words.titled(&load.title, &load.name));
         let _ = writeln!(out, "{INDENT}{}", words.colon(name, [line, spacing].join(" · ")));
         for stage in &load.stages {
             if let StageKind::Points { file, points } = &stage.kind {
@@ -99,35 +109,45 @@ fn arrivals(out: &mut String, page: &PlanPage<'_>, words: Words, colour: Colour)
         if let Some(replay) = &load.replay {
             replayed(out, plan, load, replay, words, colour);
         }
-        let weights: f64 = load.mix.iter().map(|(_, weight)| weight).sum();
-        let mix: Vec<String> = load
-            .mix
-            .iter()
-            .filter_map(|(journey, weight)| {
-                let journey = plan.journeys.get(journey.index())?;
-                let share = crate::base::units::Share(weight / weights);
-                Some(words.pair(one_line(&words.title(&journey.title, &journey.name)), words.share(share)))
-            })
-            .collect();
         if load.replay.is_none() {
-            let _ = writeln!(out, "{INDENT}{}", words.colon(words.plan_mix(), mix.join(" · ")));
+            mix(out, plan, load, words);
         }
-        let wide = seconds.len().clamp(1, WIDE);
-        let bars = columns(seconds, wide);
-        let highest = bars.iter().copied().fold(0.0, f64::max);
-        let scale = [highest, highest / 2.0].map(|rate| words.number(rate));
-        let margin = scale.iter().map(String::len).max().unwrap_or(1);
-        for (row, label) in [(3, scale[0].as_str()), (2, ""), (1, scale[1].as_str()), (0, "")] {
-            let cells: String = bars.iter().map(|bar| block(bar / highest.max(1e-9) * 4.0 - f64::from(row))).collect();
-            let _ = writeln!(out, "{INDENT}{label:>margin$} │{}", cells.trim_end());
-        }
-        let end = words.second(seconds.len() as u64);
-        let _ = writeln!(out, "{INDENT}{:>margin$} └{}", "0", "─".repeat(wide));
-        let _ = writeln!(out, "{INDENT}{:>margin$}  0:00{end:>width$}", "", width = wide.saturating_sub(4));
+        bars(out, seconds, words);
     }
     if plan.loads.is_empty() {
         let _ = writeln!(out, "{INDENT}{}", words.plan_nothing());
     }
+}
+
+/// The journeys of a load.
+fn mix(out: &mut String, plan: &Plan, load: &Load, words: Words) {
+    let weights: f64 = load.mix.iter().map(|(_, weight)| weight).sum();
+    let mix: Vec<String> = load
+        .mix
+        .iter()
+        .filter_map(|(journey, weight)| {
+            let journey = plan.journeys.get(journey.index())?;
+            let share = crate::base::units::Share(weight / weights);
+            Some(words.pair(one_line(&words.title(&journey.title, &journey.name)), words.share(share)))
+        })
+        .collect();
+    let _ = writeln!(out, "{INDENT}{}", words.colon(words.plan_mix(), mix.join(" · ")));
+}
+
+/// What comes, second by second.
+fn bars(out: &mut String, seconds: &[u64], words: Words) {
+    let wide = seconds.len().clamp(1, WIDE);
+    let bars = columns(seconds, wide);
+    let highest = bars.iter().copied().fold(0.0, f64::max);
+    let scale = [highest, highest / 2.0].map(|rate| words.number(rate));
+    let margin = scale.iter().map(String::len).max().unwrap_or(1);
+    for (row, label) in [(3, scale[0].as_str()), (2, ""), (1, scale[1].as_str()), (0, "")] {
+        let cells: String = bars.iter().map(|bar| block(bar / highest.max(1e-9) * 4.0 - f64::from(row))).collect();
+        let _ = writeln!(out, "{INDENT}{label:>margin$} │{}", cells.trim_end());
+    }
+    let end = words.second(seconds.len() as u64);
+    let _ = writeln!(out, "{INDENT}{:>margin$} └{}", "0", "─".repeat(wide));
+    let _ = writeln!(out, "{INDENT}{:>margin$}  0:00{end:>width$}", "", width = wide.saturating_sub(4));
 }
 
 /// What of a log is sent.
@@ -175,7 +195,9 @@ fn block(height: f64) -> char {
 fn requests(out: &mut String, page: &PlanPage<'_>, words: Words, colour: Colour) {
     let plan = page.plan;
     let mut per_step = vec![(0.0, 0.0); plan.steps.len()];
-    for (load, seconds) in plan.loads.iter().zip(page.arrivals) {
+    // What users come to depends on the platform.
+    let open = plan.loads.iter().zip(page.arrivals).filter(|(load, _)| !load.is_closed());
+    for (load, seconds) in open {
         let visits = seconds.iter().sum::<u64>() as f64;
         let peak = seconds.iter().copied().max().unwrap_or(0) as f64;
         let weights: f64 = load.mix.iter().map(|(_, weight)| weight).sum();
@@ -229,7 +251,7 @@ fn turns(plan: &Plan, journey: JourneyId) -> Vec<(usize, f64)> {
                 }
                 Action::Group(group) => walk(&group.actions, times, found),
                 Action::If { then, .. } => walk(then, times, found),
-                Action::Let(_) | Action::Think(_) => {}
+                Action::Let(_) | Action::Think(_) | Action::Rendezvous(_) => {}
             }
         }
     }

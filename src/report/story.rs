@@ -411,7 +411,8 @@ impl<'a> Model<'a> {
     pub(super) fn peak(&self) -> Option<(Rate, Rate)> {
         let curve = self.curve()?;
         let per = |count: u64| Rate::per_second(count as f64 / curve.resolution.max(1) as f64);
-        let planned = curve.points.iter().filter_map(|point| point.planned).max()?;
+        // Of users nothing is planned by rate.
+        let planned = curve.points.iter().filter_map(|point| point.planned).max().filter(|planned| *planned > 0)?;
         let ok = curve.points.iter().map(|point| point.ok).max()?;
         Some((per(planned), per(ok)))
     }

@@ -9,6 +9,7 @@ use super::numbers::{self, NumbersSummary};
 use super::story::in_cores;
 use super::summary_faults::{FaultSummary, faults};
 use super::summary_search::{SearchSummary, search};
+use super::users::{self, UsersSummary};
 use super::watched::{self, WatchedSummary};
 use super::{Model, ReportError, Words, why};
 use crate::analysis::{self, Percentile, Row, Stretch};
@@ -56,6 +57,9 @@ pub struct Summary {
     /// Of each load that searches for capacity.
     #[serde(default)]
     pub searches: Vec<SearchSummary>,
+    /// Of each closed load.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<UsersSummary>,
     pub faults: Vec<FaultSummary>,
     /// What watches keep of pages, and their ratios, over the whole load.
     pub watched: Vec<WatchedSummary>,
@@ -311,6 +315,7 @@ pub fn summary(model: &Model<'_>) -> Summary {
             late_windows: analysis.late.len() as u64,
         },
         searches: analysis.searches.iter().map(|figures| search(plan, figures)).collect(),
+        users: analysis.crowds.iter().map(|figures| users::summary(plan, figures)).collect(),
         residue: analysis
             .residue
             .iter()

@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use super::search;
 use super::story::{Tone, percentile_of};
 use super::table::{Align, Paint, Table, one_line};
-use super::{Colour, Model, Words, numbers, tries};
+use super::{Colour, Model, Words, numbers, tries, users};
 use crate::analysis::Row;
 use crate::plan::Scope;
 use crate::verdict::Verdict;
@@ -100,6 +100,7 @@ pub(super) fn rate_lines(model: &Model<'_>, words: Words, total: &Row) -> Vec<St
             total.unsent.iter().map(|&(kind, count)| words.pair(words.unsent_kind(kind), words.count(count))).collect();
         lines.push(words.colon(words.col_unsent(), kinds.join(&words.clause())));
     }
+    lines.extend(users::lines(model, words));
     if let Some((planned, ok)) = model.peak() {
         lines.push(words.rate_peak(words.rate(planned), words.rate(ok)));
     }

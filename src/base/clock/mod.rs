@@ -82,6 +82,22 @@ impl Clock {
         }
     }
 
+    /// An instant as the machine's monotonic clock shows it, which all its processes share.
+    pub fn monotonic(&self, at: At) -> u64 {
+        match &self.0 {
+            Kind::Real(real) => real.start.saturating_add(at.as_nanos()),
+            Kind::Simulated(_, zero) => at.as_nanos().saturating_add(zero.as_nanos()),
+        }
+    }
+
+    /// The instant at which the machine's monotonic clock shows `nanos`.
+    pub fn at_monotonic(&self, nanos: u64) -> At {
+        match &self.0 {
+            Kind::Real(real) => At(nanos.saturating_sub(real.start)),
+            Kind::Simulated(_, zero) => At(nanos.saturating_sub(zero.as_nanos())),
+        }
+    }
+
     /// What the wall clock showed at the start instant: the one wall-clock reading of a run.
     pub fn wall(&self) -> Wall {
         match &self.0 {

@@ -95,7 +95,7 @@ fn a_group_is_settled_when_the_patience_of_its_request_ends() {
     let of = |second: u64| {
         let windows = told.windows.iter().filter(move |window| window.second == second);
         let cells = windows.flat_map(|window| &window.cells);
-        cells.filter(|cell| cell.series == told.series("both") && cell.book == Book::Seconds).cloned().last()
+        cells.filter(|cell| cell.series == told.series("both") && cell.book == Book::Seconds).cloned().next_back()
     };
     // The first of them, planned at 0: late within the second; the last, planned at 0.75, waits as the second closes.
     let first = of(0).unwrap();

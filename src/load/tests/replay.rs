@@ -33,7 +33,8 @@ fn plan() -> Plan {
     let (name, title) = ("again".to_owned(), Text::default());
     let mix = vec![(JourneyId(4), 4.0), (JourneyId(7), 2.0)];
     let (spacing, start, stages) = (Spacing::Even, At::START, Vec::new());
-    plan.loads = vec![Load { name, title, mix, spacing, start, stages, replay: Some(replay), search: None }];
+    plan.loads =
+        vec![Load { name, title, mix, spacing, start, stages, replay: Some(replay), search: None, users: None }];
     plan
 }
 

@@ -31,7 +31,9 @@ fn in_turn(script: impl Fn(&str, usize) -> Vec<Do> + Send + Sync + 'static) -> S
     })
 }
 
-fn tell(server: &Scripted, paths: &[(&str, Box<dyn Fn(&mut Request)>)]) -> Told {
+type Change = Box<dyn Fn(&mut Request)>;
+
+fn tell(server: &Scripted, paths: &[(&str, Change)]) -> Told {
     let mut maker = Maker::new(&server.url());
     let journeys: Vec<_> = paths
         .iter()

@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -170,6 +170,7 @@ impl Maker {
             stages: vec![Stage { kind, phase: None }],
             replay: None,
             search: None,
+            users: None,
         });
         for (journey, _) in mix {
             let mut steps = Vec::new();
@@ -199,7 +200,7 @@ fn visit_steps(actions: &[Action], steps: &mut Vec<StepId>) {
         match action {
             Action::Request(request) => note(request.step),
             Action::Poll(poll) => note(poll.request.step),
-            Action::Let(_) | Action::Think(_) => {}
+            Action::Let(_) | Action::Think(_) | Action::Rendezvous(_) => {}
             Action::Repeat(repeat) => visit_steps(&repeat.actions, steps),
             Action::Group(group) => {
                 note(group.step);
@@ -223,7 +224,15 @@ pub(crate) fn setting(plan: Plan) -> Setting {
     let door = Door::new(&Clock::start(), &plan.platform.allow, Path::new("src/wire/testdata"));
     let Value::Object(constants) = constants else { unreachable!() };
     let feeds = Feeds::read(&plan, Path::new("src/load/tests")).unwrap();
-    Setting { plan: Arc::new(plan), run: "r1".to_owned(), constants: Arc::new(constants), feeds, door }
+    Setting {
+        plan: Arc::new(plan),
+        run: "r1".to_owned(),
+        constants: Arc::new(constants),
+        feeds,
+        door,
+        program: PathBuf::new(),
+        files: PathBuf::new(),
+    }
 }
 
 /// All that crews told, merged.

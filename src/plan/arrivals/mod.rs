@@ -5,7 +5,8 @@
 //! number of arrivals, as independent uniform points on the axis of N (a Poisson process, given its count; a burst has
 //! the count that it says, whatever comes around it). Either way the count is N(end) rounded, and no error adds up.
 //! *Listed*: the arrivals of a replay, whose instants a log has given. *Open*: a search, whose arrivals come trial by trial;
-//! each trial has a schedule of its own ([`Schedule::trial`]). Leaves to others: waiting for the instants (`load`).
+//! each trial has a schedule of its own ([`Schedule::trial`]); and users, whose journeys come when they come, as many as
+//! a pace lets. Leaves to others: waiting for the instants (`load`).
 
 mod curve;
 mod exact;
@@ -54,6 +55,12 @@ impl Schedule {
             let way = Way::Open { peak: search.to, start: load.start, end: load.end(), most };
             return Schedule { way, first: 0, count: 0 };
         }
+        if let Some(users) = &load.users {
+            // When a user begins its next journey, the platform decides.
+            let most = users.most_journeys(load.start).unwrap_or(u64::MAX);
+            let way = Way::Open { peak: Rate::ZERO, start: load.start, end: load.end(), most };
+            return Schedule { way, first: 0, count: 0 };
+        }
         let curve = Arc::new(Curve::new(load));
         let count = curve.count();
         let way = match load.spacing {
@@ -78,7 +85,7 @@ impl Schedule {
         self.count
     }
 
-    /// How many there can be: of a search, with all of its trials.
+    /// How many there can be: of a search, with all of its trials; of users without a pace, without end.
     pub const fn most(&self) -> u64 {
         match &self.way {
             Way::Open { most, .. } => *most,

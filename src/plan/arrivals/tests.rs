@@ -7,7 +7,7 @@ use crate::plan::{Stage, StageKind};
 fn load(spacing: Spacing, start: At, stages: &[StageKind]) -> Load {
     let stages = stages.iter().map(|kind| Stage { kind: kind.clone(), phase: None }).collect();
     let (name, title) = ("shoppers".to_owned(), Text::default());
-    Load { name, title, mix: Vec::new(), spacing, start, stages, replay: None, search: None }
+    Load { name, title, mix: Vec::new(), spacing, start, stages, replay: None, search: None, users: None }
 }
 
 fn rate(per_second: u32) -> Rate {

@@ -231,6 +231,10 @@ messages! {
     head_journeys() "Journeys" "业务流程";
     head_notes() "Notes" "说明";
 
+    users_launched(launched, planned) "{launched} of {planned} users launched" "已启动用户{launched}/{planned}";
+    users_ended(ended) "{ended} ended" "已结束{ended}";
+    users_at_once(most, planned) "at most {most} at once, {planned} planned" "同时在线最多{most}，计划{planned}";
+
     head_search() "Capacity" "容量";
     col_trial() "trial" "试压";
     col_judged() "judged" "判定区间";
@@ -485,6 +489,9 @@ messages! {
     axis_concurrency() "concurrency" "并发";
     line_law() "Universal Scalability Law" "通用可扩展性定律";
     line_trials() "trials" "试压";
+    chart_users() "Users" "用户数";
+    axis_users() "users" "用户";
+    line_there() "there" "在线";
     axis_time() "time since the drill's start" "演练开始后的时间";
     axis_rate() "per second" "次/秒";
     axis_response() "response time" "响应时间";
@@ -539,6 +546,7 @@ messages! {
     plan_heading(name) "Plan: {name}" "执行计划：{name}";
     plan_takes(span) "takes {span}" "历时{span}";
     plan_arrivals() "Arrivals (visits started per second)" "到达率（每秒发起的访问）";
+    plan_closed() "users, a closed load" "用户数（闭环负载）";
     plan_load_line(visits, peak) "{visits} in all, {peak} at its peak" "共{visits}，峰值{peak}";
     plan_spacing_even() "evenly spaced" "均匀间隔";
     plan_spacing_poisson() "Poisson" "泊松间隔";
@@ -550,6 +558,9 @@ messages! {
     plan_left_out(methods, paths, refused)
         "Left out: {methods} of other methods, {paths} of other paths, {refused} answered with 4xx then"
         "未回放：其他方法{methods}条，其他路径{paths}条，当时应答为4xx的{refused}条";
+    plan_users(most, all, pace) "{most} users at the most, {all} in all{pace}; each begins a journey when the one before is done" "用户最多{most}，共{all}{pace}；前一流程完成后再开始下一个";
+    plan_pace(pace) ", at most one journey in {pace} each" "，每人每{pace}最多一个流程";
+    plan_users_axis() "users" "用户";
     plan_mix() "Mix" "业务配比";
     plan_follows() "Requests per second that follow" "由此产生的每秒请求数";
     plan_follows_note()

@@ -172,6 +172,7 @@ pub(crate) fn plan() -> Plan {
             ],
             replay: None,
             search: None,
+            users: None,
         }],
         series: [(0, 0), (0, 1), (1, 2), (1, 3)]
             .map(|(journey, step)| Series { load: LoadId(0), journey: JourneyId(journey), step: StepId(step) })

@@ -85,6 +85,7 @@ pub enum Step {
     If(IfStep),
     Journey(JourneyStep),
     Group(GroupStep),
+    Rendezvous(RendezvousStep),
 }
 
 choice! {
@@ -98,14 +99,42 @@ choice! {
         If(IfStep): "if",
         Journey(JourneyStep): "journey",
         Group(GroupStep): "group",
+        Rendezvous(RendezvousStep): "rendezvous",
     }
-    later("open", "send", "await", "close", "grpc", "rendezvous");
+    later("open", "send", "await", "close", "grpc");
 }
 
 block! {
     /// Names for values, each seeing those before it.
     pub struct LetStep("`let`") {
         values: required("let") Named<Template, Reached>,
+    }
+}
+
+block! {
+    /// Waits for other users of the same closed load.
+    pub struct RendezvousStep("`rendezvous`") {
+        rendezvous: required("rendezvous") Rendezvous,
+    }
+}
+
+block! {
+    /// Where users wait for one another.
+    pub struct Rendezvous("a `rendezvous`") {
+        /// Who waits under one name, goes on together.
+        name: required("name") String,
+        /// They go on when so many are there.
+        count: required("count") u64,
+        /// … or, each for itself, after this time.
+        within: required("within") Span,
+    }
+    check(check_rendezvous);
+}
+
+fn check_rendezvous(meeting: &Rendezvous, _: Mark, cx: &mut Context<'_>) {
+    super::load::positive(&meeting.within, "within", cx);
+    if let Some(count) = meeting.count.get().filter(|count| count.value < 2) {
+        cx.say(Diagnostic::error("range", count.mark, "`count` must be over 1: nobody waits for itself"));
     }
 }
 

@@ -1,4 +1,4 @@
-use super::{Replay, Search, When};
+use super::{Refresh, Replay, Search, Steps, UserStage, When};
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{Rate, Share, Span, Text};
 use crate::scenario::decode::Context;
@@ -6,7 +6,8 @@ use crate::scenario::define::{block, words};
 use crate::scenario::field::{List, Named};
 
 block! {
-    /// Visits that begin at planned instants, whatever the platform does.
+    /// Who comes, and how many: `arrivals` begin at planned instants, whatever the platform does; `users` each begin a journey
+    /// when the one before is done.
     pub struct Load("a load") {
         title: optional("title") Text,
         /// Journeys and their weights.
@@ -17,14 +18,42 @@ block! {
         replay: optional("replay") Replay,
         /// Trials at rising rates, in place of arrivals: the highest rate at which the obligations hold.
         search: optional("search") Search,
+        /// How many users there are, stage by stage, in place of arrivals: a fixed crew that waits for its answers.
+        users: optional("users") List<UserStage>,
+        /// Of users: from the start of a journey to the start of the next one, at least.
+        pace: optional("pace") Span,
+        /// Of users: what each does once, before its first journey, such as logging in; what is captured here, its journeys know.
+        first: optional("first") Steps,
+        /// Of users: what each does again and again between two journeys, such as renewing its session.
+        refresh: optional("refresh") Refresh,
         /// `even`, or `poisson` as independent visitors come.
         spacing: optional("spacing") Spacing,
         /// When its first stage begins; left out: at once.
         start: optional("start") Span,
     }
-    one_of("arrivals", "replay", "search");
-    later("users", "first", "pace", "refresh");
+    one_of("arrivals", "users", "replay", "search");
     check(check_load);
+}
+
+/// What goes with users alone, and what does not go with them.
+fn check_users(load: &Load, cx: &mut Context<'_>) {
+    let closed = load.users.written().is_some();
+    if let Some(mark) = load.spacing.written().filter(|_| closed) {
+        let message = "`spacing` does not go with `users`: each begins a journey when the one before is done";
+        cx.say(Diagnostic::error("does-not-go", mark, message).help("leave it out"));
+    }
+    let of_users =
+        [("pace", load.pace.written()), ("first", load.first.written()), ("refresh", load.refresh.written())];
+    for (word, mark) in of_users.into_iter().filter(|_| !closed) {
+        if let Some(mark) = mark {
+            let message = format!("`{word}` is for `users`: in an open load visitors come once, at planned instants");
+            cx.say(Diagnostic::error("does-not-go", mark, message).help("leave it out"));
+        }
+    }
+    positive(&load.pace, "pace", cx);
+    if let Some(stages) = load.users.get().filter(|stages| stages.items.is_empty() && stages.complete) {
+        cx.say(Diagnostic::error("empty-list", stages.mark, "`users` holds no stage"));
+    }
 }
 
 fn check_load(load: &Load, at: Mark, cx: &mut Context<'_>) {
@@ -40,7 +69,8 @@ fn check_load(load: &Load, at: Mark, cx: &mut Context<'_>) {
         }
         return;
     }
-    let own = load.arrivals.written().or(load.search.written());
+    let own = load.arrivals.written().or(load.search.written()).or(load.users.written());
+    check_users(load, cx);
     if load.mix.is_absent() && load.complete && own.is_some() {
         cx.say(Diagnostic::error("needs-word", at, "a load needs `mix`"));
     }

@@ -13,6 +13,7 @@ mod request;
 mod retry;
 mod search;
 mod top;
+mod users;
 
 pub use body::{BodyFile, BodyText, PartBlock, PartValue};
 pub use condition::{Basis, Condition, Measure, Obligation, SteadyState, Timing, Trigger, is_metric};
@@ -21,7 +22,8 @@ pub use feed::{Feed, Pick};
 pub use figure::Figure;
 pub use journey::{
     Branch, ChooseStep, Exponential, Group, GroupStep, IfStep, Journey, JourneyBlock, JourneyStep, LetStep, Lognormal,
-    Poll, PollStep, Repeat, RepeatStep, Step, Steps, Switch, Think, ThinkBlock, ThinkStep, Uniform,
+    Poll, PollStep, Rendezvous, RendezvousStep, Repeat, RepeatStep, Step, Steps, Switch, Think, ThinkBlock, ThinkStep,
+    Uniform,
 };
 pub use load::{Burst, Hold, Limits, Load, Phase, Ramp, RateFile, Spacing, Spike, Stage, Stairs, Wave};
 pub use platform::{
@@ -36,3 +38,4 @@ pub use request::{
 pub use retry::{Retry, RetryCauses, RetryOn, RetryWord};
 pub use search::Search;
 pub use top::{Overlay, Scenario, Version};
+pub use users::{Refresh, UserHold, UserRamp, UserSpike, UserStage, UserStairs};
