@@ -4,7 +4,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -91,7 +91,8 @@ fn cost(plan: Plan) -> (u64, u64, u64) {
     let door = Door::new(&Clock::start(), &plan.platform.allow, Path::new("."));
     let feeds = Feeds::read(&plan, Path::new(".")).unwrap();
     let (plan, constants) = (Arc::new(plan), Arc::new(Map::new()));
-    let setting = Setting { plan, run: "cost".to_owned(), constants, feeds, door };
+    let (program, files) = (PathBuf::new(), PathBuf::new());
+    let setting = Setting { plan, run: "cost".to_owned(), constants, feeds, door, program, files };
     let before = MADE.load(Ordering::Relaxed);
     let windows = saturate(&setting, 1, Span::seconds(2)).unwrap();
     let made = MADE.load(Ordering::Relaxed) - before;

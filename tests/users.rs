@@ -217,6 +217,7 @@ fn two_drills_on_one_machine_stop_each_for_itself() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods)] // Silence is heard for a while.
 fn a_user_that_is_cut_short_ends_and_nobody_is_left_after_a_kill() {
     // Nothing is answered in time: the drain time ends what is under way.
     let slow = Server::start(Duration::from_secs(60));
