@@ -64,7 +64,7 @@ const CASES: &[Case] = &[
     Case("kill: { process: store }", "«kil: { process: store }"),
     Case("kill: { process: store }", "kill: { «proces: store }"),
     Case("{ at: outage + 1s, for: 10s,", "{ at: outage + 1s, «until: outage + 5s,"),
-    Case("- think: {", "- «rendezvous: {"),
+    Case("- think: {", "- «open: {"),
     Case("at-least: 99%, over: 5s", "«above: 99%, over: 5s"),
     Case("below: 5%, over: 10s", "«at-least: 5%, over: 10s"),
     Case("measure: p95, step: place order", "measure: «lost-writes, step: place order"),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CrowdFigures, DownStretch, FaultFigures, Outage, ProbeFigures, SearchEnd, SearchFigures, Standing, SteadyFigures,
+    CrowdFigures, DownStretch, FaultFigures, Outage, ProbeFigures, SearchEnd, SearchFigures, SteadyFigures,
     WatchedFigures,
 };
 use crate::base::units::{At, Rate, Share, Span};
@@ -492,28 +492,4 @@ pub struct Missing {
 pub struct Residue {
     pub what: String,
     pub command: String,
-}
-
-/// The last closed second, for those who watch while it runs.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Snapshot {
-    pub second: u64,
-    /// Visits.
-    pub planned: u64,
-    pub released: u64,
-    /// Requests, in the book of seconds.
-    pub ok: u64,
-    pub bad: u64,
-    pub shed: u64,
-    pub unsent: u64,
-    /// bad / all that settled; none where nothing did.
-    pub bad_share: Option<Share>,
-    /// Of the ok ones.
-    pub p50: Option<Span>,
-    pub p99: Option<Span>,
-    pub waiting: u64,
-    pub in_flight: u64,
-    pub down: bool,
-    /// One for each steady state of the plan.
-    pub steady: Vec<Standing>,
 }

@@ -1,10 +1,36 @@
 //! The last second, while it runs.
 
+use serde::{Deserialize, Serialize};
+
 use super::seconds::{Second, begin_of};
 use super::tally::{charge_excess, share};
-use super::{Fold, Snapshot};
-use crate::base::units::Span;
+use super::{Fold, Standing};
+use crate::base::units::{Share, Span};
 use crate::record::Latency;
+
+/// The last closed second, for those who watch while it runs.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Snapshot {
+    pub second: u64,
+    /// Visits.
+    pub planned: u64,
+    pub released: u64,
+    /// Requests, in the book of seconds.
+    pub ok: u64,
+    pub bad: u64,
+    pub shed: u64,
+    pub unsent: u64,
+    /// bad / all that settled; none where nothing did.
+    pub bad_share: Option<Share>,
+    /// Of the ok ones.
+    pub p50: Option<Span>,
+    pub p99: Option<Span>,
+    pub waiting: u64,
+    pub in_flight: u64,
+    pub down: bool,
+    /// One for each steady state of the plan.
+    pub steady: Vec<Standing>,
+}
 
 /// Kept until a second is closed: its distribution is forgotten then.
 #[derive(Debug, Clone, Copy, Default)]

@@ -36,13 +36,14 @@ mod watched;
 pub use crowd::{CrowdFigures, CrowdPoint};
 pub use figures::{
     Analysis, ApdexScore, Curve, Detail, Figure, Gap, Generator, GeneratorPoint, Interval, Late, Measured, Missing,
-    NumberRow, Opened, Percentile, PercentileCurve, PercentilePoint, Point, Quantile, Residue, Row, Snapshot, Stretch,
-    Table, VisitRow, VitalCurve, VitalPoint,
+    NumberRow, Opened, Percentile, PercentileCurve, PercentilePoint, Point, Quantile, Residue, Row, Stretch, Table,
+    VisitRow, VitalCurve, VitalPoint,
 };
 pub use fold::{Fold, analyse};
 pub use incidents::{
     DownStretch, FaultFigures, Outage, ProbeFigures, ProbeTurn, Recovery, Standing, StandingRun, SteadyFigures, Tight,
 };
+pub use live::Snapshot;
 pub use percentile::{interval_ranks, needed, rank};
 pub use search::{Level, NotFitted, SearchEnd, SearchFigures, TrialFigures, Usl, UslPoint, Want};
 pub use watched::{WatchedFigures, WatchedPoint};

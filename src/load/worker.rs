@@ -1,6 +1,7 @@
 //! What one worker's visits and its dispatcher share. All of it lives on one thread.
 
 mod cuts;
+mod lane;
 mod users;
 
 use std::cell::{Cell, RefCell};
@@ -12,6 +13,7 @@ use std::task::{Poll, Waker};
 
 use serde_json::Value;
 
+pub(super) use self::lane::{Arrival, Lane};
 use super::books::Books;
 use super::build::Place;
 use super::closed::Crowd;
@@ -24,7 +26,7 @@ use super::visit;
 use crate::base::clock::Clock;
 use crate::base::template::Masker;
 use crate::base::units::{At, Span};
-use crate::plan::{EndpointId, JourneyId, LoadId, PerConnection, SeriesId};
+use crate::plan::{PerConnection, SeriesId};
 use crate::record::{BadKind, Failure, Window};
 use crate::wire::{Door, Origin};
 
@@ -85,28 +87,6 @@ pub(super) struct Worker {
 
 /// What a visit's names ended as, and which of them are secret.
 pub(super) type Slots = Vec<(Option<Value>, bool)>;
-
-/// One journey of one load: where its figures belong.
-pub(super) struct Lane {
-    pub load: Option<LoadId>,
-    pub journey: JourneyId,
-    pub program: usize,
-    /// By [`Ask::index`](super::program::Ask); empty where no figures are kept.
-    pub series: Vec<SeriesId>,
-    /// Its visits are those of users, who keep cookies and connections from one to the next.
-    pub kept: bool,
-}
-
-/// One arrival, on its way through its journey.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Arrival {
-    pub lane: usize,
-    pub k: u64,
-    pub planned: At,
-    pub released: At,
-    /// A connection to this endpoint is kept for it, or a place in the queue.
-    pub reserved: Option<EndpointId>,
-}
 
 /// A task that carries visits, one after another, so that none is made for each.
 #[derive(Default)]

@@ -202,6 +202,7 @@ fn times_of(window: &Window) -> Vec<Vec<Option<Span>>> {
     let visits = window.visits.iter().map(|visit| &visit.own_time);
     cells
         .chain(visits)
+        .chain(window.figures.iter().map(|cell| cell.values.as_latency()))
         .chain([&window.health.lag])
         .map(|latency| (1..=latency.count()).map(|rank| latency.at_rank(rank)).collect())
         .collect()
@@ -270,9 +271,9 @@ fn the_log_is_a_standard_interval_log() {
     0 series-3/phase-1/response/crew-0 2
     0 series-3/phase-1/service/crew-0 2
     0 visits-0-2/no-phase/own-time/crew-0 2
+    0 figure-0/no-phase/value/crew-0 3
     0 generator/lag/crew-0 1
     0 series-3/seconds/response/crew-1 1
-    0 series-3/phase-1/response/crew-1 1
     ");
 }
 
@@ -303,10 +304,10 @@ fn torn(folder: &Folder, items: &[Item], which: Which, keep: usize) {
     let got = read(folder);
     fs::write(&path, &bytes).unwrap();
     let heads = 4;
-    // Each window of the sample has five histograms.
+    // Each window of the sample has six histograms.
     let windows = match which {
         Which::Windows => whole,
-        Which::Histograms => whole.saturating_sub(heads) / 5,
+        Which::Histograms => whole.saturating_sub(heads) / 6,
         _ => usize::MAX,
     };
     let limit = |mut limit: usize| {

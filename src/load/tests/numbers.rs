@@ -6,7 +6,7 @@ use crate::plan::{
     Bound, Capture, CaptureFrom, Condition, FigureId, Measure, NamedFigure, OnFailure, Phase, Plan, Quantity, Scope,
     Spacing, Target, Timing,
 };
-use crate::record::{BadKind, Entry, Event, Numbers, Window};
+use crate::record::{BadKind, Book, Entry, Event, Numbers, Window};
 use crate::wire::scripted::{Scripted, answer};
 
 fn capture(name: &str, from: CaptureFrom, figure: u32) -> Capture {
@@ -59,6 +59,11 @@ fn entry(at: At, event: Event) -> Entry {
     Entry { at, preparing: false, event }
 }
 
+/// Equal to the 3 digits that are kept.
+fn near(told: f64, exact: f64) -> bool {
+    (told / exact - 1.0).abs() < 0.001
+}
+
 #[test]
 fn numbers_that_answers_tell_are_figures_that_targets_are_about() {
     let asked = std::sync::atomic::AtomicU64::new(0);
@@ -69,15 +74,16 @@ fn numbers_that_answers_tell_are_figures_that_targets_are_about() {
     });
     let plan = queue(&server);
     let told = run_with(plan.clone(), Options { workers: Some(2), spin: None }, |_, _| {});
-    assert_eq!(told.counts("/queue").ok, 200, "{:?}", told.failures);
+    assert_eq!(told.cell("/queue", Book::Seconds).counts.ok, 200, "{:?}", told.failures);
     let sum = |figure: u32| {
         let mut sum = Numbers::default();
         let cells = told.windows.iter().flat_map(|window: &Window| &window.figures);
         cells.filter(|cell| cell.figure == FigureId(figure)).for_each(|cell| sum.add(&cell.values));
         sum
     };
-    assert_eq!((sum(0).count(), sum(0).max(), sum(0).mean()), (200, Some(200.0), Some(100.5)));
-    assert_eq!((sum(1).count(), sum(1).at_rank(1), sum(1).max()), (200, Some(2.5), Some(400.5)));
+    assert_eq!((sum(0).count(), sum(1).count()), (200, 200));
+    let sums = [sum(0).max(), sum(0).mean(), sum(1).at_rank(1), sum(1).max()].map(Option::unwrap);
+    assert!(sums.iter().zip([200.0, 100.5, 2.5, 400.5]).all(|(told, exact)| near(*told, exact)), "{sums:?}");
 
     let mut fold = Fold::new(&plan);
     fold.entry(&entry(At::START, Event::LoadBegan));
@@ -85,19 +91,21 @@ fn numbers_that_answers_tell_are_figures_that_targets_are_about() {
     fold.entry(&entry(At::START + Span::seconds(2), Event::LoadEnded));
     let analysis = fold.finish();
     let figures: Vec<_> = analysis.targets.iter().map(|measured| (measured.figure, measured.samples)).collect();
-    let number = |value| Some(Figure::Exactly(Quantity::Number(value)));
-    assert_eq!(figures[0], (number(100.0), 200));
+    let is = |of: usize, exact: f64| match figures[of] {
+        (Some(Figure::Exactly(Quantity::Number(value))), 200) => near(value, exact),
+        _ => false,
+    };
+    assert!(is(0, 100.0) && is(3, 200.0), "{figures:?}");
     // Which requests the second half asks is chance at its edge alone.
     let Some(Figure::Exactly(Quantity::Number(high))) = figures[1].0 else { panic!("{figures:?}") };
     assert!((190.0..=198.0).contains(&high) && figures[1].1 == 100, "{figures:?}");
     assert_eq!(figures[2], (None, 200));
     assert_eq!(analysis.targets[2].gap, Some(Gap::TooFew { have: 200, need: 1_000 }));
-    assert_eq!(figures[3], (number(200.0), 200));
     let Some(Figure::Exactly(Quantity::Number(mean))) = figures[4].0 else { panic!("{figures:?}") };
     assert!((45.0..=56.0).contains(&mean), "{mean}");
     assert!(analysis.targets.iter().all(|measured| measured.late.is_none() && measured.unlagged.is_none()));
     let row = &analysis.tables[0].figures[1];
-    assert_eq!((row.count, row.max), (200, Some(400.5)));
+    assert!(row.count == 200 && row.max.is_some_and(|max| near(max, 400.5)), "{row:?}");
 }
 
 #[test]

@@ -560,7 +560,6 @@ messages! {
         "未回放：其他方法{methods}条，其他路径{paths}条，当时应答为4xx的{refused}条";
     plan_users(most, all, pace) "{most} users at the most, {all} in all{pace}; each begins a journey when the one before is done" "用户最多{most}，共{all}{pace}；前一流程完成后再开始下一个";
     plan_pace(pace) ", at most one journey in {pace} each" "，每人每{pace}最多一个流程";
-    plan_users_axis() "users" "用户";
     plan_mix() "Mix" "业务配比";
     plan_follows() "Requests per second that follow" "由此产生的每秒请求数";
     plan_follows_note()

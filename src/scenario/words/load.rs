@@ -38,7 +38,7 @@ block! {
 /// What goes with users alone, and what does not go with them.
 fn check_users(load: &Load, cx: &mut Context<'_>) {
     let closed = load.users.written().is_some();
-    if let Some(mark) = load.spacing.written().filter(|_| closed) {
+    if let Some(mark) = load.spacing.written().filter(|_| closed && load.arrivals.written().is_none()) {
         let message = "`spacing` does not go with `users`: each begins a journey when the one before is done";
         cx.say(Diagnostic::error("does-not-go", mark, message).help("leave it out"));
     }
