@@ -89,7 +89,7 @@ fn plan(url: &str, expect: Value, captures: Value) -> Plan {
 /// Requests made, those of them that were ok, and allocations.
 fn cost(plan: Plan) -> (u64, u64, u64) {
     let door = Door::new(&Clock::start(), &plan.platform.allow, Path::new("."));
-    let feeds = Feeds::read(&plan, Path::new(".")).unwrap();
+    let feeds = Feeds::read(&plan, Path::new("."), Default::default()).unwrap();
     let (plan, constants) = (Arc::new(plan), Arc::new(Map::new()));
     let (program, files) = (PathBuf::new(), PathBuf::new());
     let setting = Setting { plan, run: "cost".to_owned(), constants, feeds, door, program, files };

@@ -67,7 +67,7 @@ fn setting(plan: Plan, hyper: bool) -> Result<Setting, Failed> {
     let folder = Path::new(".");
     let door = Door::new(&Clock::start(), &plan.platform.allow, folder);
     let door = if hyper { door.by_hyper() } else { door };
-    let feeds = Feeds::read(&plan, folder)?;
+    let feeds = Feeds::read(&plan, folder, Default::default())?;
     let mut constants = Map::new();
     constants.insert("run".to_owned(), json!({ "id": "bench" }));
     constants.insert("vars".to_owned(), Value::Object(Map::new()));

@@ -6,7 +6,7 @@ use crate::base::rng::run_word;
 use crate::base::template::Template;
 use crate::base::units::{Span, parse_span};
 use crate::plan::arrivals::Slice;
-use crate::plan::{Condition, Measure, Plan};
+use crate::plan::{Condition, FeedData, Measure, Plan};
 use crate::record::{Part, run_id};
 
 /// What `--start-at` says.
@@ -81,6 +81,13 @@ fn fits(plan: &Plan) -> Result<(), String> {
         if let Some(named) = named {
             return Err(format!("`{named}` cannot be sent by several parts; {why}"));
         }
+    }
+    if let Some(feed) = plan.feeds.iter().find(|feed| matches!(feed.data, FeedData::Made(_))) {
+        return Err(format!(
+            "`feed.{}` cannot be used by several parts; only part 1 carries out `prepare`: what it captures is not known to \
+             the other parts",
+            feed.name
+        ));
     }
     if let Some(load) = plan.loads.iter().find(|load| load.search.is_some()) {
         return Err(format!(

@@ -5,7 +5,7 @@ use super::feed;
 use super::load::Files;
 use super::whole::Walked;
 use crate::base::diagnostic::Diagnostic;
-use crate::plan::{Action, Body, Chore, ChoreWork, FileBody, PartContent};
+use crate::plan::{Action, Body, Chore, FileBody, PartContent};
 use crate::scenario::Spanned;
 
 /// No larger file is sent: each of its requests holds all of it.
@@ -37,9 +37,7 @@ pub(super) fn fill(
     };
     walked.journeys.iter_mut().for_each(|journey| visit(&mut journey.actions, &mut put));
     for chore in chores.into_iter().flatten() {
-        if let ChoreWork::Steps(actions) = &mut chore.work {
-            visit(actions, &mut put);
-        }
+        visit(chore.work.actions_mut(), &mut put);
     }
 }
 

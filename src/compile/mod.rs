@@ -10,6 +10,7 @@ mod allow;
 mod beside;
 mod bodies;
 mod body;
+mod chores;
 mod condition;
 mod context;
 mod dry;

@@ -23,6 +23,8 @@ pub(super) enum Place {
     Chore,
     /// A step that prepares or cleans up.
     ChoreStep,
+    /// The same with each row of this feed; none: of one that is not there.
+    EachStep(Option<usize>),
     /// A step of a journey.
     Visit,
 }
@@ -98,7 +100,7 @@ impl Reach<'_> {
                 });
             }
             Ok(template) => {
-                if !matches!(place, Place::Visit | Place::ChoreStep)
+                if !matches!(place, Place::Visit | Place::ChoreStep | Place::EachStep(_))
                     && let Some((_, range)) = template.helpers().first()
                 {
                     let at = cx.inside(mark, text, range.clone());
@@ -154,6 +156,15 @@ impl Reach<'_> {
             ("feed", Some(_)) if place == Place::Visit => {
                 if let Some(feed) = self.feed(&name.path, mark, cx) {
                     feeds.push((feed, mark));
+                }
+            }
+            ("feed", Some(_)) if matches!(place, Place::EachStep(_)) => {
+                let named = self.feed(&name.path, mark, cx);
+                let Place::EachStep(Some(each)) = place else { return };
+                if named.is_some_and(|named| named != each) {
+                    let each = self.feeds.name(each);
+                    let message = format!("only the rows of `feed.{each}` are given to these steps");
+                    cx.say(Diagnostic::error("late-template", mark, message).help("they are what `each` names"));
                 }
             }
             ("feed", Some(_)) => {
@@ -324,7 +335,7 @@ impl Reach<'_> {
                 let known = known.chain(OWN.into_iter().filter(|_| place == Place::Process));
                 match nearest(name, known) {
                     Some(meant) => format!("did you mean `{meant}`?"),
-                    None if matches!(place, Place::Visit | Place::ChoreStep) => {
+                    None if matches!(place, Place::Visit | Place::ChoreStep | Place::EachStep(_)) => {
                         "bare names are those of `let` and `capture`; all others have a prefix, such as `vars.` and `feed.`".to_owned()
                     }
                     None => format!("there are: {}", self.roots(place).join(", ")),

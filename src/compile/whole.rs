@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::about::about;
 use super::beside::{self, Beside};
+use super::chores::chores;
 use super::condition::{Scenery, longest_hold};
 use super::context::Cx;
 use super::fault;
@@ -19,13 +20,13 @@ use super::replay;
 use super::samples::Samples;
 use super::search;
 use super::target;
-use super::text::{Own, Place, Reach};
+use super::text::{Place, Reach};
 use super::watch::{Around, watches};
 use super::{bodies, dry, kept, pool, users, watch};
 use crate::base::diagnostic::{Diagnostic, Mark, SourceId, Sources, any_error, sort};
 use crate::base::units::{At, Span};
-use crate::plan::{self, Chore, ChoreWork, PhaseId, Plan, Platform, VERSION};
-use crate::scenario::{self, Loader, Scenario, Spanned};
+use crate::plan::{self, PhaseId, Plan, Platform, VERSION};
+use crate::scenario::{self, Loader, Scenario};
 
 /// What a plan is made of.
 pub struct Input<'a> {
@@ -46,7 +47,6 @@ pub struct Compiled {
 }
 
 const SEED: u64 = 1;
-const CHORE: Span = Span::seconds(60);
 
 /// Compiles `input`; `load` reads a feed's file by its path. Says every mistake. The list is empty when the scenario has holes
 /// and nothing else is wrong: then it was all said on reading it.
@@ -90,7 +90,7 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
     let platform = cx.need(&scenario.platform).map(|platform| &platform.value);
     cx.broken |= platform.is_some_and(|platform| !platform.complete);
     let (processes, known, processes_whole) = platform::process_names(platform, cx);
-    let (feeds, rows) = feed::feeds(&scenario.feeds, files.entry, files.load, cx);
+    let (mut feeds, rows) = feed::feeds(&scenario.feeds, files.entry, files.load, cx);
     let mut reach = Reach {
         vars: scenario.vars.value(),
         vars_whole: !scenario.vars.is_hole() && scenario.vars.value().is_none_or(|vars| vars.complete),
@@ -119,11 +119,11 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
     let mut steps = Steps::new();
     let mut known_journeys = Journeys::new(&scenario.journeys);
     let mut prepare =
-        chores("prepare", &scenario.prepare, &known_journeys, &mut reach, &mut steps, &endpoint_names, cx);
+        chores("prepare", &scenario.prepare, &known_journeys, &mut reach, &mut steps, &endpoint_names, &mut feeds, cx);
     let besides = beside::besides(scenario, &known_journeys, &reach, &mut steps, &endpoint_names, cx);
     let mut walked = journeys(scenario, &known_journeys, &besides, &reach, &mut steps, &endpoint_names, cx);
     let mut cleanup =
-        chores("cleanup", &scenario.cleanup, &known_journeys, &mut reach, &mut steps, &endpoint_names, cx);
+        chores("cleanup", &scenario.cleanup, &known_journeys, &mut reach, &mut steps, &endpoint_names, &mut feeds, cx);
 
     bodies::fill(&steps.files, &mut walked, [&mut prepare, &mut cleanup], &mut files, cx);
 
@@ -253,72 +253,6 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
         pool::settle(&mut plan, &platform.endpoints, cx);
     }
     Some(plan)
-}
-
-/// Programs and steps before or after the load. What steps capture can be reached from here on.
-fn chores(
-    word: &str,
-    field: &scenario::Field<scenario::List<scenario::Chore>>,
-    known: &Journeys<'_>,
-    reach: &mut Reach<'_>,
-    steps: &mut Steps,
-    endpoints: &Names,
-    cx: &mut Cx<'_>,
-) -> Vec<Chore> {
-    let Some(list) = cx.get(field) else {
-        if field.is_hole() {
-            reach.prepare.lacks();
-        }
-        return Vec::new();
-    };
-    if !list.complete {
-        reach.prepare.lacks();
-    }
-    let mut made = Vec::new();
-    for (index, chore) in cx.items(&list.value).iter().enumerate() {
-        cx.broken |= !chore.complete;
-        let within = cx.settle(format!("{word}[{index}].within"), &chore.within, CHORE);
-        let work = match (cx.get(&chore.run), cx.get(&chore.steps)) {
-            (Some(run), _) => {
-                let own = Own::default();
-                let text = |text: &Spanned<scenario::Template>, cx: &mut Cx<'_>| {
-                    reach.check(text.text(), text.mark, Place::Chore, &own, cx).0
-                };
-                let argv = cx.items(&run.value.0).iter().map(|argument| text(argument, cx)).collect();
-                let env = cx.get(&chore.env).map(|env| &env.value);
-                let env =
-                    cx.entries(env).into_iter().map(|(name, value)| (name.value.clone(), text(value, cx))).collect();
-                Some(ChoreWork::Run { argv, env, dir: cx.get(&chore.dir).map(|dir| dir.value.clone()) })
-            }
-            (None, Some(written)) => {
-                for (field, word) in [(chore.env.written(), "env"), (chore.dir.written(), "dir")] {
-                    if let Some(mark) = field {
-                        let message = format!("`{word}` is for a program: it goes with `run`");
-                        cx.say(Diagnostic::error("wrong-word", mark, message));
-                    }
-                }
-                let mut walker = Walker::new(known, reach, steps, endpoints, Place::ChoreStep);
-                let actions = walker.walk(&written.value, None, cx);
-                let captured = walker.captured;
-                for (name, mark) in captured {
-                    if let Err(first) = reach.prepare.add(&name, mark) {
-                        let message = format!("`prepare.{name}` is made already, and nothing may be shadowed");
-                        cx.say(Diagnostic::error("shadowed", mark, message).related(first, "first made here"));
-                    }
-                }
-                Some(ChoreWork::Steps(actions))
-            }
-            (None, None) => None,
-        };
-        match work {
-            Some(work) => made.push(Chore { work, within }),
-            None => {
-                reach.prepare.lacks();
-                cx.broken = true;
-            }
-        }
-    }
-    made
 }
 
 fn journeys(

@@ -19,7 +19,7 @@ use crate::base::host;
 use crate::base::template::Masker;
 use crate::base::units::{At, Span};
 use crate::fault::Faults;
-use crate::load::{self, Crews, Feeds, Transcript};
+use crate::load::{self, Crews, Feeds, MadeRows, Transcript};
 use crate::plan::{Chore, JourneyId, LoadId, Plan};
 use crate::platform::{self, Happening, Platform};
 use crate::record::{self, EndReason, Event, HostFacts, Writer};
@@ -190,6 +190,7 @@ impl Stage<'_, '_> {
             output: self.folder.clone(),
             masker: self.masker.clone(),
             constants: platform.bindings().constants().clone(),
+            made: MadeRows::new(),
         };
         let prepared = self.prepare(&mut chores).await;
         let mut conducted = match (prepared, act) {
@@ -261,7 +262,8 @@ impl Stage<'_, '_> {
 
     /// Starts and prepares the platform.
     async fn prepare(&mut self, chores: &mut Chores<'_>) -> Result<load::Setting, Conducted> {
-        let feeds = match Feeds::read(&self.setting.plan, &self.setting.files) {
+        // What is wrong with a file is known before anything is started.
+        let feeds = match Feeds::read(&self.setting.plan, &self.setting.files, MadeRows::new()) {
             Ok(feeds) => feeds,
             Err(error) => return Err(self.not_prepared(error.to_string())),
         };
@@ -272,7 +274,11 @@ impl Stage<'_, '_> {
             None => Err(Interrupted),
         };
         match ready {
-            Ok(true) => Ok(chores.load_setting(feeds)),
+            Ok(true) if chores.made.is_empty() => Ok(chores.load_setting(feeds)),
+            Ok(true) => match Feeds::read(&self.setting.plan, &self.setting.files, chores.made.clone()) {
+                Ok(feeds) => Ok(chores.load_setting(feeds)),
+                Err(error) => Err(self.not_prepared(error.to_string())),
+            },
             Ok(false) => Err(self.not_prepared(String::new())),
             Err(Interrupted) => {
                 self.platform.end_programs().await;

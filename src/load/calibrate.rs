@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
-use super::{Feeds, LoadError, Setting, saturate};
+use super::{Feeds, LoadError, MadeRows, Setting, saturate};
 use crate::base::clock::Clock;
 use crate::base::units::{Rate, Span};
 use crate::plan::{Plan, Template};
@@ -33,7 +33,7 @@ pub fn calibrate(mut plan: Plan, constants: Map<String, Value>, span: Span) -> R
     }
     let here = Path::new(".");
     let door = Door::new(&Clock::start(), &plan.platform.allow, here);
-    let feeds = Feeds::read(&plan, here)?;
+    let feeds = Feeds::read(&plan, here, MadeRows::new())?;
     let run = "calibration".to_owned();
     let measured = saturate(
         &Setting {

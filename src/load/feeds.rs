@@ -1,5 +1,6 @@
 //! Rows of feeds: read once, shared by all workers; which row a visit is given follows from its number alone.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,10 +18,14 @@ use crate::plan::{Action, Feed, FeedData, FeedId, LoadId, Pick, Plan, Repeat, Tu
 /// The most turns that a `while` makes.
 pub(super) const MOST_TURNS: u64 = 1000;
 
+/// Rows that were made in `prepare`, by the name of their feed.
+pub type MadeRows = BTreeMap<String, Vec<Value>>;
+
 /// All that a plan reads from files: rows of feeds, requests of logs, bodies. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Feeds {
     rows: Arc<[Rows]>,
+    pub(super) made: Arc<MadeRows>,
     pub(super) logs: Logs,
     pub(super) files: Files,
 }
@@ -58,27 +63,45 @@ struct Uses {
 }
 
 impl Feeds {
-    /// Reads the rows; files lie in `folder`, and must be those that the plan was made with.
-    pub fn read(plan: &Plan, folder: &Path) -> Result<Feeds, LoadError> {
+    /// Reads the rows; files lie in `folder`, and must be those that the plan was made with. A feed that is yet to be made
+    /// gives no rows.
+    pub fn read(plan: &Plan, folder: &Path, made: MadeRows) -> Result<Feeds, LoadError> {
         let feeds = plan.feeds.iter().enumerate();
         let read = feeds.map(|(index, feed)| {
             let wrong = |why: String| LoadError::Feed { feed: feed.name.clone(), why };
-            let (data, rows) = data(feed, folder).map_err(wrong)?;
-            if rows == 0 || rows != feed.rows {
+            let (data, rows) = data(feed, folder, &made).map_err(wrong)?;
+            let to_come = matches!(feed.data, FeedData::Made(_)) && !made.contains_key(&feed.name);
+            if (rows == 0 || rows != feed.rows) && !to_come {
                 return Err(wrong(format!("it has {rows} rows, and the plan says {}", feed.rows)));
             }
             let pick = match feed.pick {
                 Pick::InOrder => Picker::InOrder,
                 Pick::Random => Picker::Random,
-                Pick::Unique => Picker::Unique(Permutation::new(rows, plan.seed, FeedId::at(index).0)),
+                Pick::Unique => Picker::Unique(Permutation::new(feed.rows, plan.seed, FeedId::at(index).0)),
                 Pick::Zipf { exponent } => Picker::Zipf(
                     Zipf::new(rows, exponent).ok_or_else(|| wrong(format!("no Zipf distribution has {exponent}")))?,
                 ),
             };
-            Ok(Rows { data, pick, rows, uses: all_uses(plan, &feed.name), secret: feed.secret.clone() })
+            Ok(Rows { data, pick, rows: feed.rows, uses: all_uses(plan, &feed.name), secret: feed.secret.clone() })
         });
         let rows = read.collect::<Result<Vec<_>, LoadError>>()?.into();
-        Ok(Feeds { rows, logs: Logs::read(plan, folder)?, files: Files::read(plan, folder)? })
+        let (logs, files) = (Logs::read(plan, folder)?, Files::read(plan, folder)?);
+        Ok(Feeds { rows, made: Arc::new(made), logs, files })
+    }
+
+    /// All rows of a feed, each whole: a value, or a map by column.
+    pub fn whole_rows(&self, feed: FeedId) -> Vec<Value> {
+        let Some(rows) = self.rows.get(feed.index()) else { return Vec::new() };
+        match &rows.data {
+            Data::Range(from) => (0..rows.rows).map(|row| Value::from(from.wrapping_add_unsigned(row))).collect(),
+            Data::Values(values) => values.clone(),
+            Data::Table { columns, cells } => {
+                let named = |cells: &[String]| -> Value {
+                    columns.iter().cloned().zip(cells.iter().cloned().map(Value::String)).collect()
+                };
+                cells.chunks(columns.len().max(1)).map(named).collect()
+            }
+        }
     }
 
     pub(super) fn shapes(&self, plan: &Plan) -> Vec<FeedShape> {
@@ -163,13 +186,14 @@ impl Data {
     }
 }
 
-fn data(feed: &Feed, folder: &Path) -> Result<(Data, u64), String> {
+fn data(feed: &Feed, folder: &Path, made: &MadeRows) -> Result<(Data, u64), String> {
     Ok(match &feed.data {
         FeedData::Range { from, to } => {
             let rows = to.checked_sub(*from).and_then(|span| u64::try_from(span).ok()).map_or(0, |span| span + 1);
             (Data::Range(*from), rows)
         }
         FeedData::List(values) => counted(Data::Values(values.clone())),
+        FeedData::Made(_) => counted(Data::Values(made.get(&feed.name).cloned().unwrap_or_default())),
         FeedData::Csv { file, sha256 } => counted(table(&bytes(file, sha256, folder)?)?),
         FeedData::Json { file, sha256 } => {
             let values = serde_json::from_slice(&bytes(file, sha256, folder)?);

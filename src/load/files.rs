@@ -10,7 +10,7 @@ use super::LoadError;
 use super::feeds::bytes;
 use crate::base::rng::{Key, Purpose, Uuid};
 use crate::base::template::{Bound, Escape, RenderError, Visit};
-use crate::plan::{Action, Body, ChoreWork, FileBody, Part, PartContent, Plan};
+use crate::plan::{Action, Body, FileBody, Part, PartContent, Plan};
 
 /// What a plan's bodies are made of, by the names of the files. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -27,11 +27,8 @@ impl Files {
             }
             Ok(())
         };
-        let chores = plan.prepare.iter().chain(&plan.cleanup).filter_map(|chore| match &chore.work {
-            ChoreWork::Steps(actions) => Some(actions),
-            ChoreWork::Run { .. } => None,
-        });
-        for actions in plan.journeys.iter().map(|journey| &journey.actions).chain(chores) {
+        let chores = plan.prepare.iter().chain(&plan.cleanup).map(|chore| chore.work.actions());
+        for actions in plan.journeys.iter().map(|journey| journey.actions.as_slice()).chain(chores) {
             visit(actions, &mut read)?;
         }
         Ok(Files(Arc::new(found)))

@@ -45,7 +45,7 @@ pub use closed::can_be_closed;
 pub use closed::crew_main;
 pub use crew::{Crews, News, Options, Setting, workers};
 pub use error::LoadError;
-pub use feeds::Feeds;
+pub use feeds::{Feeds, MadeRows};
 pub use once::{Carried, Transcript, carry_out, once};
 pub use saturate::saturate;
 pub use transcript::{Ended, Exchange, Fault, FaultKind};

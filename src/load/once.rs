@@ -157,6 +157,8 @@ async fn play_here(
     let me = worker.runner().ok_or(LoadError::Gone)?;
     let now = worker.now();
     worker.send_off(me, Arrival { lane: 0, k, planned: now, released: now, reserved: None });
+    // Nothing else is due: its end is waited for, and not that of the second.
+    worker.call_dispatcher();
     let (tell, mut news) = mpsc::unbounded_channel();
     let dispatcher = Dispatcher {
         worker: worker.clone(),

@@ -343,6 +343,8 @@ pub enum FeedData {
         to: i64,
     },
     List(Vec<serde_json::Value>),
+    /// Maps of these names, captured in `prepare`.
+    Made(Vec<String>),
     /// A file beside the scenario, as named there; its rows are kept by hash, so that a plan cannot be run with others.
     Csv {
         file: String,

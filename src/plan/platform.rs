@@ -2,8 +2,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, EndpointId, ProcessId, Template, WatchId};
-use crate::base::units::{Flow, Share, Span, Text};
+use super::{Action, EndpointId, FeedId, ProcessId, Template, WatchId};
+use crate::base::units::{Flow, Rate, Share, Span, Text};
 
 /// The system under drill.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -233,4 +233,28 @@ pub enum ChoreWork {
     Run { argv: Vec<Template>, env: Vec<(String, Template)>, dir: Option<String> },
     /// Steps that must all be ok; what they capture is `prepare.NAME` for the journeys.
     Steps(Vec<Action>),
+    /// Steps that must all be ok with each row of a feed, in the order of the rows.
+    Each {
+        feed: FeedId,
+        rate: Rate,
+        actions: Vec<Action>,
+        /// The feed that is made of what they capture.
+        into: Option<FeedId>,
+    },
+}
+
+impl ChoreWork {
+    pub fn actions(&self) -> &[Action] {
+        match self {
+            ChoreWork::Run { .. } => &[],
+            ChoreWork::Steps(actions) | ChoreWork::Each { actions, .. } => actions,
+        }
+    }
+
+    pub fn actions_mut(&mut self) -> &mut [Action] {
+        match self {
+            ChoreWork::Run { .. } => &mut [],
+            ChoreWork::Steps(actions) | ChoreWork::Each { actions, .. } => actions,
+        }
+    }
 }

@@ -7,8 +7,8 @@ use super::table::{Align, Paint, Table, one_line};
 use super::{Colour, Words};
 use crate::base::units::{At, Rate};
 use crate::plan::{
-    Action, Allow, Attach, ChoreWork, Instant, JourneyId, Load, Moment, Plan, ProcessSource, Replay, Scope, Spacing,
-    StageKind, Turns, WatchKind,
+    Action, Allow, Attach, ChoreWork, FeedId, Instant, JourneyId, Load, Moment, Plan, ProcessSource, Replay, Scope,
+    Spacing, StageKind, Turns, WatchKind,
 };
 
 const INDENT: &str = "  ";
@@ -351,6 +351,16 @@ fn platform(out: &mut String, plan: &Plan, words: Words, colour: Colour) {
             let what = match &chore.work {
                 ChoreWork::Run { argv, .. } => argv.iter().map(|word| word.0.as_str()).collect::<Vec<_>>().join(" "),
                 ChoreWork::Steps(actions) => words.plan_steps_chore(words.n_steps(actions.len() as u64)),
+                ChoreWork::Each { feed, rate, actions, into } => {
+                    let name = |id: FeedId| plan.feeds.get(id.index()).map_or("", |feed| feed.name.as_str());
+                    let steps = words.plan_steps_chore(words.n_steps(actions.len() as u64));
+                    let rows = plan.feeds.get(feed.index()).map_or(0, |feed| feed.rows);
+                    let each = words.plan_each_chore(steps, name(*feed), words.count(rows), rate);
+                    match into {
+                        Some(into) => words.plan_into_chore(each, name(*into)),
+                        None => each,
+                    }
+                }
             };
             table.plain(vec![name, format!("{what} · {}", words.plan_within(words.span(chore.within)))]);
         }

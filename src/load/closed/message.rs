@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::load::MadeRows;
 use crate::plan::{LoadId, Plan};
 use crate::record::{Failure, Parcel};
 
@@ -15,6 +16,7 @@ pub(super) struct Brief {
     pub plan: Plan,
     pub run: String,
     pub constants: Map<String, Value>,
+    pub made: MadeRows,
     /// Where files lie that the plan names; a whole path.
     pub files: PathBuf,
     pub load: LoadId,

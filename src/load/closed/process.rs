@@ -145,10 +145,10 @@ struct Crew {
 impl Crew {
     fn new(brief: Brief, clock: Clock, orders: mpsc::UnboundedReceiver<Order>) -> Result<Crew, LoadError> {
         let _ = host::raise_open_files();
-        let Brief { plan, run, constants, files, load: id, crew } = brief;
+        let Brief { plan, run, constants, made: rows, files, load: id, crew } = brief;
         let plan = Arc::new(plan);
         let door = Door::new(&clock, &plan.platform.allow, &files);
-        let feeds = Feeds::read(&plan, &files)?;
+        let feeds = Feeds::read(&plan, &files, rows)?;
         let constants = Arc::new(constants);
         let program = std::path::PathBuf::new();
         let setting = Setting { plan: plan.clone(), run, constants, feeds, door, program, files };

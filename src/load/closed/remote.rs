@@ -1,7 +1,7 @@
 use std::io::{self, BufRead, BufReader};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::path::absolute;
+use std::path::{Path, absolute};
 use std::process::{Child, Command};
 use std::thread::JoinHandle;
 
@@ -12,7 +12,7 @@ use super::message::{Brief, Said, Word, say};
 use crate::base::clock::Clock;
 use crate::base::host;
 use crate::load::crew::{News, Order, Setting};
-use crate::load::{LoadError, can_be_closed};
+use crate::load::{LoadError, MadeRows, can_be_closed};
 use crate::plan::{LoadId, Plan};
 
 /// A crew in a process of its own, as the harness sees it.
@@ -44,7 +44,8 @@ impl Remote {
             plan: Plan::clone(&setting.plan),
             run: setting.run.clone(),
             constants: Map::clone(&setting.constants),
-            files: absolute(&setting.files)?,
+            made: MadeRows::clone(&setting.feeds.made),
+            files: absolute(Path::new(".").join(&setting.files))?,
             load,
             crew,
         };

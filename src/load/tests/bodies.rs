@@ -87,7 +87,7 @@ fn a_plan_is_not_run_with_another_file() {
         let body = FileBody { file: name.to_owned(), sha256: sha256.to_owned(), bytes: 1 };
         let step = post(&mut maker, "/", Body::File { file: body, content_type: None });
         let plan = maker.only(vec![step], 1.0, Span::SECOND);
-        let error = Feeds::read(&plan, Path::new("src/load/tests")).unwrap_err().to_string();
+        let error = Feeds::read(&plan, Path::new("src/load/tests"), Default::default()).unwrap_err().to_string();
         assert!(error.contains(why), "{error}");
     }
     assert!(server.log().is_empty());

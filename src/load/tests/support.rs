@@ -223,7 +223,7 @@ pub(crate) fn setting(plan: Plan) -> Setting {
     });
     let door = Door::new(&Clock::start(), &plan.platform.allow, Path::new("src/wire/testdata"));
     let Value::Object(constants) = constants else { unreachable!() };
-    let feeds = Feeds::read(&plan, Path::new("src/load/tests")).unwrap();
+    let feeds = Feeds::read(&plan, Path::new("src/load/tests"), Default::default()).unwrap();
     Setting {
         plan: Arc::new(plan),
         run: "r1".to_owned(),

@@ -584,6 +584,8 @@ messages! {
     plan_values() "Values and where they come from" "取值及其来源";
     plan_warnings() "Warnings" "警告";
     plan_steps_chore(steps) "{steps} of requests" "{steps}请求";
+    plan_each_chore(steps, feed, rows, rate) "{steps} with each of the {rows} rows of feed.{feed}, {rate}" "以feed.{feed}的{rows}行逐行执行{steps}，{rate}";
+    plan_into_chore(each, feed) "{each}, into feed.{feed}" "{each}，生成feed.{feed}";
     plan_within(span) "within {span}" "限时{span}";
     plan_nothing() "nothing" "无";
 

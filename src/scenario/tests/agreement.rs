@@ -133,8 +133,8 @@ const TABLE: &[(&str, &[&str], &str)] = &[
         &["process", "endpoint", "get", "every", "prometheus", "host", "alert", "ratio"],
         "platform: { watch: { a: { WORD: x } } }",
     ),
-    ("prepare", &["run", "steps", "within", "each", "rate", "into"], "prepare: [{ WORD: x }]"),
-    ("cleanup", &["run", "steps", "within", "each", "rate", "into"], "cleanup: [{ WORD: x }]"),
+    ("prepare", &["run", "steps", "within", "each", "rate", "into", "pick"], "prepare: [{ WORD: x }]"),
+    ("cleanup", &["run", "steps", "within", "each", "rate", "into", "pick"], "cleanup: [{ WORD: x }]"),
     (
         "stage",
         &["ramp", "hold", "stairs", "spike", "wave", "burst", "file"],

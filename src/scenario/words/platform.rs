@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
-use super::Steps;
+use super::{Pick, Steps};
 use crate::base::diagnostic::{Diagnostic, Mark};
-use crate::base::units::{Flow, Share, Span, Text};
+use crate::base::units::{Flow, Rate, Share, Span, Text};
 use crate::base::yaml::{Kind, Node};
 use crate::scenario::decode::{Context, Raw};
 use crate::scenario::define::{block, words};
@@ -318,14 +318,44 @@ block! {
         dir: optional("dir") String,
         /// Steps that must all be ok; what they capture is prepare.NAME.
         steps: optional("steps") Steps,
+        /// A feed: the steps are taken once with each of its rows, in their order.
+        each: optional("each") String,
+        /// Of `each`: how many rows begin in a second; never more than 32 are under way.
+        rate: optional("rate") Rate,
+        /// Of `each`: the name of a feed that is made of what the steps capture, with a row for each row.
+        into: optional("into") String,
+        /// Of `into`: which row a visit gets; left out: in-order.
+        pick: optional("pick") Pick,
         /// A deadline.
         within: optional("within") Span,
     }
     one_of("run", "steps");
-    later("each", "rate", "into");
+    refused("exponent" => "rows that were made are all alike: `pick` is in-order, random or unique here");
     check(check_chore);
 }
 
 fn check_chore(chore: &Chore, _: Mark, cx: &mut Context<'_>) {
     super::load::positive(&chore.within, "within", cx);
+    if let Some(pick) = chore.pick.get().filter(|pick| pick.value == Pick::Zipf) {
+        let message = "rows that were made are all alike: `pick` is in-order, random or unique here";
+        cx.say(Diagnostic::error("does-not-go", pick.mark, message));
+    }
+    if let Some(rate) = chore.rate.get().filter(|rate| rate.value.as_per_second() <= 0.0) {
+        cx.say(Diagnostic::error("range", rate.mark, "`rate` must be over 0"));
+    }
+    let needs = |word: &str, mark: Option<Mark>, other: &str, cx: &mut Context<'_>| {
+        if let Some(mark) = mark {
+            cx.say(Diagnostic::error("needs-word", mark, format!("`{word}` goes with `{other}`")));
+        }
+    };
+    if chore.each.is_absent() {
+        needs("rate", chore.rate.written(), "each", cx);
+        needs("into", chore.into.written(), "each", cx);
+    } else {
+        needs("each", chore.each.written().filter(|_| chore.steps.is_absent() && !chore.run.is_absent()), "steps", cx);
+        needs("each", chore.each.written().filter(|_| chore.rate.is_absent()), "rate", cx);
+    }
+    if chore.into.is_absent() {
+        needs("pick", chore.pick.written(), "into", cx);
+    }
 }
