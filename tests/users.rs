@@ -255,6 +255,41 @@ fn left(yard: &Yard) -> bool {
 }
 
 #[test]
+fn a_closed_load_that_has_ended_waits_without_work() {
+    let server = Server::start(Duration::from_millis(5));
+    let yard = Yard::new();
+    let loads = "  crew:\n    mix: { visit_0: 1 }\n    users: [ { hold: { users: 2, for: 1s } } ]\n\
+                 \x20 public:\n    mix: { visit_0: 1 }\n    arrivals: [ { hold: { rate: 5/s, for: 5s } } ]\n";
+    let file = scenario(&yard, "over", &[server.port], loads);
+    yard.run(&["run", &file, "--quiet"]).expect(0);
+    let windows = std::fs::read_to_string(yard.last_run().join("windows.jsonl")).expect("windows");
+    let windows: Vec<Value> = windows.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let crew = windows.iter().find(|window| window["users"].is_array()).expect("users in a window")["crew"].clone();
+    let after = windows.iter().filter(|window| window["crew"] == crew && window["second"].as_u64() >= Some(2));
+    let cpu: Vec<u64> = after.map(|window| window["health"]["cpu"].as_u64().expect("nanoseconds")).collect();
+    assert!(cpu.len() >= 2 && cpu.iter().all(|nanos| *nanos < 200_000_000), "{cpu:?}");
+}
+
+#[test]
+fn a_journey_without_cookies_sends_none_of_what_its_user_was_given() {
+    let server = Server::start(Duration::from_millis(5));
+    let yard = Yard::new();
+    let text = format!(
+        "peakdrill: 1\nname: off\nplatform: {{ allow: [127.0.0.0/8], endpoints: {{ at: \"http://127.0.0.1:{}\" }} }}\n\
+         journeys:\n  quiet: {{ cookies: off, steps: [{{ get: /in }}] }}\n\
+         load:\n  crew:\n    mix: {{ quiet: 1 }}\n    pace: 100ms\n    first: [{{ get: /first }}, {{ get: /second }}]\n    \
+         users: [{{ hold: {{ users: 3, for: 1s }} }}]\n",
+        server.port
+    );
+    let file = yard.file("off.yaml", &text).display().to_string();
+    yard.run(&["run", &file, "--quiet"]).expect(0);
+    let seen = server.seen.lock().unwrap();
+    let [first, second, quiet] = ["/first", "/second", "/in"].map(|path| seen.paths[path]);
+    assert!((first, second) == (3, 3) && quiet > 6, "{seen:?}");
+    assert_eq!(seen.without, first + quiet, "the second of the first steps alone had a cookie");
+}
+
+#[test]
 fn a_part_cannot_have_users() {
     let yard = Yard::new();
     let loads = "  crew:\n    mix: { visit_0: 1 }\n    users: [ { hold: { users: 3, for: 1s } } ]\n";

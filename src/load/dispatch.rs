@@ -172,7 +172,9 @@ impl Dispatcher {
         let arrival = self.next_arrival().map_or(At::MAX, |(_, at)| at);
         let drained = match self.state {
             State::Draining(until) => until,
-            _ => self.users_until.unwrap_or(At::MAX),
+            State::Running => self.users_until.unwrap_or(At::MAX),
+            // Only orders are waited for, and the ends of seconds.
+            State::Ready | State::Idle => At::MAX,
         };
         arrival.min(self.worker.next_thinker()).min(self.worker.next_cut()).min(self.boundary()).min(drained)
     }

@@ -307,7 +307,9 @@ impl Visit<'_> {
         let mut scratch = std::mem::take(&mut self.values.scratch);
         let jar = &self.values.jar;
         let cookie = |path: &str| jar.header(self.whom(ask, path)?, self.worker.wall());
-        let cookie: Option<&request::CookieFor<'_>> = if jar.is_empty() { None } else { Some(&cookie) };
+        // A user's jar may hold what other journeys were given.
+        let sends = self.program.cookies && !jar.is_empty();
+        let cookie: Option<&request::CookieFor<'_>> = sends.then_some(&cookie);
         let trace = ask.traceparent.map(|sampled| self.traceparent(sampled));
         let trace = trace.as_ref().map(<[u8; 55]>::as_slice);
         let outgoing = self.see(|visit| request::outgoing(ask, visit, &mut scratch, cookie, trace));
