@@ -20,9 +20,12 @@ struct Seen {
     paths: BTreeMap<String, u64>,
     /// Requests that came without a cookie.
     without: u64,
+    /// Sessions that were given to whoever asked for a new one.
+    renewed: Vec<String>,
 }
 
-/// Gives every visitor without a session a new one, and counts. It lives as long as the test.
+/// Gives every visitor without a session a new one, and counts: whoever asks for `/renew`, too. What begins with `/login` is
+/// refused when it is asked for the first time. It lives as long as the test.
 struct Server {
     port: u16,
     seen: Arc<Mutex<Seen>>,
@@ -75,9 +78,16 @@ fn serve(connection: u64, stream: TcpStream, seen: &Mutex<Seen>, delay: Duration
         }
         let _ = reader.by_ref().take(length).read_to_end(&mut Vec::new());
         let mut seen = seen.lock().expect("sound");
-        *seen.paths.entry(path).or_default() += 1;
-        let given = session.is_none().then(|| format!("s{}", seen.without));
+        let times = seen.paths.entry(path.clone()).or_default();
+        *times += 1;
+        let status = if path.starts_with("/login") && *times == 1 { "503 Busy" } else { "200 OK" };
+        let mut given = session.is_none().then(|| format!("s{}", seen.without));
         seen.without += u64::from(given.is_some());
+        if path == "/renew" {
+            let name = format!("session-renewed-{}", seen.renewed.len());
+            seen.renewed.push(name.clone());
+            given = Some(name);
+        }
         let name = session.clone().or_else(|| given.clone()).unwrap_or_default();
         let (connections, times) = seen.sessions.entry(name).or_default();
         connections.insert(connection);
@@ -85,7 +95,7 @@ fn serve(connection: u64, stream: TcpStream, seen: &Mutex<Seen>, delay: Duration
         drop(seen);
         std::thread::sleep(delay);
         let cookie = given.map_or_else(String::new, |name| format!("Set-Cookie: session={name}; Path=/\r\n"));
-        if write!(stream, "HTTP/1.1 200 OK\r\n{cookie}Content-Length: 2\r\n\r\nok").is_err() {
+        if write!(stream, "HTTP/1.1 {status}\r\n{cookie}Content-Length: 2\r\n\r\nok").is_err() {
             return;
         }
     }
@@ -287,6 +297,72 @@ fn a_journey_without_cookies_sends_none_of_what_its_user_was_given() {
     let [first, second, quiet] = ["/first", "/second", "/in"].map(|path| seen.paths[path]);
     assert!((first, second) == (3, 3) && quiet > 6, "{seen:?}");
     assert_eq!(seen.without, first + quiet, "the second of the first steps alone had a cookie");
+}
+
+/// A scenario of one endpoint, at this port.
+fn at(yard: &Yard, name: &str, port: u16, rest: &str) -> String {
+    let text = format!(
+        "peakdrill: 1\nname: {name}\n\
+         platform: {{ allow: [127.0.0.0/8], endpoints: {{ at: \"http://127.0.0.1:{port}\" }} }}\n{rest}"
+    );
+    yard.file(&format!("{name}.yaml"), &text).display().to_string()
+}
+
+#[test]
+fn what_users_do_first_takes_each_row_once_however_often_it_is_tried() {
+    let server = Server::start(Duration::from_millis(2));
+    let yard = Yard::new();
+    let load = |users: u32| {
+        format!(
+            "{{ mix: {{ look: 1 }}, first: [{{ get: \"/login/{{{{ feed.account }}}}\" }}], \
+             users: [{{ hold: {{ users: {users}, for: 2s }} }}] }}"
+        )
+    };
+    let rest = |rows: u32| {
+        format!(
+            "feeds: {{ account: {{ range: 1..{rows}, pick: unique }} }}\njourneys: {{ look: [{{ get: /look }}] }}\n\
+             load:\n  one: {}\n  two: {}\n",
+            load(6),
+            load(4)
+        )
+    };
+    let short = yard.run(&["check", &at(&yard, "short", server.port, &rest(9))]).expect(2);
+    let dry = "feed `account` would run dry: 10 rows are needed, and it has 9";
+    assert!((short.out.clone() + &short.err).contains(dry), "{}{}", short.out, short.err);
+    yard.run(&["run", &at(&yard, "just", server.port, &rest(10)), "--quiet"]).expect(0);
+    let seen = server.seen.lock().unwrap();
+    let logins = seen.paths.iter().filter(|(path, _)| path.starts_with("/login"));
+    let logins: BTreeMap<&str, u64> = logins.map(|(path, times)| (path.as_str(), *times)).collect();
+    assert_eq!(logins.len(), 10, "{logins:?}");
+    assert!(logins.values().all(|times| *times == 2), "each is refused once, and tried again: {logins:?}");
+}
+
+#[test]
+fn memory_and_open_files_of_a_crew_are_the_generators() {
+    let server = Server::start(Duration::from_millis(2));
+    let yard = Yard::new();
+    let rest = "journeys: { look: [{ get: /look }] }\nload:\n  \
+                crew: { mix: { look: 1 }, pace: 200ms, users: [{ hold: { users: 120, for: 2s } }] }\n";
+    yard.run(&["run", &at(&yard, "files", server.port, rest), "--quiet"]).expect(0);
+    let told: Vec<Value> = events(&yard.last_run()).into_iter().filter(|event| event["event"] == "generator").collect();
+    let files = told.iter().filter_map(|event| event["files"].as_u64()).max();
+    assert!(files >= Some(120), "a connection for each user: {told:?}");
+}
+
+#[test]
+fn a_secret_cookie_of_an_earlier_journey_is_not_shown_with_a_later_failure() {
+    let server = Server::start(Duration::from_millis(2));
+    let yard = Yard::new();
+    let rest = "journeys:\n  \
+                renew: [{ get: /renew, capture: { session: { cookie: session, secret: true } } }]\n  \
+                fail: [{ get: /fail, expect: { status: 404 } }]\n\
+                load:\n  crew: { mix: { renew: 1, fail: 1 }, pace: 20ms, users: [{ hold: { users: 1, for: 1s } }] }\n";
+    yard.run(&["run", &at(&yard, "masked", server.port, rest), "--quiet"]).expect(0);
+    let failures = std::fs::read_to_string(yard.last_run().join("events.jsonl")).expect("events");
+    let seen = server.seen.lock().unwrap();
+    assert!(seen.renewed.len() > 4 && failures.contains("/fail"), "{seen:?} {failures}");
+    assert!(!failures.contains("session-renewed"), "{failures}");
+    assert!(failures.contains("cookie: session=•••"), "{failures}");
 }
 
 #[test]

@@ -4,11 +4,10 @@ use super::context::Cx;
 use super::journey::Used;
 use super::names::Names;
 use crate::base::diagnostic::Diagnostic;
-use crate::plan::arrivals::Schedule;
-use crate::plan::{Feed, Load, LoadId, Pick};
+use crate::plan::{Feed, JourneyId, Load, Pick};
 
-/// Rows that are handed out once must last: for each load its arrivals times the rows that one may use, which is the most
-/// that a journey of its mix uses. (So `load` indexes them, too.)
+/// Rows that are handed out once must last: for each role of each load its visits times the rows that one may use, which is
+/// the most that one of its journeys uses. (So `load` indexes them, too.)
 pub(super) fn check(feeds: &[Feed], names: &Names, loads: &[Load], used: &[Vec<Used>], cx: &mut Cx<'_>) {
     for (index, feed) in feeds.iter().enumerate() {
         if !matches!(feed.pick, Pick::Unique | Pick::InOrder) || feed.rows == 0 {
@@ -18,23 +17,16 @@ pub(super) fn check(feeds: &[Feed], names: &Names, loads: &[Load], used: &[Vec<U
         let mut needed = 0u64;
         let mut unknown = None;
         let mut hurries = None;
-        for load in loads {
-            let uses: Vec<&Used> = load
-                .mix
-                .iter()
-                .filter_map(|(journey, _)| used.get(journey.index()))
-                .flatten()
-                .filter(|used| used.feed == index)
-                .collect();
+        for role in loads.iter().flat_map(Load::roles) {
+            let of = |journey: &JourneyId| used.get(journey.index());
+            let uses: Vec<&Used> =
+                role.journeys.iter().filter_map(of).flatten().filter(|used| used.feed == index).collect();
             unknown = unknown.or_else(|| uses.iter().find(|used| used.rows.is_none()).map(|used| used.mark));
             let each = uses.iter().filter_map(|used| used.rows).max().unwrap_or(0);
-            if let Some(used) = uses.first()
-                && load.users.as_ref().is_some_and(|users| users.pace.is_none())
-            {
+            if let Some(used) = uses.first().filter(|_| role.most == u64::MAX) {
                 hurries.get_or_insert(used.mark);
             }
-            let count = Schedule::new(load, 0, LoadId(0)).most();
-            needed = needed.saturating_add(count.saturating_mul(each));
+            needed = needed.saturating_add(role.most.saturating_mul(each));
         }
         if let Some(mark) = unknown {
             let message = format!(

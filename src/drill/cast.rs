@@ -1,5 +1,6 @@
 //! Whom the conductor leads, as it sees them: it can be tried on a simulated clock with others in their places.
 
+use crate::base::host::Identity;
 use crate::fault::{Faults, Seen, Wound};
 use crate::load::{Crews, News};
 use crate::plan::{FaultKind, LoadId, Trial};
@@ -9,6 +10,8 @@ use crate::undo::Guardian;
 /// Workers that send the load; each hands over a window a second.
 pub(super) trait Crew {
     fn count(&self) -> u16;
+    /// Those that are processes of their own.
+    fn processes(&self) -> Vec<Identity>;
     /// A search goes on with this trial.
     fn append(&self, load: LoadId, trial: Trial);
     /// No more trials of it come.
@@ -41,6 +44,10 @@ pub(super) trait Watchman {
 impl Crew for Crews {
     fn count(&self) -> u16 {
         Crews::count(self)
+    }
+
+    fn processes(&self) -> Vec<Identity> {
+        Crews::processes(self).collect()
     }
 
     fn append(&self, load: LoadId, trial: Trial) {

@@ -10,7 +10,7 @@ use super::seconds::Seconds;
 use super::signals::Signals;
 use super::timeline::{Due, Timeline};
 use crate::base::clock::{Clock, StepWatch};
-use crate::base::host;
+use crate::base::host::{self, Identity};
 use crate::base::units::{At, Span};
 use crate::load::News;
 use crate::plan::{FaultId, Moment, Plan, SteadyId};
@@ -163,11 +163,16 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
             self.book.note(Event::ClockStepped { by: step.by_nanos });
         }
         let own = host::own_vitals();
+        let processes: Vec<_> = std::iter::once(Identity::own()).chain(self.crews.processes()).collect();
+        let memory = host::vitals_of(&processes).map_or(own.memory, |all| all.memory);
+        // Each has the limit for itself.
+        let most = processes[1..].iter().filter_map(|crew| Some(host::vitals_of(&[*crew])?.files));
+        let files = most.fold(own.files, u32::max);
         let files_limit = host::open_file_limits().map_or(0, |limits| limits.soft);
         self.book.note(Event::Generator {
             cpu: own.cpu,
-            memory: own.memory,
-            files: u64::from(own.files),
+            memory,
+            files: u64::from(files),
             files_limit,
             cores: host::machine().cores,
             ports: host::local_ports(),

@@ -13,6 +13,7 @@ use super::*;
 use crate::analysis::sim::{Hurt, Sim, condition, share};
 use crate::analysis::{Fold, Snapshot};
 use crate::base::clock::{Clock, SimClock};
+use crate::base::host::Identity;
 use crate::base::units::{At, Span};
 use crate::fault::Seen;
 use crate::load::News;
@@ -156,6 +157,10 @@ impl Hands {
 impl Crew for Hands {
     fn count(&self) -> u16 {
         CREWS
+    }
+
+    fn processes(&self) -> Vec<Identity> {
+        Vec::new()
     }
 
     fn append(&self, _: LoadId, _: Trial) {

@@ -35,6 +35,11 @@ impl Jar {
         self.0.is_empty()
     }
 
+    /// Whether a text stands in one of the cookies.
+    pub(super) fn holds(&self, text: &str) -> bool {
+        self.0.iter().any(|cookie| cookie.value.contains(text))
+    }
+
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }

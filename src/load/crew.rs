@@ -19,11 +19,12 @@ use super::slow::SlowReaders;
 use super::worker::{Lane, Parts, Worker};
 use super::{LoadError, visit};
 use crate::base::clock::Spin;
+use crate::base::host::Identity;
 use crate::base::rng::{Weighted, run_word};
 use crate::base::template::{Masker, Scope};
 use crate::base::units::{At, Span};
 use crate::plan::arrivals::{Schedule, Slice};
-use crate::plan::{EndpointId, JourneyId, LoadId, PerConnection, Plan, SeriesId, Trial};
+use crate::plan::{EndpointId, JourneyId, LoadId, PerConnection, Plan, Role, SeriesId, Trial};
 use crate::record::{Failure, UnsentKind, Window};
 use crate::wire::{Connection, Door};
 
@@ -128,6 +129,11 @@ impl Crews {
     /// How many there are; each hands over one window a second.
     pub fn count(&self) -> u16 {
         u16::try_from(self.orders.len() + self.closed.len()).unwrap_or(u16::MAX)
+    }
+
+    /// The processes that are crews, beside this one.
+    pub fn processes(&self) -> impl Iterator<Item = Identity> {
+        self.closed.iter().filter_map(Remote::identity)
     }
 
     /// Begins the load: the plan's instants count from `zero` on the door's clock.
@@ -403,5 +409,6 @@ pub(super) fn lane(plan: &Plan, load: LoadId, journey: JourneyId, programs: &[Pr
         // One that a plan has forgotten is counted nowhere, rather than as another.
         plan.series.iter().position(of).map_or(SeriesId(u32::MAX), SeriesId::at)
     });
-    Lane { load: Some(load), journey, program: journey.index(), series: series.collect(), kept: false }
+    let program = journey.index();
+    Lane { load: Some(load), journey, program, role: Role::MIX, series: series.collect(), kept: false }
 }

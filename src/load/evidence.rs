@@ -95,7 +95,8 @@ impl Visit<'_> {
                 }
             }
         }
-        let own = self.worker.feeds.secrets(self.values.key(), self.values.turn);
+        self.values.still_secret.iter().for_each(|secret| masker.add(secret));
+        let own = self.worker.feeds.secrets(self.lane.role, self.values.key(), self.values.turn);
         own.iter().for_each(|secret| masker.add(secret));
         masker
     }

@@ -12,8 +12,7 @@ use super::files::Files;
 use super::replay::Logs;
 use crate::base::rng::{Key, Permutation, Purpose, Zipf};
 use crate::base::template::{Cell, FeedShape};
-use crate::plan::arrivals::Schedule;
-use crate::plan::{Action, Feed, FeedData, FeedId, LoadId, Pick, Plan, Repeat, Turns};
+use crate::plan::{Action, Feed, FeedData, FeedId, JourneyId, Pick, Plan, Repeat, Role, Turns};
 
 /// The most turns that a `while` makes.
 pub(super) const MOST_TURNS: u64 = 1000;
@@ -35,8 +34,8 @@ struct Rows {
     data: Data,
     pick: Picker,
     rows: u64,
-    /// Of one arrival, for each load; a load's first arrival comes after all of the loads before it.
-    uses: Vec<Uses>,
+    /// Of one visit, for each load and role; the first visit of each comes after all of those before it.
+    uses: Vec<[Uses; 3]>,
     /// Columns or fields that are never written anywhere.
     secret: Vec<String>,
 }
@@ -118,11 +117,12 @@ impl Feeds {
 
 impl Feeds {
     /// The row that a use of `feed` is given.
-    fn row(&self, feed: u32, key: Key, turn: u64) -> Option<(&Rows, u64)> {
+    fn row(&self, feed: u32, role: usize, key: Key, turn: u64) -> Option<(&Rows, u64)> {
         let rows = self.rows.get(feed as usize)?;
         let stream = || key.stream(Purpose::Feed(feed), turn);
         let index = || {
-            let uses = rows.uses.get(key.load as usize).copied().unwrap_or(Uses { before: 0, each: 1 });
+            let uses = rows.uses.get(key.load as usize).and_then(|roles| roles.get(role)).copied();
+            let uses = uses.unwrap_or(Uses { before: 0, each: 1 });
             uses.before.wrapping_add(key.k.wrapping_mul(uses.each)).wrapping_add(turn)
         };
         let row = match &rows.pick {
@@ -135,8 +135,13 @@ impl Feeds {
     }
 
     /// What stands in the row of `feed` that this use is given.
-    pub(super) fn cell(&self, feed: u32, column: Option<u32>, key: Key, turn: u64) -> Option<Cell<'_>> {
-        let (rows, row) = self.row(feed, key, turn)?;
+    pub(super) fn cell(&self, feed: u32, column: Option<u32>, role: usize, key: Key, turn: u64) -> Option<Cell<'_>> {
+        let (_, row) = self.row(feed, role, key, turn)?;
+        self.cell_of(feed, column, row)
+    }
+
+    fn cell_of(&self, feed: u32, column: Option<u32>, row: u64) -> Option<Cell<'_>> {
+        let rows = self.rows.get(feed as usize)?;
         match (&rows.data, column) {
             (Data::Range(from), None) => Some(Cell::Int(from.wrapping_add_unsigned(row))),
             (Data::Values(values), None) => values.get(usize::try_from(row).ok()?).map(Cell::Json),
@@ -148,18 +153,18 @@ impl Feeds {
         }
     }
 
-    /// What of the rows that an arrival is given may never be written anywhere.
-    pub(super) fn secrets(&self, key: Key, turn: u64) -> Vec<String> {
+    /// What of the rows that a visit is given may never be written anywhere.
+    pub(super) fn secrets(&self, role: usize, key: Key, turn: u64) -> Vec<String> {
         let mut found = Vec::new();
         for (index, rows) in self.rows.iter().enumerate() {
             if rows.secret.is_empty() {
                 continue;
             }
-            let Some((_, row)) = self.row(index as u32, key, turn) else { continue };
+            let Some((_, row)) = self.row(index as u32, role, key, turn) else { continue };
             match &rows.data {
                 Data::Table { columns, .. } => {
                     for (column, _) in columns.iter().enumerate().filter(|(_, name)| rows.secret.contains(name)) {
-                        if let Some(Cell::Text(text)) = self.cell(index as u32, Some(column as u32), key, turn) {
+                        if let Some(Cell::Text(text)) = self.cell_of(index as u32, Some(column as u32), row) {
                             found.push(text.to_owned());
                         }
                     }
@@ -226,25 +231,22 @@ fn table(bytes: &[u8]) -> Result<Data, String> {
     Ok(Data::Table { columns, cells })
 }
 
-/// Where each load's uses of a feed begin, and how many one arrival has.
-fn all_uses(plan: &Plan, feed: &str) -> Vec<Uses> {
+/// Where the uses of a feed begin, of each load and role, and how many one visit has.
+fn all_uses(plan: &Plan, feed: &str) -> Vec<[Uses; 3]> {
     let mut before = 0u64;
-    let loads = plan.loads.iter().enumerate().map(|(index, load)| {
-        let id = LoadId::at(index);
-        let each = uses(plan, id, feed);
+    let mut of = |role: Role| {
+        let each = uses(plan, &role.journeys, feed);
         let own = Uses { before, each: each.unwrap_or(1) };
-        let count = Schedule::new(load, plan.seed, id).most();
-        before = before.saturating_add(count.saturating_mul(each.unwrap_or(0)));
+        before = before.saturating_add(role.most.saturating_mul(each.unwrap_or(0)));
         own
-    });
-    loads.collect()
+    };
+    plan.loads.iter().map(|load| load.roles().map(&mut of)).collect()
 }
 
-/// How often one arrival of `load` uses `feed`: the most turns of a `repeat` that it is used in, over the load's journeys;
-/// none when none uses it.
-fn uses(plan: &Plan, load: LoadId, feed: &str) -> Option<u64> {
-    let mix = plan.loads.get(load.index())?.mix.iter();
-    mix.filter_map(|(journey, _)| turns(&plan.journeys.get(journey.index())?.actions, 1, feed)).max()
+/// How often one visit uses `feed`: the most turns of a `repeat` that it is used in, over these journeys; none when none
+/// uses it.
+fn uses(plan: &Plan, journeys: &[JourneyId], feed: &str) -> Option<u64> {
+    journeys.iter().filter_map(|journey| turns(&plan.journeys.get(journey.index())?.actions, 1, feed)).max()
 }
 
 fn turns(actions: &[Action], outer: u64, feed: &str) -> Option<u64> {

@@ -17,7 +17,7 @@ use super::transcript::Exchange;
 use super::worker::{Arrival, Lane, Slots, Worker};
 use crate::base::clock::Spin;
 use crate::base::units::Span;
-use crate::plan::{Action, JourneyId, LoadId, Plan};
+use crate::plan::{Action, JourneyId, Load, LoadId, Plan, Role};
 use crate::record::UnsentKind;
 
 /// What one visit came to.
@@ -43,10 +43,13 @@ pub struct Carried {
 /// first one from `k` on that is of that journey. Dropped, it cuts off whatever is in flight, and that thread has ended.
 pub async fn once(setting: &Setting, load: LoadId, journey: JourneyId, k: u64) -> Result<Transcript, LoadError> {
     let compiled = Compiled::new(setting)?;
-    let lane = Lane { load: Some(load), journey, program: journey.index(), series: Vec::new(), kept: false };
     if journey.index() >= compiled.programs.len() {
         return Err(LoadError::Journey(journey.to_string()));
     }
+    let roles = setting.plan.loads.get(load.index()).map(Load::roles).unwrap_or_default();
+    let role = roles.iter().position(|role| role.journeys.contains(&journey)).unwrap_or(Role::MIX);
+    let program = journey.index();
+    let lane = Lane { load: Some(load), journey, program, role, series: Vec::new(), kept: false };
     let k = setting.feeds.logs.first(&setting.plan, load, journey, k);
     Ok(play(setting, compiled, lane, k, None).await?.0)
 }
@@ -63,7 +66,8 @@ pub async fn carry_out(setting: &Setting, name: &str, actions: &[Action], within
     made(actions, &mut |name| {
         names.insert(name.to_owned(), compiled.slot(name));
     });
-    let lane = Lane { load: None, journey: JourneyId(u32::MAX), program, series: Vec::new(), kept: false };
+    let journey = JourneyId(u32::MAX);
+    let lane = Lane { load: None, journey, program, role: Role::MIX, series: Vec::new(), kept: false };
     let (transcript, values) = play(setting, compiled, lane, 0, Some(within)).await?;
     let mut carried = Carried { transcript, captures: Map::new(), secret: Vec::new() };
     for (name, slot) in names {

@@ -24,20 +24,25 @@ impl Visit<'_> {
     pub(super) async fn tries(&mut self, ask: &Ask, planned: At) -> Tried {
         let Some(Retrying { site, retry }) = &ask.retry else { return self.reach(ask, ask.timeout).await };
         let mut chance = self.values.key().stream(Purpose::Retry(*site), self.values.turn);
-        let (mut first, mut before) = (None, None);
+        let mut first = None;
+        let mut before: Option<(BadKind, (Outcome, Why))> = None;
         let mut made = 0;
         loop {
             let mut tried = self.reach(ask, ask.timeout).await;
             first = first.or(tried.sent);
             tried.sent = first;
-            if let (Err((Outcome::Unsent(_), _)), Some(failed)) = (&tried.result, before.take()) {
-                tried.result = Err(failed);
-                return tried;
+            if let Some((kind, failed)) = before.take() {
+                if matches!(tried.result, Err((Outcome::Unsent(_), _))) {
+                    tried.result = Err(failed);
+                    return tried;
+                }
+                self.note_again(ask, planned, tried.done, kind);
             }
             let Some(kind) = cause(retry, &tried).filter(|_| made < retry.times) else { return tried };
             let wait = self.wait(retry, made, &tried, &mut chance);
             made += 1;
-            self.note_again(ask, planned, &tried, kind);
+            self.witness(ask, planned, &tried, Ok(Ended::Again));
+            self.learn(ask, &tried);
             self.worker.lift_cut(self.me);
             self.worker.begin_again(self.me, At::MAX);
             if let Err(cut) = self.worker.think_until(self.me, tried.done + wait).await {
@@ -45,7 +50,7 @@ impl Visit<'_> {
                 tried.done = self.worker.now();
                 return tried;
             }
-            before = tried.result.err();
+            before = tried.result.err().map(|failed| (kind, failed));
             self.worker.begin_again(self.me, self.worker.now() + ask.timeout);
         }
     }
@@ -61,13 +66,12 @@ impl Visit<'_> {
         drawn.max(told.unwrap_or_default()).min(retry.up_to)
     }
 
-    fn note_again(&mut self, ask: &Ask, planned: At, tried: &Tried, kind: BadKind) {
+    /// Counts a try that was made because the one before it failed by `kind`.
+    fn note_again(&mut self, ask: &Ask, planned: At, done: At, kind: BadKind) {
         if let Some(series) = self.lane.series.get(ask.index).copied() {
-            self.worker.close_before(tried.done);
+            self.worker.close_before(done);
             self.worker.books().again(series, planned, kind);
         }
-        self.witness(ask, planned, tried, Ok(Ended::Again));
-        self.learn(ask, tried);
     }
 }
 

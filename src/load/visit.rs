@@ -76,6 +76,8 @@ pub(super) struct Values {
     /// The slots whose values are never written anywhere.
     pub secret: Vec<bool>,
     pub jar: Jar,
+    /// Secrets of a user's earlier journeys that stand in its cookies.
+    pub still_secret: Vec<String>,
     /// Turns begun, by counter.
     pub counters: Vec<u32>,
     /// The whole number of the turn that each counter is in.
@@ -121,13 +123,14 @@ pub(super) enum Fate {
 /// The rows that this use of the feeds is given.
 pub(super) struct Given<'a> {
     pub feeds: &'a Feeds,
+    pub role: usize,
     pub key: Key,
     pub turn: u64,
 }
 
 impl Rows for Given<'_> {
     fn cell(&self, feed: u32, column: Option<u32>) -> Option<Cell<'_>> {
-        self.feeds.cell(feed, column, self.key, self.turn)
+        self.feeds.cell(feed, column, self.role, self.key, self.turn)
     }
 }
 
@@ -138,13 +141,16 @@ impl Values {
             None => Key { k: arrival.k, ..Key::plan(worker.seed) },
         };
         self.key = Some(key);
+        if lane.kept {
+            self.keep_secrets();
+        } else {
+            self.jar.clear();
+            self.still_secret.clear();
+        }
         self.slots.clear();
         self.slots.resize(worker.slots, None);
         self.secret.clear();
         self.secret.resize(worker.slots, false);
-        if !lane.kept {
-            self.jar.clear();
-        }
         self.counters.clear();
         self.counters.resize(program.counters, 0);
         self.turns.clear();
@@ -156,6 +162,15 @@ impl Values {
         self.own_time = Span::ZERO;
         self.sends = 0;
         self.groups.clear();
+    }
+
+    /// Before its slots are cleared: what of them will be sent again.
+    fn keep_secrets(&mut self) {
+        let slots = self.slots.drain(..).zip(&self.secret).filter(|(_, secret)| **secret);
+        self.still_secret.extend(slots.filter_map(|(value, _)| value?.as_str().map(str::to_owned)));
+        self.still_secret.sort_unstable();
+        self.still_secret.dedup();
+        self.still_secret.retain(|secret| self.jar.holds(secret));
     }
 
     /// What a slot holds, and whether it is secret; nothing is left in it.
@@ -189,11 +204,12 @@ impl Visit<'_> {
     /// Evaluates templates with all that the visit knows by now.
     pub(super) fn see<T>(&self, look: impl FnOnce(&template::Visit<'_>) -> T) -> T {
         let values = &*self.values;
-        let rows = Given { feeds: &self.worker.feeds, key: values.key(), turn: values.turn };
+        let (role, key, turn) = (self.lane.role, values.key(), values.turn);
+        let rows = Given { feeds: &self.worker.feeds, role, key, turn };
         look(&template::Visit {
-            key: values.key(),
+            key,
             run: self.worker.run,
-            turn: values.turn,
+            turn,
             slots: &values.slots,
             rows: &rows,
             now: &|| self.worker.wall(),
@@ -253,51 +269,64 @@ impl Visit<'_> {
                     }
                     (planned, released) = self.then(self.worker.now());
                 }
-                Op::Unless { test, to } => match self.see(|visit| test.holds(visit)) {
-                    Ok(true) => {}
-                    Ok(false) => at = *to,
+                leads => match self.lead(leads, at) {
+                    Ok(to) => at = to,
                     Err(error) => return self.stuck(at, planned, error),
                 },
-                Op::Jump(to) => at = *to,
-                Op::Choose(choice) => {
-                    let choice = &self.program.choices[*choice];
-                    let branch = choice.branch(self.values.key(), &self.values.turns);
-                    at = choice.to.get(branch).copied().unwrap_or(at);
-                }
-                Op::Open { group } => self.open_group(*group),
-                Op::Shut => self.shut_group(Outcome::Ok),
-                Op::Enter { counter } => self.values.counters[*counter] = 0,
-                Op::Turn { counter, outer, turns, exit } => {
-                    let begun = self.values.counters[*counter];
-                    let base = outer.map_or(0, |outer| self.values.turns[outer]);
-                    let (most, more) = match turns {
-                        Turns::Times(times) => (u64::from(*times), begun < *times),
-                        Turns::While(test) => {
-                            self.values.turn = base.saturating_mul(MOST_TURNS).saturating_add(u64::from(begun));
-                            match self.see(|visit| test.holds(visit)) {
-                                Ok(true) if u64::from(begun) >= MOST_TURNS => {
-                                    let expression = "while".to_owned();
-                                    let reason = format!("it held for {MOST_TURNS} turns");
-                                    return self.stuck(at, planned, RenderError::Failed { expression, reason });
-                                }
-                                Ok(more) => (MOST_TURNS, more),
-                                Err(error) => return self.stuck(at, planned, error),
-                            }
-                        }
-                    };
-                    if more {
-                        self.values.counters[*counter] += 1;
-                        self.values.turn = base.saturating_mul(most).saturating_add(u64::from(begun));
-                        self.values.turns[*counter] = self.values.turn;
-                    } else {
-                        self.values.turn = base;
-                        at = *exit;
-                    }
-                }
-                Op::Again { head } => at = *head,
             }
         }
         fate
+    }
+
+    /// Where the walk goes on after an operation that asks nothing and waits for nothing; `next` is the one behind it.
+    fn lead(&mut self, op: &Op, next: usize) -> Result<usize, RenderError> {
+        match op {
+            Op::Unless { test, to } => Ok(if self.see(|visit| test.holds(visit))? { next } else { *to }),
+            Op::Jump(to) | Op::Again { head: to } => Ok(*to),
+            Op::Choose(choice) => {
+                let choice = &self.program.choices[*choice];
+                let branch = choice.branch(self.values.key(), &self.values.turns);
+                Ok(choice.to.get(branch).copied().unwrap_or(next))
+            }
+            Op::Open { group } => {
+                self.open_group(*group);
+                Ok(next)
+            }
+            Op::Shut => {
+                self.shut_group(Outcome::Ok);
+                Ok(next)
+            }
+            Op::Enter { counter } => {
+                self.values.counters[*counter] = 0;
+                Ok(next)
+            }
+            Op::Turn { counter, outer, turns, exit } => {
+                let begun = self.values.counters[*counter];
+                let base = outer.map_or(0, |outer| self.values.turns[outer]);
+                let (most, more) = match turns {
+                    Turns::Times(times) => (u64::from(*times), begun < *times),
+                    Turns::While(test) => {
+                        self.values.turn = base.saturating_mul(MOST_TURNS).saturating_add(u64::from(begun));
+                        let more = self.see(|visit| test.holds(visit))?;
+                        if more && u64::from(begun) >= MOST_TURNS {
+                            let expression = "while".to_owned();
+                            let reason = format!("it held for {MOST_TURNS} turns");
+                            return Err(RenderError::Failed { expression, reason });
+                        }
+                        (MOST_TURNS, more)
+                    }
+                };
+                if !more {
+                    self.values.turn = base;
+                    return Ok(*exit);
+                }
+                self.values.counters[*counter] += 1;
+                self.values.turn = base.saturating_mul(most).saturating_add(u64::from(begun));
+                self.values.turns[*counter] = self.values.turn;
+                Ok(next)
+            }
+            Op::Ask(_) | Op::Let { .. } | Op::Think { .. } | Op::Rendezvous { .. } => Ok(next),
+        }
     }
 
     /// When the next step is planned, and when it is released: for a user both are the instant at which it begins.
@@ -318,20 +347,21 @@ impl Visit<'_> {
         }
     }
 
-    /// A text between two requests that cannot be rendered fails the request after it.
-    fn stuck(&mut self, at: usize, planned: At, error: RenderError) -> Fate {
+    /// A text between two requests that cannot be rendered fails the request that the visit would have come to: a test of
+    /// which nobody knows whether it holds is taken to.
+    fn stuck(&mut self, mut at: usize, planned: At, error: RenderError) -> Fate {
         let program = self.program;
-        let mut next = None;
-        for op in &program.ops[at..] {
-            match op {
-                Op::Open { group } => self.open_group(*group),
-                Op::Shut => self.shut_group(Outcome::Ok),
-                Op::Ask(ask) => {
-                    next = Some(ask);
-                    break;
-                }
-                _ => {}
+        let (mut next, mut unknown) = (None, 0);
+        while let Some(op) = program.ops.get(at).filter(|_| unknown <= program.ops.len()) {
+            at += 1;
+            if let Op::Ask(ask) = op {
+                next = Some(ask);
+                break;
             }
+            at = self.lead(op, at).unwrap_or_else(|_| {
+                unknown += 1;
+                at
+            });
         }
         if let Some(ask) = next {
             self.begin_groups(planned);

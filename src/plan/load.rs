@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 
+use super::arrivals::Schedule;
 use super::{JourneyId, LoadId, PhaseId, Replay, Search, StepId, Users};
 use crate::base::units::{At, Rate, Share, Span, Text};
 
@@ -23,6 +24,20 @@ pub struct Load {
     /// Users in place of arrivals: a closed load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<Users>,
+}
+
+/// What some of a load's visits are there for: the mix, a user's first steps, or what it does again and again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Role {
+    pub journeys: Vec<JourneyId>,
+    /// How many such visits there are at the most; of users without a pace, without end.
+    pub most: u64,
+}
+
+impl Role {
+    pub const MIX: usize = 0;
+    pub const FIRST: usize = 1;
+    pub const REFRESH: usize = 2;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,6 +180,17 @@ impl Load {
         let beside =
             users.flat_map(|users| users.first.into_iter().chain(users.refresh.map(|refresh| refresh.journey)));
         self.mix.iter().map(|(journey, _)| *journey).chain(beside)
+    }
+
+    /// By what its visits are there for; those of each role are numbered from 0.
+    pub fn roles(&self) -> [Role; 3] {
+        let most = Schedule::new(self, 0, LoadId(0)).most();
+        let mix = Role { journeys: self.mix.iter().map(|(journey, _)| *journey).collect(), most };
+        let users = self.users.as_ref();
+        let first = users.and_then(|users| Some(Role { journeys: vec![users.first?], most: users.count() }));
+        // At most once before each journey of the mix.
+        let refresh = users.and_then(|users| Some(Role { journeys: vec![users.refresh?.journey], most }));
+        [mix, first.unwrap_or_default(), refresh.unwrap_or_default()]
     }
 
     /// Whether its visits begin when users are free, and not at instants.

@@ -28,7 +28,7 @@ pub use journey::{
     NamedFigure, OnFailure, Part, PartContent, Pick, Poll, Rendezvous, Repeat, Request, Retry, RetryOn, StatusSet,
     Step, Think, Turns,
 };
-pub use load::{Limits, Load, Phase, Series, Spacing, Stage, StageKind};
+pub use load::{Limits, Load, Phase, Role, Series, Spacing, Stage, StageKind};
 pub use platform::{
     Addresses, Allow, Attach, Chore, ChoreWork, Connections, Endpoint, Mark, PerConnection, Platform, Process,
     ProcessSource, Ready, Slow, Tls, Watch, WatchKind, Watched,

@@ -141,7 +141,8 @@ pub enum Event {
     ClockStepped {
         by: i64,
     },
-    /// The generator's own CPU time, open files, ports and memory, once a second.
+    /// What the generator uses, once a second: the CPU time of this process alone, the memory of it and of its crews that are
+    /// processes, the open files of whichever of them has the most.
     Generator {
         cpu: Span,
         memory: u64,

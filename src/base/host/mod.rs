@@ -37,4 +37,4 @@ pub use proc::Marker;
 pub use socket::{bind_without_port, check_own_address};
 pub use time::{TimerFd, monotonic_nanos, realtime_nanos, sharpen_timers};
 pub use tree::Tree;
-pub use vitals::{Vitals, own_vitals};
+pub use vitals::{Vitals, own_vitals, vitals_of};

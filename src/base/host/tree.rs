@@ -106,7 +106,7 @@ impl Tree {
 
     /// What all of them use together; `None` when nobody lives.
     pub fn vitals(&self) -> Option<Vitals> {
-        let mut vitals = vitals::of(&self.members())?;
+        let mut vitals = vitals::vitals_of(&self.members())?;
         // The folder has counted those who are gone by now, too.
         if let Some(cpu) = self.cgroup.as_ref().and_then(Cgroup::cpu) {
             vitals.cpu = cpu;

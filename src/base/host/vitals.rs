@@ -19,12 +19,12 @@ pub struct Vitals {
 
 /// Of the calling process.
 pub fn own_vitals() -> Vitals {
-    let own = of(&[Identity::own()]).unwrap_or_default();
+    let own = vitals_of(&[Identity::own()]).unwrap_or_default();
     Vitals { cpu: own_cpu(), ..own }
 }
 
-/// Those who vanish meanwhile are left out; `None` when all have.
-pub(super) fn of(members: &[Identity]) -> Option<Vitals> {
+/// Of several together. Those who vanish meanwhile are left out; `None` when all have.
+pub fn vitals_of(members: &[Identity]) -> Option<Vitals> {
     let mut sum = Vitals::default();
     let mut ticks = 0u64;
     let mut shared = 0u64;
@@ -66,6 +66,6 @@ mod tests {
 
     #[test]
     fn one_who_is_gone_has_none() {
-        assert_eq!(of(&[Identity { pid: std::process::id(), started: 1 }]), None);
+        assert_eq!(vitals_of(&[Identity { pid: std::process::id(), started: 1 }]), None);
     }
 }

@@ -26,6 +26,7 @@ use crate::load::feeds::Feeds;
 use crate::load::once::made;
 use crate::load::pool::Pool;
 use crate::load::worker::{Lane, Worker};
+use crate::plan::Role;
 use crate::record::{Parcel, UnsentKind};
 use crate::wire::Door;
 
@@ -158,10 +159,13 @@ impl Crew {
             .and_then(|load| Some((load, load.users.as_ref()?)))
             .ok_or_else(|| LoadError::Closed(format!("load {id} of the plan has no users")))?;
         let mut compiled = Compiled::new(&setting)?;
-        let of = |journey| Lane { kept: true, ..lane(&plan, id, journey, &compiled.programs) };
-        let lanes: Vec<Lane> = load.journeys().map(of).collect();
-        let first = users.first.map(|_| load.mix.len());
-        let refresh = users.refresh.map(|refresh| (refresh.every, load.mix.len() + usize::from(first.is_some())));
+        let of = |role, journey| Lane { role, kept: true, ..lane(&plan, id, journey, &compiled.programs) };
+        let roles = load.roles();
+        let roles = roles.iter().enumerate().flat_map(|(role, of)| of.journeys.iter().map(move |of| (role, *of)));
+        let lanes: Vec<Lane> = roles.map(|(role, journey)| of(role, journey)).collect();
+        let first = lanes.iter().position(|lane| lane.role == Role::FIRST);
+        let again = lanes.iter().position(|lane| lane.role == Role::REFRESH);
+        let refresh = users.refresh.zip(again).map(|(refresh, lane)| (refresh.every, lane));
         let mut kept = Vec::new();
         for journey in users.first.into_iter().chain(users.refresh.map(|refresh| refresh.journey)) {
             let actions = plan.journeys.get(journey.index()).map(|journey| journey.actions.as_slice());

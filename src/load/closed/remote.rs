@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::message::{Brief, Said, Word, say};
 use crate::base::clock::Clock;
-use crate::base::host;
+use crate::base::host::{self, Identity};
 use crate::load::crew::{News, Order, Setting};
 use crate::load::{LoadError, MadeRows, can_be_closed};
 use crate::plan::{LoadId, Plan};
@@ -57,6 +57,10 @@ impl Remote {
         };
         let reader = std::thread::Builder::new().name(format!("closed-{load}")).spawn(read)?;
         Ok(Remote { child, stream, clock: setting.door.clock().clone(), reader: Some(reader) })
+    }
+
+    pub(in crate::load) fn identity(&self) -> Option<Identity> {
+        Identity::of(self.child.id())
     }
 
     pub(in crate::load) fn order(&self, order: Order) {

@@ -126,13 +126,15 @@ impl User {
             (Some(since), _, Some((every, lane))) if now.since(since) >= every => lane,
             _ => return true,
         };
+        let turn = if fresh.is_some() { turn } else { 0 };
         if self.visit(lane, turn, values).await {
             *fresh = Some(now);
         }
         fresh.is_some() && self.worker.cut(self.me).is_none()
     }
 
-    /// The number that decides everything about the user's journey number `turn`: of an arrival of its load.
+    /// The number that decides everything about the user's journey number `turn`: of an arrival of its load. What it does
+    /// first is the same however often it tries.
     fn arrival(&self, turn: u64) -> u64 {
         turn.saturating_mul(self.house.total).saturating_add(self.number)
     }

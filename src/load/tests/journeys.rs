@@ -266,6 +266,35 @@ fn a_text_that_cannot_be_rendered_fails_the_step_that_needs_it() {
     assert_eq!(server.log().len(), 10);
 }
 
+/// Whatever lies between: the other branch of an `if`, the end of a turn.
+#[test]
+fn a_let_that_cannot_be_made_fails_the_request_that_the_visit_would_have_come_to() {
+    let server = Scripted::start(|_| ok(&json!({ "list": [] }).to_string()));
+    let mut maker = Maker::new(&server.url());
+    let first = maker.get_with("/first", |request| request.captures = vec![capture("list", "$.list")]);
+    let stuck = || Action::Let(vec![("x".to_owned(), text("{{ list[0].id }}"))]);
+    let (other, after) = (maker.get("/other"), maker.get("/after"));
+    let choose = Action::If { test: text("{{ 1 == 1 }}"), then: vec![stuck()], otherwise: vec![other] };
+    let turn = vec![maker.get("/turn"), stuck()];
+    let turns = Action::Repeat(Repeat { turns: Turns::Times(3), actions: turn });
+    let behind = maker.get("/behind");
+    let branch = maker.journey("branch", vec![first.clone(), choose, after]);
+    let turns = maker.journey("turns", vec![first, turns, behind]);
+    maker.load(&[(branch, 1.0)], Spacing::Even, 4.0, Span::SECOND);
+    maker.load(&[(turns, 1.0)], Spacing::Even, 4.0, Span::SECOND);
+    let told = run(maker.plan);
+    let counts = |path: &str| {
+        let counts = told.counts(path);
+        (counts.ok, counts.bad(), counts.not_reached)
+    };
+    assert_eq!(counts("/other"), (0, 0, 0));
+    assert_eq!(counts("/after"), (0, 4, 0));
+    // The first turn's is made, the second's fails, the third's is not reached.
+    assert_eq!(counts("/turn"), (4, 4, 4));
+    assert_eq!(told.counts("/after").bad, [(BadKind::Template, 4)]);
+    assert_eq!(counts("/behind"), (0, 0, 4));
+}
+
 #[test]
 fn a_poll_is_one_request_from_the_first_ask_to_the_answer_that_held() {
     let server = Scripted::start(|seen| match seen.path.as_str() {

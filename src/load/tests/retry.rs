@@ -110,6 +110,22 @@ fn a_request_is_tried_again_as_its_step_says_and_counts_once() {
 }
 
 #[test]
+fn a_try_that_was_never_made_is_not_counted() {
+    let server = in_turn(|_, _| vec![answer(503, &[], "busy")]);
+    let mut maker = Maker::new(&server.url());
+    maker.plan.limits.drain = Span::millis(100);
+    let wait = Retry {
+        backoff: Span::seconds(60),
+        up_to: Span::seconds(60),
+        ..retry(3, &[RetryOn::Status(StatusSet::Exactly(503))]).unwrap()
+    };
+    let step = maker.get_with("/", |request| request.retry = Some(wait));
+    let told = run_with(maker.only(vec![step], 4.0, Span::SECOND), ONE, |_, _| {});
+    let counts = told.counts("/");
+    assert_eq!((counts.base(), counts.again, server.log().len()), (4, vec![], 4), "{:?}", counts.bad);
+}
+
+#[test]
 fn waits_grow_up_to_a_bound_and_are_drawn_from_the_arrivals_own_chance() {
     let gaps = |seed: u64, jitter: f64| {
         let server = in_turn(|_, _| vec![answer(503, &[], "")]);

@@ -8,6 +8,8 @@ pub(in crate::load) struct Lane {
     pub load: Option<LoadId>,
     pub journey: JourneyId,
     pub program: usize,
+    /// Of [`Load::roles`](crate::plan::Load::roles).
+    pub role: usize,
     /// By [`Ask::index`](crate::load::program::Ask); empty where no figures are kept.
     pub series: Vec<SeriesId>,
     /// Its visits are those of users, who keep cookies and connections from one to the next.
