@@ -1,24 +1,20 @@
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use tokio::net::{TcpStream, UnixStream};
 
 use super::allow::AllowList;
+use super::names::Names;
 use super::slow::{Slow, receive_buffer};
 use super::source::Sources;
 use super::stream::{Socket, Stream};
 use super::transport::Transport;
 use super::{Connection, Origin, WireError, tls};
 use crate::base::clock::Clock;
-use crate::base::units::{At, Flow, Span};
+use crate::base::units::{Flow, Span};
 use crate::plan::{Allow, Tls};
-
-/// How long a name's addresses are used before it is asked for again. The system's resolver does not tell for how long
-/// they hold: this is short enough to follow a failover by DNS, and spares most connections the look-up.
-const NAME_AGE: Span = Span::SECOND;
 
 /// The one way outward. Every connection is held to the allow-list at the address it goes to, after DNS.
 /// Cheap to clone; clones share the names that were resolved.
@@ -31,17 +27,11 @@ struct Inner {
     allow: AllowList,
     /// Where files that the plan names lie.
     folder: PathBuf,
-    names: Mutex<HashMap<(Arc<str>, u16), Resolved>>,
+    names: Names,
     /// Connections to names with several addresses: each begins at another.
     dialled: AtomicUsize,
     /// Hyper speaks also where our own speaker could.
     hyper: bool,
-}
-
-#[derive(Debug, Clone)]
-struct Resolved {
-    at: At,
-    addresses: Arc<[SocketAddr]>,
 }
 
 /// How long each part of making a connection took.
@@ -59,7 +49,7 @@ impl Door {
     }
 
     fn made(clock: Clock, allow: AllowList, folder: PathBuf, hyper: bool) -> Door {
-        let (names, dialled) = (Mutex::default(), AtomicUsize::new(0));
+        let (names, dialled) = (Names::new(&clock), AtomicUsize::new(0));
         Door(Arc::new(Inner { clock, allow, folder, names, dialled, hyper }))
     }
 
@@ -89,20 +79,7 @@ impl Door {
             let address = SocketAddr::new(address, port);
             return self.permitted(host, port, vec![address]);
         }
-        let now = self.0.clock.now();
-        let key = (host.clone(), port);
-        if let Some(known) = self.names().get(&key).filter(|known| now.since(known.at) < NAME_AGE) {
-            return Ok(known.addresses.clone());
-        }
-        let refuse = |why: String| WireError::Dns { host: host.to_string(), why };
-        let found = tokio::net::lookup_host((&**host, port)).await.map_err(|error| refuse(error.to_string()))?;
-        let found: Vec<SocketAddr> = found.collect();
-        if found.is_empty() {
-            return Err(refuse("it has no address".to_owned()));
-        }
-        let addresses = self.permitted(host, port, found)?;
-        self.names().insert(key, Resolved { at: now, addresses: addresses.clone() });
-        Ok(addresses)
+        self.0.names.resolve(host, port, |found| self.permitted(host, port, found)).await
     }
 
     fn permitted(&self, host: &Arc<str>, port: u16, found: Vec<SocketAddr>) -> Result<Arc<[SocketAddr]>, WireError> {
@@ -221,11 +198,6 @@ impl Door {
     /// Has `host` lead to these addresses from now on.
     #[cfg(test)]
     pub(super) fn know(&self, host: &str, port: u16, addresses: &[SocketAddr]) {
-        let resolved = Resolved { at: At::MAX, addresses: addresses.into() };
-        self.names().insert((host.into(), port), resolved);
-    }
-
-    fn names(&self) -> std::sync::MutexGuard<'_, HashMap<(Arc<str>, u16), Resolved>> {
-        self.0.names.lock().expect("nothing panics while it holds this lock")
+        self.0.names.know(host, port, addresses);
     }
 }

@@ -12,8 +12,11 @@ mod connection;
 mod door;
 mod error;
 mod hyper1;
+mod names;
 mod origin;
 mod outgoing;
+#[cfg(test)]
+mod own_network;
 #[cfg(test)]
 mod pieces;
 mod plain;

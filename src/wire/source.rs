@@ -63,13 +63,12 @@ async fn connect_from(from: Option<IpAddr>, target: SocketAddr, unread: Option<u
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::MetadataExt;
     use std::path::Path;
-    use std::process::Command;
 
     use super::*;
     use crate::base::clock::Clock;
     use crate::plan::{Allow, Tls};
+    use crate::wire::own_network::in_own_network;
     use crate::wire::{Connection, Door, Origin};
 
     fn run<F: Future>(work: F) -> F::Output {
@@ -119,25 +118,13 @@ mod tests {
         }
     }
 
-    /// 1,000 ports, and 3,000 connections to one address at once: in a network of its own, which `unshare` makes.
+    /// 1,000 ports, and 3,000 connections to one address at once.
     #[test]
-    #[allow(clippy::print_stderr)] // A skipped test says so.
     fn more_connections_than_ports_go_out_from_several_addresses() {
-        let made = Command::new("unshare").args(["-n", "ip", "link", "set", "lo", "up"]).output();
-        if !made.as_ref().is_ok_and(|made| made.status.success()) {
-            let is_root = std::fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0);
-            assert!(!is_root || std::env::var_os("CI").is_none(), "no network of its own can be made: {made:?}");
-            eprintln!("SKIPPED: no network of its own can be made here, which needs root and iproute2: {made:?}");
-            return;
-        }
-        let script = "ip link set lo up && echo 20000 20999 > /proc/sys/net/ipv4/ip_local_port_range && ulimit -n 16384 \
-                      && exec \"$0\" --exact \"$1\" --ignored --nocapture";
-        let inside = "wire::source::tests::inside_a_network_of_few_ports";
-        let me = std::env::current_exe().unwrap();
-        let output = Command::new("unshare").args(["-n", "sh", "-c", script]).arg(&me).arg(inside).output().unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said);
-        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+        in_own_network(
+            "echo 20000 20999 > /proc/sys/net/ipv4/ip_local_port_range && ulimit -n 16384",
+            "wire::source::tests::inside_a_network_of_few_ports",
+        );
     }
 
     #[test]
