@@ -253,8 +253,8 @@ impl Asker<'_> {
 }
 
 fn goose(url: &str, users: usize, span: &str) -> Vec<String> {
-    let hatch = users.max(100).to_string();
-    let words = ["--host", url, "--users", &users.to_string(), "--hatch-rate", &hatch, "--run-time", span];
+    let launched = users.max(100).to_string();
+    let words = ["--host", url, "--users", &users.to_string(), "--increase-rate", &launched, "--run-time", span];
     let rest = ["--no-reset-metrics", "--quiet", "--no-print-metrics"];
     words.into_iter().chain(rest).map(str::to_owned).collect()
 }
