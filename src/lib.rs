@@ -12,6 +12,7 @@ pub mod live;
 pub mod load;
 pub mod plan;
 pub mod platform;
+pub mod proxy;
 pub mod record;
 pub mod report;
 pub mod scenario;

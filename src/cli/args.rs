@@ -75,6 +75,8 @@ pub(super) enum Command {
     Residue(RecoverArgs),
     /// List or remove stored runs.
     Runs(RunsArgs),
+    /// Stand between programs as a fault proxy, told what to do over Toxiproxy's HTTP API.
+    Proxy(ProxyArgs),
     /// Measure what this machine can send, and keep it for `plan` and `run`; takes a few seconds.
     Calibrate,
     /// Print the JSON Schema of the scenario language (or of summary.json), for editors and CI.
@@ -100,6 +102,9 @@ pub(super) enum Command {
     #[cfg(feature = "closed")]
     #[command(hide = true)]
     Crew,
+    /// Carries a drill's links; started by `run`.
+    #[command(hide = true)]
+    Links,
 }
 
 /// What makes a plan out of a scenario file.
@@ -242,4 +247,17 @@ pub(super) enum SchemaOf {
 pub(super) struct GuardianArgs {
     #[arg(last = true)]
     pub(super) rest: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ProxyArgs {
+    /// Where the API listens.
+    #[arg(long, default_value = "127.0.0.1:8474")]
+    pub(super) listen: std::net::SocketAddr,
+    /// Proxies to begin with, as Toxiproxy's -config has them: a list of { name, listen, upstream, enabled } in JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Decides whom toxics with a toxicity below 1 bite.
+    #[arg(long, default_value_t = 1)]
+    pub(super) seed: u64,
 }

@@ -13,6 +13,7 @@ mod once;
 mod pages;
 mod part;
 mod plan;
+mod proxy;
 mod recover;
 mod render;
 mod report;
@@ -44,6 +45,7 @@ pub fn main() -> ExitCode {
         }
         #[cfg(feature = "closed")]
         Command::Crew => return crate::load::crew_main(),
+        Command::Links => return crate::proxy::proxy_main(),
         _ => {}
     }
     let done = std::panic::catch_unwind(|| command(&cli.command, speech));
@@ -65,11 +67,12 @@ fn command(command: &Command, speech: Speech) -> Exit {
         Command::Recover(args) => recover::recover(args, speech),
         Command::Residue(args) => recover::residue(args, speech),
         Command::Runs(args) => runs::runs(args, speech),
+        Command::Proxy(args) => proxy::proxy(args, speech),
         Command::Calibrate => calibrate::calibrate(speech),
         Command::Schema(args) => pages::schema(args, speech),
         Command::Completions { shell } => pages::completions(*shell, speech),
         Command::Man { into } => pages::man(into.as_deref(), speech),
-        Command::Shop(_) | Command::Guardian(_) => Exit::Passed,
+        Command::Shop(_) | Command::Guardian(_) | Command::Links => Exit::Passed,
         #[cfg(feature = "closed")]
         Command::Crew => Exit::Passed,
     }

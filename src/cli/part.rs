@@ -68,6 +68,7 @@ fn fits(plan: &Plan) -> Result<(), String> {
     let sent: Value = sent.map_err(|error| error.to_string())?;
     for (root, why) in [
         ("process", "only part 1 knows the addresses of processes: give endpoints URLs that every part can reach"),
+        ("link", "links lead through part 1 alone: give endpoints URLs that every part can reach"),
         ("prepare", "only part 1 carries out `prepare`: what it captures is not known to the other parts"),
     ] {
         let mut named = None;

@@ -120,6 +120,19 @@ fn check_socket(text: &str, path: &str, mark: Mark, allowed: Option<&[Allow]>, c
     }
 }
 
+/// Checks `host:port`, and that the host is allowed.
+pub(super) fn check_address(text: &str, mark: Mark, allowed: Option<&[Allow]>, cx: &mut Cx<'_>) {
+    let sound = text.contains("{{") || split(text).is_some_and(|(_, port)| port.is_some());
+    if sound {
+        return check_url(&format!("http://{text}"), mark, allowed, cx);
+    }
+    let message = format!("`{text}` is no host with a port");
+    cx.say(
+        Diagnostic::error("address", mark, message)
+            .help("write it such as \"{{ process.payment.address }}\" or 10.1.2.3:5432"),
+    );
+}
+
 /// Checks the URL of an endpoint: scheme, host, port, nothing else, and that its host is allowed.
 pub(super) fn check_url(text: &str, mark: Mark, allowed: Option<&[Allow]>, cx: &mut Cx<'_>) {
     let wrong = |message: String| {

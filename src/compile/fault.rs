@@ -1,14 +1,15 @@
 //! What breaks, when, and what cannot break at once.
 
 use super::context::Cx;
+use super::flaw;
 use super::instant::PhaseTable;
 use super::names::Names;
 use super::platform::Processes;
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::rng::{Key, Purpose};
 use crate::base::units::{At, Span};
-use crate::plan::{self, FaultId, FaultKind, Instant, Moment, ProcessId};
-use crate::scenario::{self, FaultTarget, Field, Named, Reference, Spanned};
+use crate::plan::{self, FaultId, FaultKind, Instant, LinkId, Moment, ProcessId};
+use crate::scenario::{self, Field, Named, Reference, Spanned, Target};
 
 /// A fault, and when it is planned at the earliest.
 #[derive(Debug)]
@@ -22,20 +23,24 @@ pub(super) struct Made {
     pub(super) times: Option<(At, At)>,
 }
 
-pub(super) fn faults(
-    field: &Field<Named<scenario::Fault>>,
-    names: &Names,
-    processes: &Processes,
-    phases: &PhaseTable,
-    seed: u64,
-    cx: &mut Cx<'_>,
-) -> Vec<Made> {
+/// What faults are aimed at, and when.
+pub(super) struct Scene<'c> {
+    pub(super) names: &'c Names,
+    pub(super) processes: &'c Processes,
+    /// As written, also those that were refused.
+    pub(super) linked: &'c Names,
+    pub(super) links: &'c [plan::Link],
+    pub(super) phases: &'c PhaseTable,
+    pub(super) seed: u64,
+}
+
+pub(super) fn faults(field: &Field<Named<scenario::Fault>>, scene: &Scene<'_>, cx: &mut Cx<'_>) -> Vec<Made> {
     let map = cx.get(field).map(|map| &map.value);
     cx.broken |= map.is_some_and(|map| !map.complete || map.entries.iter().any(|(_, fault)| fault.is_none()));
     let mut made = Vec::new();
     for (name, fault) in map.into_iter().flat_map(Named::iter) {
-        let index = names.get(&name.value).unwrap_or_default();
-        match one(index, name, fault, names, processes, phases, seed, cx) {
+        let index = scene.names.get(&name.value).unwrap_or_default();
+        match one(index, name, fault, scene, cx) {
             Some(fault) => made.push(fault),
             None => cx.broken = true,
         }
@@ -43,36 +48,20 @@ pub(super) fn faults(
     made
 }
 
-#[allow(clippy::too_many_arguments)]
 fn one(
     index: usize,
     name: &Spanned<String>,
     fault: &Spanned<scenario::Fault>,
-    names: &Names,
-    processes: &Processes,
-    phases: &PhaseTable,
-    seed: u64,
+    scene: &Scene<'_>,
     cx: &mut Cx<'_>,
 ) -> Option<Made> {
     cx.broken |= !fault.complete;
     let path = format!("faults.{}", name.value);
-    let (target, kills) = match (cx.get(&fault.kill), cx.get(&fault.pause)) {
-        (Some(kill), _) => (cx.need(&kill.process), true),
-        (None, Some(pause)) => (cx.need(&pause.process), false),
-        (None, None) => (None, false),
-    };
-    let bitten = target.map(|target| bitten(&path, index, target, processes, seed, cx));
-    if let (Some(target), Some(bitten), true) = (target, &bitten, kills)
-        && bitten.iter().any(|id| processes.started.get(id.index()) == Some(&false))
-    {
-        let message = "a process that the drill has not started cannot be started again, so killing it would not heal";
-        let help = "write `pause`, or let the drill start it with `run`";
-        cx.say(Diagnostic::error("kill-attached", target.mark, message).help(help));
-    }
+    let kind = kind(index, &path, fault, scene, cx);
     let at = cx.need(&fault.at);
     let instant = at.and_then(|at| match &at.from {
         Reference::Fault { name: other, moment } => {
-            let id = names.find(other, cx)?;
+            let id = scene.names.find(other, cx)?;
             if id == index {
                 let message = format!("fault `{}` waits for itself", name.value);
                 cx.say(Diagnostic::error("circular", at.mark, message));
@@ -80,14 +69,14 @@ fn one(
             }
             Some(Instant::After { fault: FaultId::at(id), moment: moment_of(*moment), offset: at.offset })
         }
-        _ => phases.at(at, "a fault", cx).map(Instant::At),
+        _ => scene.phases.at(at, "a fault", cx).map(Instant::At),
     });
     let lasts = cx.need(&fault.lasts);
     if let Some(lasts) = lasts {
         cx.note(format!("{path}.for"), &lasts.value, lasts.mark);
     }
-    let (at, target, lasts) = (at?, target?, lasts?);
-    let (instant, processes) = (instant?, bitten?);
+    let (at, (kind, target), lasts) = (at?, kind?, lasts?);
+    let instant = instant?;
     match instant {
         Instant::At(when) => cx.note(format!("{path}.at"), &when, at.mark),
         Instant::After { .. } => {
@@ -95,10 +84,9 @@ fn one(
             cx.note(format!("{path}.at"), &written, at.mark);
         }
     }
-    let kind = if kills { FaultKind::Kill { processes } } else { FaultKind::Pause { processes } };
     let title = cx.get(&fault.title).map(|title| title.value.clone()).unwrap_or_default();
     let made = plan::Fault { name: name.value.clone(), title, kind, at: instant, lasts: lasts.value };
-    Some(Made { index, fault: made, at: at.mark, target: target.mark, times: None })
+    Some(Made { index, fault: made, at: at.mark, target, times: None })
 }
 
 fn moment_of(moment: scenario::Moment) -> Moment {
@@ -111,38 +99,103 @@ fn moment_of(moment: scenario::Moment) -> Moment {
     }
 }
 
-/// The processes that a fault bites; `any` is drawn by the seed.
-fn bitten(
-    path: &str,
+/// What it does, and where it says to whom.
+fn kind(
     index: usize,
-    target: &Spanned<FaultTarget>,
-    processes: &Processes,
+    path: &str,
+    fault: &scenario::Fault,
+    scene: &Scene<'_>,
+    cx: &mut Cx<'_>,
+) -> Option<(FaultKind, Mark)> {
+    let kill = cx.get(&fault.kill).map(|kill| &kill.process);
+    let terminate = cx.get(&fault.terminate).map(|terminate| &terminate.process);
+    let pause = cx.get(&fault.pause).map(|pause| &pause.process);
+    if let Some(target) = kill.or(terminate).or(pause) {
+        let target = cx.need(target)?;
+        let processes = bitten(path, index, target, scene, cx);
+        if pause.is_none() && processes.iter().any(|id| scene.processes.started.get(id.index()) == Some(&false)) {
+            let message =
+                "a process that the drill has not started cannot be started again, so ending it would not heal";
+            let help = "write `pause`, or let the drill start it with `run`";
+            cx.say(Diagnostic::error("kill-attached", target.mark, message).help(help));
+        }
+        let kind = match (kill, terminate) {
+            (Some(_), _) => FaultKind::Kill { processes },
+            (None, Some(_)) => FaultKind::Terminate { processes },
+            (None, None) => FaultKind::Pause { processes },
+        };
+        return Some((kind, target.mark));
+    }
+    let (target, flaw) = flaw::flaw(fault, cx)?;
+    let target = cx.need(target)?;
+    let links = linked(path, index, target, scene, cx);
+    flaw::check(fault, target.mark, &links, scene.links, cx);
+    let links = links.into_iter().map(LinkId::at).collect();
+    Some((FaultKind::Link { links, flaw: flaw? }, target.mark))
+}
+
+/// The processes that a fault bites; `any` is drawn by the seed.
+fn bitten(path: &str, index: usize, target: &Spanned<Target>, scene: &Scene<'_>, cx: &mut Cx<'_>) -> Vec<ProcessId> {
+    let found = chosen(index, target, scene.seed, cx, &|name, cx| Some(scene.processes.find(name, cx)?.to_vec()));
+    if let Target::Any(any) = &target.value
+        && let Some(name) = any.any.get()
+    {
+        let shown: Vec<&str> = found.iter().filter_map(|id| name_of(scene.processes, *id)).collect();
+        cx.note(format!("{path}.process"), &shown.join(", "), name.mark);
+    }
+    found
+}
+
+/// The links that a fault bites, by their numbers.
+fn linked(path: &str, index: usize, target: &Spanned<Target>, scene: &Scene<'_>, cx: &mut Cx<'_>) -> Vec<usize> {
+    let find = |name: &Spanned<String>, cx: &mut Cx<'_>| match &target.value {
+        // There is one link of each name, so `any` chooses among all of them.
+        Target::Any(_) if name.value == "link" => Some((0..scene.linked.len()).collect()),
+        _ => Some(vec![scene.linked.find(name, cx)?]),
+    };
+    let found = chosen(index, target, scene.seed, cx, &find);
+    if let Target::Any(any) = &target.value
+        && let Some(name) = any.any.get()
+    {
+        let shown: Vec<&str> = found.iter().map(|link| scene.linked.name(*link)).collect();
+        cx.note(format!("{path}.link"), &shown.join(", "), name.mark);
+    }
+    found
+}
+
+/// Those that a name stands for; what is not there is said.
+type Find<'f, T> = dyn Fn(&Spanned<String>, &mut Cx<'_>) -> Option<Vec<T>> + 'f;
+
+/// Those that a target names, or that the seed draws of them.
+fn chosen<T: Copy + Ord>(
+    index: usize,
+    target: &Spanned<Target>,
     seed: u64,
     cx: &mut Cx<'_>,
-) -> Vec<ProcessId> {
-    let mut found: Vec<ProcessId> = Vec::new();
+    find: &Find<'_, T>,
+) -> Vec<T> {
+    let mut found: Vec<T> = Vec::new();
     match &target.value {
-        FaultTarget::Named(list) => {
+        Target::Named(list) => {
             for name in cx.items(list) {
-                let Some(ids) = processes.find(name, cx) else { continue };
-                if ids.iter().any(|id| found.contains(id)) {
+                let Some(these) = find(name, cx) else { continue };
+                if these.iter().any(|one| found.contains(one)) {
                     let message = format!("`{}` is named twice", name.value);
                     cx.say(Diagnostic::error("given-twice", name.mark, message));
                     continue;
                 }
-                found.extend(ids);
+                found.extend(these);
             }
         }
-        FaultTarget::Any(any) => {
+        Target::Any(any) => {
             cx.broken |= !any.complete;
             let (Some(name), Some(pick)) = (cx.need(&any.any), cx.need(&any.pick)) else { return found };
-            let Some(ids) = processes.find(name, cx) else { return found };
-            if pick.value > ids.len() as u64 {
-                let message = format!("`{}` has {} of it, and {} are to be picked", name.value, ids.len(), pick.value);
+            let Some(mut left) = find(name, cx) else { return found };
+            if pick.value > left.len() as u64 {
+                let message = format!("`{}` has {} of it, and {} are to be picked", name.value, left.len(), pick.value);
                 cx.say(Diagnostic::error("range", pick.mark, message));
                 return found;
             }
-            let mut left = ids.to_vec();
             let mut stream = Key::plan(seed).stream(Purpose::Plan(index as u32), 0);
             for _ in 0..pick.value {
                 let drawn = stream.below(left.len() as u64) as usize;
@@ -151,8 +204,6 @@ fn bitten(
                 }
             }
             found.sort_unstable();
-            let shown: Vec<&str> = found.iter().filter_map(|id| name_of(processes, *id)).collect();
-            cx.note(format!("{path}.process"), &shown.join(", "), name.mark);
         }
     }
     found
@@ -235,14 +286,15 @@ fn is_circular(fault: &Made, made: &[Made]) -> bool {
     false
 }
 
-/// Kill and pause exclude each other, and themselves, on one process at one time.
+/// What ends or stops a process excludes all else of that kind on it at one time; what lets nothing pass excludes all else on a
+/// link.
 fn check_pair(first: &Made, second: &Made, cx: &mut Cx<'_>) {
     let (Some(one), Some(two)) = (first.times, second.times) else { return };
     let overlap = one.0 < two.1 && two.0 < one.1;
-    let both = first.fault.kind.processes().iter().any(|id| second.fault.kind.processes().contains(id));
-    if overlap && both {
+    if overlap && first.fault.kind.excludes(&second.fault.kind) {
+        let what = if first.fault.kind.links().is_empty() { "process" } else { "link" };
         let message = format!(
-            "`{}` ({}) and `{}` ({}) exclude each other on one process, and overlap from {} to {}",
+            "`{}` ({}) and `{}` ({}) exclude each other on one {what}, and overlap from {} to {}",
             second.fault.name,
             second.fault.kind.verb(),
             first.fault.name,

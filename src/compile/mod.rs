@@ -16,6 +16,7 @@ mod context;
 mod dry;
 mod fault;
 mod feed;
+mod flaw;
 mod group;
 mod instant;
 mod journey;

@@ -86,6 +86,40 @@ pub(super) fn process_names(
     (found, known, whole)
 }
 
+/// The links that fault proxies stand on.
+pub(super) fn links(
+    field: &Field<Named<scenario::Link, Reached>>,
+    allowed: Option<&[Allow]>,
+    reach: &Reach<'_>,
+    cx: &mut Cx<'_>,
+) -> Vec<plan::Link> {
+    let map = cx.get(field).map(|map| &map.value);
+    let mut made = Vec::new();
+    for (name, link) in cx.entries(map) {
+        cx.broken |= !link.complete;
+        let Some(to) = cx.need(&link.to) else { continue };
+        let text = to.text().trim();
+        allow::check_address(text, to.mark, allowed, cx);
+        let listen = cx.get(&link.listen).and_then(|listen| {
+            let sound = listen.value.parse::<std::net::SocketAddr>().is_ok_and(|address| address.port() != 0);
+            if !sound {
+                let message = format!("`{}` is no address that a proxy could listen at", listen.value);
+                cx.say(Diagnostic::error("address", listen.mark, message).help("write it such as 127.0.0.1:5433"));
+            }
+            sound.then(|| listen.value.clone())
+        });
+        let protocol = match cx.get(&link.protocol).map(|protocol| protocol.value) {
+            None | Some(scenario::Protocol::Tcp) => plan::Protocol::Tcp,
+            Some(scenario::Protocol::Http) => plan::Protocol::Http,
+            Some(scenario::Protocol::Tls) => plan::Protocol::Tls,
+        };
+        let title = cx.get(&link.title).map(|title| title.value.clone()).unwrap_or_default();
+        let (to, _) = reach.check(text, to.mark, Place::Link, &Own::default(), cx);
+        made.push(plan::Link { name: name.value.clone(), title, to, listen, protocol });
+    }
+    made
+}
+
 pub(super) fn processes(
     field: &Field<Named<scenario::Process, Reached>>,
     reach: &Reach<'_>,

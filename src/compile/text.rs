@@ -17,6 +17,8 @@ use crate::scenario::{Named, Reached, Spanned, Tree};
 pub(super) enum Place {
     /// A process's arguments and environment.
     Process,
+    /// Whom a link leads to.
+    Link,
     /// What is known once the platform runs: URLs, headers of endpoints, the mark.
     Start,
     /// A program that prepares or cleans up.
@@ -48,6 +50,7 @@ pub(super) struct Reach<'s> {
     /// Processes, and names that stand for several.
     pub(super) processes: Vec<ProcessName>,
     pub(super) processes_whole: bool,
+    pub(super) links: Names,
     pub(super) feeds: Names,
     pub(super) rows: Vec<Rows>,
     /// What preparing has captured so far.
@@ -130,7 +133,7 @@ impl Reach<'_> {
         let next = name.path.get(1).map(String::as_str);
         let wrong = |message: String, help: String| Diagnostic::error("unknown-name", mark, message).help(help);
         match (name.root(), next) {
-            ("vars" | "process" | "feed" | "prepare" | "env" | "secret" | "run", None) => {
+            ("vars" | "process" | "link" | "feed" | "prepare" | "env" | "secret" | "run", None) => {
                 let root = name.root();
                 cx.say(wrong(format!("`{root}` stands before a name"), format!("write `{root}.name`")));
             }
@@ -141,12 +144,16 @@ impl Reach<'_> {
             ("run", Some(other)) => {
                 cx.say(wrong(format!("a run has no `{other}`"), "it has `run.id`".to_owned()));
             }
-            ("link", _) => {
-                let message = "`link` is not supported yet";
-                cx.say(Diagnostic::error("not-yet", mark, message).help("let the process dial `process.NAME.address`"));
+            ("link", Some(_)) if place == Place::Link => {
+                let message = "a link does not lead to another";
+                cx.say(
+                    Diagnostic::error("late-template", mark, message)
+                        .help("write whom it leads to: process.NAME.address"),
+                );
             }
+            ("link", Some(link)) => self.link(link, name.path.get(2).map(String::as_str), mark, cx),
             ("prepare", Some(captured)) => {
-                if matches!(place, Place::Process | Place::Start) {
+                if matches!(place, Place::Process | Place::Link | Place::Start) {
                     let message = "nothing is prepared yet when this text is settled";
                     cx.say(Diagnostic::error("late-template", mark, message));
                 } else if self.prepare.get(captured).is_none() {
@@ -257,6 +264,21 @@ impl Reach<'_> {
         }
     }
 
+    fn link(&self, name: &str, what: Option<&str>, mark: Mark, cx: &mut Cx<'_>) {
+        const KNOWN: [&str; 3] = ["address", "host", "port"];
+        if self.links.get(name).is_none() {
+            return self.links.unknown(name, mark, cx);
+        }
+        let wrong = |message: String, help: String| Diagnostic::error("unknown-name", mark, message).help(help);
+        match what {
+            Some(what) if KNOWN.contains(&what) => {}
+            Some(what) => cx.say(wrong(format!("a link has no `{what}`"), format!("it has: {}", KNOWN.join(", ")))),
+            None => {
+                cx.say(wrong(format!("`link.{name}` is a link and no text"), format!("write `link.{name}.address`")))
+            }
+        }
+    }
+
     fn feed(&self, path: &[String], mark: Mark, cx: &mut Cx<'_>) -> Option<usize> {
         let name = path.get(1)?;
         let Some(feed) = self.feeds.get(name) else {
@@ -326,6 +348,7 @@ impl Reach<'_> {
             ("vars", self.vars.is_some_and(|vars| vars.has(name))),
             ("feed", self.feeds.get(name).is_some()),
             ("process", self.processes.iter().any(|process| process.name == name)),
+            ("link", self.links.get(name).is_some()),
             ("prepare", self.prepare.get(name).is_some()),
         ];
         let help = match prefixed.into_iter().find(|(_, has)| *has) {
@@ -347,7 +370,7 @@ impl Reach<'_> {
 
     fn roots(&self, place: Place) -> Vec<&'static str> {
         let own = if place == Place::Process { OWN.as_slice() } else { &[] };
-        own.iter().copied().chain(["vars.", "process.", "env.", "secret.", "run.id"]).collect()
+        own.iter().copied().chain(["vars.", "process.", "link.", "env.", "secret.", "run.id"]).collect()
     }
 
     /// Says that `name` may not be given to a value of a visit.

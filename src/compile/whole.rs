@@ -96,6 +96,7 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
         vars_whole: !scenario.vars.is_hole() && scenario.vars.value().is_none_or(|vars| vars.complete),
         processes: known,
         processes_whole,
+        links: platform.map_or_else(|| Names::new("link"), |platform| Names::of("link", &platform.links)),
         feeds: Names::of("feed", &scenario.feeds),
         rows,
         prepare: Names::new("captured name of `prepare`"),
@@ -109,11 +110,12 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
         let allow = platform::allowed(written, cx);
         let mark = platform::mark(written, &reach, cx);
         let made = platform::processes(&written.processes, &reach, cx);
+        let links = platform::links(&written.links, allow.as_deref(), &reach, cx);
         let endpoints = platform::endpoints(written, allow.as_deref(), &reach, cx);
         let around =
             Around { allowed: allow.as_deref(), reach: &reach, processes: &processes, endpoints: &endpoint_names };
         let watches = watches(written, &around, cx);
-        Platform { allow: allow.unwrap_or_default(), mark, processes: made, endpoints, watches }
+        Platform { allow: allow.unwrap_or_default(), mark, processes: made, endpoints, links, watches }
     });
 
     let mut steps = Steps::new();
@@ -158,7 +160,10 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
         check_phases(scenario, &phases, end, cx);
     }
     let fault_names = Names::of("fault", &scenario.faults);
-    let mut faults = fault::faults(&scenario.faults, &fault_names, &processes, &phases, seed, cx);
+    let links = made_platform.as_ref().map(|platform| platform.links.as_slice()).unwrap_or_default();
+    let scene =
+        fault::Scene { names: &fault_names, processes: &processes, linked: &reach.links, links, phases: &phases, seed };
+    let mut faults = fault::faults(&scenario.faults, &scene, cx);
     fault::settle(&mut faults, end, cx);
     if loads.whole {
         search::check_beside(&loads.list, &faults, &phases, &scenario.phases, cx);

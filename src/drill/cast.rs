@@ -3,7 +3,7 @@
 use crate::base::host::Identity;
 use crate::fault::{Faults, Seen, Wound};
 use crate::load::{Crews, News};
-use crate::plan::{FaultKind, LoadId, Trial};
+use crate::plan::{Fault, FaultId, LoadId, Trial};
 use crate::record::Sight;
 use crate::undo::Guardian;
 
@@ -31,7 +31,9 @@ pub(super) trait Surgeon: Clone + 'static {
     /// What healing a fault needs.
     type Wound: 'static;
     /// Ends when the fault was observed to bite.
-    async fn inject(&self, fault: &FaultKind) -> Result<(Self::Wound, Seen), Vec<Sight>>;
+    async fn inject(&self, id: FaultId, fault: &Fault) -> Result<(Self::Wound, Seen), Vec<Sight>>;
+    /// What was not observed to bite yet is not waited for any longer.
+    fn stop(&self);
     /// Ends when it was observed to be gone.
     async fn heal(&self, wound: Self::Wound) -> Result<Seen, Vec<Sight>>;
 }
@@ -78,8 +80,12 @@ impl Crew for Crews {
 impl Surgeon for Faults {
     type Wound = Wound;
 
-    async fn inject(&self, fault: &FaultKind) -> Result<(Wound, Seen), Vec<Sight>> {
-        Faults::inject(self, fault).await
+    async fn inject(&self, id: FaultId, fault: &Fault) -> Result<(Wound, Seen), Vec<Sight>> {
+        Faults::inject(self, id, fault).await
+    }
+
+    fn stop(&self) {
+        Faults::stop(self);
     }
 
     async fn heal(&self, wound: Wound) -> Result<Seen, Vec<Sight>> {

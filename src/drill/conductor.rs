@@ -116,7 +116,7 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
             // In this order: what happened comes before what is due, so that decisions see all there is.
             biased;
             (signal, count) = self.signals.next() => self.signalled(course, signal, count),
-            Some(happening) = self.happenings.recv() => { note(self.book, happening); },
+            Some(happening) = self.happenings.recv() => self.happened(course, happening),
             Some(news) = self.crews.news() => self.heard(course, news),
             Some(outcome) = course.tasks.join_next() => self.came_of(course, outcome),
             () = self.clock.sleep_until(next) => {}
@@ -235,6 +235,7 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
             self.load_ended(course);
         }
         course.timeline.cancel_waiting();
+        self.surgeon.stop();
         for fault in course.timeline.in_force() {
             self.heal(course, fault);
         }
@@ -247,6 +248,15 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
             self.crews.drop_load();
             // What is not healed by now is undone with everything else that the journal holds.
             self.give_up(course);
+        }
+    }
+
+    fn happened(&mut self, course: &mut Course<S::Wound>, happening: Happening) {
+        let cut = happening == Happening::ProxyDied;
+        note(self.book, happening);
+        if cut {
+            // What is measured from here on would be our own doing.
+            self.stop(course, EndReason::HarnessFailed);
         }
     }
 
@@ -305,9 +315,9 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
         }
         self.note_fault(course, fault, self.clock.now(), FaultEvent::Ordered);
         let (surgeon, clock) = (self.surgeon.clone(), self.clock.clone());
-        let kind = self.plan.faults[fault.index()].kind.clone();
+        let planned = self.plan.faults[fault.index()].clone();
         let task = course.tasks.spawn_local(async move {
-            match surgeon.inject(&kind).await {
+            match surgeon.inject(fault, &planned).await {
                 Ok((wound, seen)) => Outcome {
                     fault,
                     at: seen.at,
@@ -406,6 +416,7 @@ pub(super) fn note(book: &mut Book<'_>, happening: Happening) {
         Happening::Started { process, pid } => Event::ProcessStarted { process, pid },
         Happening::Ready { process } => Event::ProcessReady { process },
         Happening::Died { process, status } => Event::ProcessDied { process, status },
+        Happening::ProxyDied => Event::Noted { text: "the process of the fault proxy ended by itself".to_owned() },
         Happening::Stopped { process } => Event::ProcessStopped { process },
         Happening::Turned { at, watch, good, why } => return book.note_at(at, Event::Probe { watch, good, why }),
         Happening::Scraped { at, watch, read } => {

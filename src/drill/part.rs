@@ -41,6 +41,7 @@ impl Setting {
         }
         let mut plan = Plan::clone(&self.plan);
         plan.platform.processes.clear();
+        plan.platform.links.clear();
         plan.platform.watches.clear();
         plan.prepare.clear();
         plan.cleanup.clear();

@@ -20,7 +20,7 @@ use crate::base::template::Masker;
 use crate::base::units::{At, Span};
 use crate::fault::Faults;
 use crate::load::{self, Crews, Feeds, MadeRows, Transcript};
-use crate::plan::{Chore, JourneyId, LoadId, Plan};
+use crate::plan::{Chore, JourneyId, LinkId, LoadId, Plan};
 use crate::platform::{self, Happening, Platform};
 use crate::record::{self, EndReason, Event, HostFacts, Writer};
 use crate::undo::{Guardian, Journal};
@@ -179,7 +179,9 @@ struct Stage<'s, 'b> {
 
 impl Stage<'_, '_> {
     async fn play(&mut self, act: Act<'_>) -> Conducted {
-        self.book.note(Event::Bindings { addresses: self.platform.bindings().all() });
+        let bindings = self.platform.bindings();
+        let links = bindings.links().iter().enumerate().map(|(link, at)| (LinkId::at(link), at.to_string()));
+        self.book.note(Event::Bindings { addresses: bindings.all(), links: links.collect() });
         let platform = self.platform.clone();
         let mut chores = Chores {
             setting: self.setting,

@@ -17,7 +17,9 @@ use crate::base::host::Identity;
 use crate::base::units::{At, Span};
 use crate::fault::Seen;
 use crate::load::News;
-use crate::plan::{Abort, Bound, Condition, FaultId, FaultKind, Instant, LoadId, Measure, ProcessId, Scope, Trial};
+use crate::plan::{
+    Abort, Bound, Condition, Fault, FaultId, FaultKind, Instant, LoadId, Measure, ProcessId, Scope, Trial,
+};
 use crate::record::{Event, FaultEvent, Item, Sight, Window, Writer};
 
 const CREWS: u16 = 2;
@@ -204,13 +206,15 @@ struct Ward {
 impl Surgeon for Ward {
     type Wound = ();
 
-    async fn inject(&self, fault: &FaultKind) -> Result<((), Seen), Vec<Sight>> {
-        if *fault == (FaultKind::Kill { processes: vec![CURSED] }) {
+    async fn inject(&self, _: FaultId, fault: &Fault) -> Result<((), Seen), Vec<Sight>> {
+        if fault.kind == (FaultKind::Kill { processes: vec![CURSED] }) {
             panic!("as this test wants it");
         }
         self.clock.sleep(self.bite).await;
         Ok(((), Seen { at: self.clock.now(), proof: Vec::new() }))
     }
+
+    fn stop(&self) {}
 
     async fn heal(&self, (): ()) -> Result<Seen, Vec<Sight>> {
         self.clock.sleep(self.heal).await;

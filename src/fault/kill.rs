@@ -1,4 +1,4 @@
-//! KILL to the whole tree, healed by starting it again at its address and in its folder, and waiting until it is ready.
+//! KILL or TERM to the whole tree, healed by starting it again at its address and in its folder, and waiting until it is ready.
 //!
 //! What would have to be undone is the start, which is in the journal since before the first one, for all of them.
 
@@ -6,7 +6,18 @@ use super::{Faults, Kind, said};
 use crate::plan::ProcessId;
 use crate::record::Sight;
 
-pub(super) async fn inject(faults: &Faults, processes: &[ProcessId]) -> Result<(Kind, Vec<Sight>), Vec<Sight>> {
+/// How a process is made to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    Kill,
+    Terminate,
+}
+
+pub(super) async fn inject(
+    faults: &Faults,
+    processes: &[ProcessId],
+    way: Way,
+) -> Result<(Kind, Vec<Sight>), Vec<Sight>> {
     let targets = faults.living(processes)?;
     if let Some(foreign) = targets.iter().find(|process| !process.is_ours()) {
         return Err(vec![Sight::Foreign { process: foreign.id() }]);
@@ -15,7 +26,10 @@ pub(super) async fn inject(faults: &Faults, processes: &[ProcessId]) -> Result<(
     let mut proofs = Vec::new();
     for process in targets {
         let members = process.tree().map_or(0, |tree| tree.members().len() as u64);
-        let died = process.kill().await;
+        let died = match way {
+            Way::Kill => process.kill().await,
+            Way::Terminate => process.terminate().await,
+        };
         if died.is_ok() && process.is_gone() {
             killed.push(process.id());
             proofs.push(Sight::Gone { process: process.id(), members });

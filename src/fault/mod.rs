@@ -9,16 +9,20 @@
 //! Leaves to others: when a fault is ordered and how long it lasts (`drill`), what it did to the traffic (`analysis`).
 
 mod kill;
+mod link;
 mod pause;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use crate::base::clock::Clock;
 use crate::base::units::At;
-use crate::plan::{FaultKind, ProcessId};
+use crate::plan::{Fault, FaultId, FaultKind, LinkId, ProcessId};
 use crate::platform::{Platform, Process};
+use crate::proxy::{FlawId, Proxy};
 use crate::record::Sight;
 use crate::undo::{Journal, UndoId};
 
@@ -28,6 +32,8 @@ pub struct Faults {
     platform: Arc<Platform>,
     journal: Journal,
     clock: Clock,
+    /// True once the drill is being stopped.
+    stopped: watch::Sender<bool>,
 }
 
 /// Something that was observed: when, and what was seen, for a person who doubts it.
@@ -46,22 +52,45 @@ pub struct Wound(Kind);
 enum Kind {
     Kill { processes: Vec<ProcessId> },
     Pause { paused: Vec<(ProcessId, UndoId)> },
+    Link { set: Vec<(LinkId, FlawId)>, proxy: Arc<Proxy> },
 }
 
 impl Faults {
     /// `clock` is the drill's.
     pub fn new(platform: Arc<Platform>, journal: Journal, clock: Clock) -> Faults {
-        Faults { platform, journal, clock }
+        Faults { platform, journal, clock, stopped: watch::Sender::new(false) }
     }
 
     /// Injects a fault and waits until it was observed to bite all that it is aimed at. `Err` says why it did not;
-    /// then nothing of it is in force any more.
-    pub async fn inject(&self, fault: &FaultKind) -> Result<(Wound, Seen), Vec<Sight>> {
-        let (kind, proof) = match fault {
-            FaultKind::Kill { processes } => kill::inject(self, processes).await?,
+    /// then nothing of it is in force any more. `id` is its number in the plan.
+    pub async fn inject(&self, id: FaultId, fault: &Fault) -> Result<(Wound, Seen), Vec<Sight>> {
+        let (kind, proof) = match &fault.kind {
+            FaultKind::Kill { processes } => kill::inject(self, processes, kill::Way::Kill).await?,
+            FaultKind::Terminate { processes } => kill::inject(self, processes, kill::Way::Terminate).await?,
             FaultKind::Pause { processes } => pause::inject(self, processes).await?,
+            FaultKind::Link { links, flaw } => {
+                let (kind, at, proof) = link::inject(self, id, links, flaw, fault.lasts).await?;
+                return Ok((Wound(kind), Seen { at, proof }));
+            }
         };
         Ok((Wound(kind), Seen { at: self.clock.now(), proof }))
+    }
+
+    /// The drill is being stopped: what has been ordered and was not seen to bite yet is not waited for any longer.
+    pub fn stop(&self) {
+        self.stopped.send_replace(true);
+    }
+
+    /// What `work` comes to; `None` if the drill is stopped or the deadline passes before.
+    async fn unless_stopped<T>(&self, deadline: At, work: impl Future<Output = T>) -> Option<T> {
+        let mut stopped = self.stopped.subscribe();
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            // The sender is ours.
+            _ = stopped.wait_for(|stopped| *stopped) => None,
+            () = self.clock.sleep_until(deadline) => None,
+        }
     }
 
     /// Undoes a fault in its natural way and waits until that was observed. `Err` says what is not as it was.
@@ -69,6 +98,10 @@ impl Faults {
         let proof = match wound.0 {
             Kind::Kill { processes } => kill::heal(self, &processes).await?,
             Kind::Pause { paused } => pause::heal(self, &paused).await?,
+            Kind::Link { set, proxy } => {
+                let (at, proof) = link::heal(self, &set, &proxy).await?;
+                return Ok(Seen { at, proof });
+            }
         };
         Ok(Seen { at: self.clock.now(), proof })
     }

@@ -4,8 +4,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::*;
 use crate::base::host::Identity;
-use crate::base::units::Span;
-use crate::plan::{Allow, Attach, ProcessSource};
+use crate::base::units::{Span, Text};
+use crate::plan::{Allow, Attach, Instant, ProcessSource};
 use crate::platform::Happening;
 use crate::platform::tests::{Scene, Yard, in_runtime, scene, server};
 use crate::undo::Action;
@@ -25,7 +25,16 @@ async fn ward(processes: Vec<crate::plan::Process>) -> Ward {
     Ward { faults: Faults::new(Arc::new(platform), journal, clock), happenings, door, _folder }
 }
 
+/// A fault of that kind, as a plan has it.
+fn planned(kind: FaultKind) -> Fault {
+    Fault { name: "fault".into(), title: Text::default(), kind, at: Instant::At(At::START), lasts: Span::seconds(20) }
+}
+
 impl Ward {
+    async fn inject(&self, kind: &FaultKind) -> Result<(Wound, Seen), Vec<Sight>> {
+        self.faults.inject(FaultId(0), &planned(kind.clone())).await
+    }
+
     fn origin(&self, id: ProcessId) -> Origin {
         let (host, port) = self.faults.platform.bindings().address(id).unwrap();
         self.door.origin(&format!("http://{host}:{port}"), &Default::default()).unwrap()
@@ -55,7 +64,7 @@ fn a_killed_process_refuses_until_it_is_healed_at_the_same_address() {
         let root = ward.faults.platform.process(ProcessId(0)).unwrap().tree().unwrap().root.unwrap();
         let ordered = ward.faults.clock.now();
         let kill = FaultKind::Kill { processes: vec![ProcessId(0)] };
-        let (wound, seen) = ward.faults.inject(&kill).await.unwrap();
+        let (wound, seen) = ward.inject(&kill).await.unwrap();
         assert!(seen.at >= ordered && !root.is_alive());
         assert_eq!(seen.proof, [Sight::Gone { process: ProcessId(0), members: 1 }]);
         assert!(!ward.answers(ProcessId(0), Span::SECOND).await);
@@ -74,7 +83,7 @@ fn paused_processes_keep_their_sockets_and_answer_once_healed() {
     in_runtime(async {
         let ward = ward(vec![server("node_1"), server("node_2")]).await;
         let pause = FaultKind::Pause { processes: BOTH.to_vec() };
-        let (wound, seen) = ward.faults.inject(&pause).await.unwrap();
+        let (wound, seen) = ward.inject(&pause).await.unwrap();
         assert_eq!(seen.proof, BOTH.map(|process| Sight::Still { process, members: 1 }));
         let thaws = |ward: &Ward| {
             let pending = ward.faults.journal.pending();
@@ -100,9 +109,9 @@ fn on_something_gone_already_nothing_bites_and_nothing_else_is_touched() {
     in_runtime(async {
         let ward = ward(vec![server("node_1"), server("node_2")]).await;
         let alone = FaultKind::Kill { processes: vec![ProcessId(1)] };
-        let (wound, _) = ward.faults.inject(&alone).await.unwrap();
+        let (wound, _) = ward.inject(&alone).await.unwrap();
         for kind in [FaultKind::Kill { processes: BOTH.to_vec() }, FaultKind::Pause { processes: BOTH.to_vec() }] {
-            assert_eq!(ward.faults.inject(&kind).await.unwrap_err(), [Sight::GoneAlready { process: ProcessId(1) }]);
+            assert_eq!(ward.inject(&kind).await.unwrap_err(), [Sight::GoneAlready { process: ProcessId(1) }]);
             assert!(ward.answers(ProcessId(0), Span::seconds(20)).await);
         }
         let _ = ward.faults.heal(wound).await.unwrap();
@@ -115,7 +124,7 @@ fn one_that_dies_while_it_is_paused_is_not_healed() {
     in_runtime(async {
         let ward = ward(vec![server("node_1")]).await;
         let process = ward.faults.platform.process(ProcessId(0)).unwrap().clone();
-        let (wound, _) = ward.faults.inject(&FaultKind::Pause { processes: vec![ProcessId(0)] }).await.unwrap();
+        let (wound, _) = ward.inject(&FaultKind::Pause { processes: vec![ProcessId(0)] }).await.unwrap();
         process.kill().await.unwrap();
         assert_eq!(ward.faults.heal(wound).await.unwrap_err(), [Sight::Ended { process: ProcessId(0) }]);
         ward.end().await;
@@ -134,9 +143,9 @@ fn what_runs_outside_the_drill_is_paused_and_never_killed() {
         let attached = crate::plan::Process { source: attach, ready: None, group: None, ..server("outside") };
         let ward = ward(vec![attached]).await;
         let only = vec![ProcessId(0)];
-        let why = ward.faults.inject(&FaultKind::Kill { processes: only.clone() }).await.unwrap_err();
+        let why = ward.inject(&FaultKind::Kill { processes: only.clone() }).await.unwrap_err();
         assert_eq!(why, [Sight::Foreign { process: ProcessId(0) }]);
-        let (wound, seen) = ward.faults.inject(&FaultKind::Pause { processes: only }).await.unwrap();
+        let (wound, seen) = ward.inject(&FaultKind::Pause { processes: only }).await.unwrap();
         assert_eq!(seen.proof, [Sight::Still { process: ProcessId(0), members: 1 }]);
         let stat = || std::fs::read_to_string(format!("/proc/{}/stat", identity.pid)).unwrap();
         assert!(stat().contains(" T "), "{}", stat());

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{FaultId, ProcessId};
+use super::{FaultId, Flaw, LinkId, ProcessId};
 use crate::base::units::{At, Span, Text};
 
 /// One planned injury and its natural end.
@@ -19,15 +19,30 @@ pub struct Fault {
 pub enum FaultKind {
     /// KILL to the whole tree; healed by starting it again at the same address and waiting until it is ready.
     Kill { processes: Vec<ProcessId> },
+    /// TERM to the whole tree; healed in the same way.
+    Terminate { processes: Vec<ProcessId> },
     /// The whole tree stopped; healed by letting it go on.
     Pause { processes: Vec<ProcessId> },
+    /// Something is wrong with links; healed when nothing is, and what was held back has passed.
+    Link { links: Vec<LinkId>, flaw: Flaw },
 }
 
 impl FaultKind {
     /// The processes that it bites.
     pub fn processes(&self) -> &[ProcessId] {
         match self {
-            FaultKind::Kill { processes } | FaultKind::Pause { processes } => processes,
+            FaultKind::Kill { processes } | FaultKind::Terminate { processes } | FaultKind::Pause { processes } => {
+                processes
+            }
+            FaultKind::Link { .. } => &[],
+        }
+    }
+
+    /// The links that it bites.
+    pub fn links(&self) -> &[LinkId] {
+        match self {
+            FaultKind::Link { links, .. } => links,
+            _ => &[],
         }
     }
 
@@ -35,8 +50,21 @@ impl FaultKind {
     pub const fn verb(&self) -> &'static str {
         match self {
             FaultKind::Kill { .. } => "kill",
+            FaultKind::Terminate { .. } => "terminate",
             FaultKind::Pause { .. } => "pause",
+            FaultKind::Link { flaw, .. } => flaw.kind.verb(),
         }
+    }
+
+    /// Whether this and `other` cannot be on one target at one time.
+    pub fn excludes(&self, other: &FaultKind) -> bool {
+        let same_process = self.processes().iter().any(|id| other.processes().contains(id));
+        let shuts = |kind: &FaultKind| match kind {
+            FaultKind::Link { flaw, .. } => flaw.lets_nothing_pass(),
+            _ => false,
+        };
+        let same_link = self.links().iter().any(|id| other.links().contains(id));
+        same_process || (same_link && (shuts(self) || shuts(other)))
     }
 }
 

@@ -33,6 +33,8 @@ ids! {
     ProcessId;
     /// Into `Plan::platform.endpoints`.
     EndpointId;
+    /// Into `Plan::platform.links`.
+    LinkId;
     /// Into `Plan::platform.watches`.
     WatchId;
     /// Into `Plan::feeds`.

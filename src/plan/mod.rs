@@ -11,6 +11,7 @@ mod demand;
 mod fault;
 mod id;
 mod journey;
+mod link;
 mod load;
 mod platform;
 mod replay;
@@ -20,14 +21,15 @@ mod users;
 pub use condition::{Abort, Basis, Bound, Condition, Measure, Quantity, Scope, SteadyState, Target, Timing, Unit};
 pub use fault::{Fault, FaultKind, Instant, Moment};
 pub use id::{
-    AbortId, EndpointId, FaultId, FeedId, FigureId, JourneyId, LoadId, PhaseId, ProcessId, SeriesId, SteadyId, StepId,
-    TargetId, WatchId,
+    AbortId, EndpointId, FaultId, FeedId, FigureId, JourneyId, LinkId, LoadId, PhaseId, ProcessId, SeriesId, SteadyId,
+    StepId, TargetId, WatchId,
 };
 pub use journey::{
     Action, Body, Branch, Capture, CaptureFrom, Expect, Feed, FeedData, FileBody, Group, Journey, Matcher, Method,
     NamedFigure, OnFailure, Part, PartContent, Pick, Poll, Rendezvous, Repeat, Request, Retry, RetryOn, StatusSet,
     Step, Think, Turns,
 };
+pub use link::{Direction, Flaw, FlawKind, Link, Only, Protocol, Spread};
 pub use load::{Limits, Load, Phase, Role, Series, Spacing, Stage, StageKind};
 pub use platform::{
     Addresses, Allow, Attach, Chore, ChoreWork, Connections, Endpoint, Mark, PerConnection, Platform, Process,

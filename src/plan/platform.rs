@@ -2,7 +2,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, EndpointId, FeedId, ProcessId, Template, WatchId};
+use super::{Action, EndpointId, FeedId, Link, ProcessId, Template, WatchId};
 use crate::base::units::{Flow, Rate, Share, Span, Text};
 
 /// The system under drill.
@@ -14,6 +14,8 @@ pub struct Platform {
     /// In the order of their start; `count: 2` has been made into `node_1`, `node_2`.
     pub processes: Vec<Process>,
     pub endpoints: Vec<Endpoint>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<Link>,
     pub watches: Vec<Watch>,
 }
 

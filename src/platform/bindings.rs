@@ -1,6 +1,6 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
@@ -14,6 +14,8 @@ use crate::plan::{self, Attach, ProcessId, ProcessSource};
 #[derive(Debug)]
 pub struct Bindings {
     addresses: Vec<Option<(String, u16)>>,
+    /// Where the proxy of each link listens.
+    links: Vec<SocketAddr>,
     constants: Map<String, Value>,
     /// As long as these live, nobody else is given the ports.
     _reserved: Vec<ReservedPort>,
@@ -38,12 +40,33 @@ impl Bindings {
         }
         let mut constants = constants.clone();
         constants.insert("process".to_owned(), Value::Object(named(platform, &addresses)));
-        Ok(Bindings { addresses, constants, _reserved: reserved })
+        let mut links = Vec::new();
+        for link in &platform.links {
+            links.push(match link.listen.as_ref().and_then(|at| at.parse().ok()) {
+                Some(at) => at,
+                None => {
+                    let port = host::reserve_port()
+                        .map_err(|why| PlatformError::LinkAddress { link: link.name.clone(), why })?;
+                    let at = SocketAddr::from((Ipv4Addr::LOCALHOST, port.number()));
+                    reserved.push(port);
+                    at
+                }
+            });
+        }
+        let of = |at: &SocketAddr| json!({ "address": at.to_string(), "host": at.ip().to_string(), "port": at.port() });
+        let named = platform.links.iter().zip(&links).map(|(link, at)| (link.name.clone(), of(at)));
+        constants.insert("link".to_owned(), Value::Object(named.collect()));
+        Ok(Bindings { addresses, links, constants, _reserved: reserved })
     }
 
     /// Host and port of a process; none for one that is attached to by a pid file.
     pub fn address(&self, process: ProcessId) -> Option<&(String, u16)> {
         self.addresses.get(process.index())?.as_ref()
+    }
+
+    /// Where the proxy of each link listens.
+    pub fn links(&self) -> &[SocketAddr] {
+        &self.links
     }
 
     /// `host:port` of every process that has one.
@@ -54,8 +77,8 @@ impl Bindings {
         self.addresses.iter().enumerate().filter_map(text).collect()
     }
 
-    /// What templates see once addresses are known: `process.NAME.{address,host,port}`, `process.GROUP.addresses`, and
-    /// what was there before.
+    /// What templates see once addresses are known: `process.NAME.{address,host,port}`, `process.GROUP.addresses`,
+    /// `link.NAME.{address,host,port}`, and what was there before.
     pub fn constants(&self) -> &Map<String, Value> {
         &self.constants
     }

@@ -12,6 +12,12 @@ use crate::wire::WireError;
 pub enum PlatformError {
     #[error("no address could be chosen for process `{process}`: {why}")]
     Address { process: String, why: io::Error },
+    #[error("no address could be chosen for link `{link}`: {why}")]
+    LinkAddress { link: String, why: io::Error },
+    #[error("link `{link}` leads to `{to}`, which is no host with a port")]
+    LinkTo { link: String, to: String },
+    #[error("the fault proxy could not be started: {why}")]
+    Proxy { why: io::Error },
     #[error("{what} could not be worked out from its template: {why}")]
     Template { what: String, why: RenderError },
     #[error("{what} could not be worked out from its template: {why}")]
@@ -32,6 +38,8 @@ pub enum PlatformError {
     Attach { process: String, why: String },
     #[error("process `{process}` was not gone {within} after it was killed")]
     NotGone { process: String, within: Span },
+    #[error("process `{process}` was not gone {within} after TERM")]
+    NotTerminated { process: String, within: Span },
     #[error("process `{process}` could not be signalled: {why}")]
     Signal { process: String, why: io::Error },
     #[error("process `{process}` runs outside the drill, which cannot start it again")]

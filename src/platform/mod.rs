@@ -9,6 +9,7 @@ mod chore;
 mod error;
 mod exposition;
 mod keeper;
+mod links;
 mod probe;
 mod process;
 mod scrape;
@@ -26,9 +27,11 @@ pub use bindings::Bindings;
 pub use error::PlatformError;
 pub use process::Process;
 
+use self::links::Links;
 use crate::base::clock::Clock;
 use crate::base::units::{At, Span};
 use crate::plan::{ChoreWork, Plan, ProcessId, ProcessSource, WatchId};
+use crate::proxy::Proxy;
 use crate::record::{Folder, Reading, Vital};
 use crate::undo::{Journal, UndoId};
 use crate::wire::Door;
@@ -51,6 +54,8 @@ pub enum Happening {
     Stopped {
         process: ProcessId,
     },
+    /// The fault proxy ended although nobody ordered it: whoever was connected through it is cut off.
+    ProxyDied,
     /// A probe's answer turned; the first one counts as a turn.
     Turned {
         at: At,
@@ -87,6 +92,7 @@ pub struct Platform {
     setting: Arc<Setting>,
     bindings: Bindings,
     processes: Vec<Arc<Process>>,
+    links: Links,
     /// The run's private folder, which goes with the platform.
     private: Option<UndoId>,
     /// What ends the programs of `prepare` and `cleanup` that have been started and not ended.
@@ -111,16 +117,17 @@ impl Platform {
         let ids = (0..setting.plan.platform.processes.len()).map(ProcessId::at);
         let made = ids.map(|id| Process::new(&setting, id, &bindings, folder.as_deref()).map(Arc::new));
         let processes = made.collect::<Result<_, _>>()?;
-        Ok(Platform { setting, bindings, processes, private, programs: Mutex::default() })
+        Ok(Platform { setting, bindings, processes, links: Links::default(), private, programs: Mutex::default() })
     }
 
     pub fn bindings(&self) -> &Bindings {
         &self.bindings
     }
 
-    /// Starts (or attaches to) every process in the plan's order, each awaited until it is ready. What had been
-    /// started is left running after an error: call [`Platform::stop`].
+    /// Starts the fault proxy, and starts (or attaches to) every process in the plan's order, each awaited until it is ready.
+    /// What had been started is left running after an error: call [`Platform::stop`].
     pub async fn start(&self) -> Result<(), PlatformError> {
+        self.links.start(&self.setting, &self.bindings).await?;
         for process in &self.processes {
             process.start().await?;
         }
@@ -129,6 +136,11 @@ impl Platform {
 
     pub fn process(&self, id: ProcessId) -> Option<&Arc<Process>> {
         self.processes.get(id.index())
+    }
+
+    /// What carries the platform's links, if it has some.
+    pub fn proxy(&self) -> Option<Arc<Proxy>> {
+        self.links.proxy()
     }
 
     /// Stops what was started, in reverse order: TERM, then KILL after each one's grace period. Returns what could not
@@ -140,6 +152,7 @@ impl Platform {
                 failed.push(error);
             }
         }
+        failed.extend(self.links.stop(&self.setting).await.err());
         if let Some(private) = self.private.filter(|_| failed.is_empty()) {
             failed.extend(self.setting.journal.undo(private).err().map(PlatformError::from));
         }

@@ -314,6 +314,19 @@ impl Process {
         Ok(())
     }
 
+    /// Asks the whole tree to end (TERM) and waits until nobody lives, as long as its grace period.
+    pub async fn terminate(&self) -> Result<(), PlatformError> {
+        let (tree, grace) = (self.order_end()?, self.plan().grace);
+        let asked = move || {
+            tree.ask_to_end()?;
+            Ok(tree.wait_empty(grace))
+        };
+        if !self.blocking(asked).await? {
+            return Err(PlatformError::NotTerminated { process: self.name().to_owned(), within: grace });
+        }
+        Ok(())
+    }
+
     /// Starts it again at the same address, in the same folder, and waits until it is ready.
     pub async fn start_again(&self) -> Result<(), PlatformError> {
         if !self.is_ours() {

@@ -108,6 +108,7 @@ fn scene_watching(processes: Vec<crate::plan::Process>, watch: Watch) -> Scene {
             mark: None,
             processes,
             endpoints: vec![endpoint],
+            links: Vec::new(),
             watches: vec![watch],
         },
         prepare: Vec::new(),

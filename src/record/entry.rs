@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{BadKind, Lack, Part, Sight};
 use crate::base::units::{At, Span};
-use crate::plan::{AbortId, FaultId, LoadId, ProcessId, SeriesId, SteadyId, Trial, TrialEnd, WatchId};
+use crate::plan::{AbortId, FaultId, LinkId, LoadId, ProcessId, SeriesId, SteadyId, Trial, TrialEnd, WatchId};
 
 /// One line of `events.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,6 +47,9 @@ pub enum Event {
     /// Addresses chosen by the system, kept over restarts.
     Bindings {
         addresses: Vec<(ProcessId, String)>,
+        /// Where the proxy of each link listens.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        links: Vec<(LinkId, String)>,
     },
     ProcessStarted {
         process: ProcessId,

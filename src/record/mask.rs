@@ -54,7 +54,10 @@ pub(super) fn mask<'e>(entry: &'e Entry, masker: &Masker) -> Cow<'e, Entry> {
 
 fn texts(event: &mut Event) -> Vec<&mut String> {
     match event {
-        Event::Bindings { addresses } => addresses.iter_mut().map(|(_, address)| address).collect(),
+        Event::Bindings { addresses, links } => {
+            let links = links.iter_mut().map(|(_, at)| at);
+            addresses.iter_mut().map(|(_, address)| address).chain(links).collect()
+        }
         Event::ProcessDied { status: text, .. }
         | Event::ChoreFailed { why: text, .. }
         | Event::NotScraped { why: text, .. }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::ProcessId;
+use crate::plan::{LinkId, ProcessId};
 
 /// What was seen when a fault was injected or healed: the proof that it bites or is gone, or why it is not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,12 @@ pub enum Sight {
     Still { process: ProcessId, members: u64 },
     /// Let go on: `members` processes of its tree run.
     GoesOn { process: ProcessId, members: u64 },
+    /// The fault proxy saw the fault on this link bite.
+    Bites { link: LinkId, verb: String },
+    /// Nothing of it is left on this link; it bit so often.
+    Passes { link: LinkId, bites: u64 },
+    /// Nothing passed the link that it could have bitten.
+    NeverBit { link: LinkId },
     /// It was gone before anything was done to it.
     GoneAlready { process: ProcessId },
     /// It runs outside the drill, which could not start it again.

@@ -398,7 +398,7 @@ fn a_secret_is_masked_in_every_text() {
         Event::Probe { watch: crate::plan::WatchId(0), good: false, why: Some("hunter2".into()) },
         Event::Noted { text: "hunter2".into() },
         Event::Residue { what: "hunter2".into(), command: "rm hunter2".into() },
-        Event::Bindings { addresses: vec![(ProcessId(0), "hunter2".into())] },
+        Event::Bindings { addresses: vec![(ProcessId(0), "hunter2".into())], links: Vec::new() },
     ];
     for event in texts {
         writer.entry(&entry(1, event)).unwrap();

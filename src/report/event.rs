@@ -16,8 +16,10 @@ pub(super) fn event(plan: &Plan, words: Words, event: &Event) -> Option<(String,
         Event::Part(part) => (words.event_part(part.part, part.of, words.wall(part.start)), ""),
         Event::Merged { of, runs } => (words.event_merged(words.n_parts(u64::from(*of)), words.list(runs)), ""),
         Event::Lacking { part, of, what } => (words.lack(*part, *of, what), "bad"),
-        Event::Bindings { addresses } => {
-            let said: Vec<String> = addresses.iter().map(|(id, address)| words.pair(process(id), address)).collect();
+        Event::Bindings { addresses, links } => {
+            let addresses = addresses.iter().map(|(id, address)| words.pair(process(id), address));
+            let links = links.iter().map(|(id, at)| words.pair(words.link(plan, *id), at));
+            let said: Vec<String> = addresses.chain(links).collect();
             (words.event_bindings(said.join(&words.clause())), "")
         }
         Event::ProcessStarted { process: id, pid } => (words.event_started(process(id), pid), ""),

@@ -331,6 +331,9 @@ fn platform(out: &mut String, plan: &Plan, words: Words, colour: Colour) {
     for endpoint in &plan.platform.endpoints {
         table.plain(vec![words.titled(&endpoint.title, &endpoint.name), endpoint.url.0.clone()]);
     }
+    for link in &plan.platform.links {
+        table.plain(vec![words.titled(&link.title, &link.name), words.plan_link(&link.to.0)]);
+    }
     for watch in &plan.platform.watches {
         let what = match &watch.kind {
             WatchKind::Process(processes) => {

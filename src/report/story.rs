@@ -3,7 +3,7 @@
 
 use crate::analysis::{Curve, FaultFigures, Gap, Recovery, Row, Table};
 use crate::base::units::{At, Rate, Share, Span};
-use crate::plan::{FaultId, FaultKind, Measure, Plan, Quantity, Scope, SeriesId};
+use crate::plan::{FaultId, FaultKind, FlawKind, Measure, Plan, Quantity, Scope, SeriesId};
 use crate::record::{BadKind, Event, Failure, FaultEvent};
 use crate::verdict::{Cause, Doubt, Exit, Judgement, Reason, Verdict};
 
@@ -444,12 +444,26 @@ pub(super) fn percentile_of(words: Words, row: &Row, q: f64) -> String {
 
 /// `kill node_1`.
 pub(super) fn fault_deed(words: Words, plan: &Plan, kind: &FaultKind) -> String {
-    let names: Vec<String> =
-        kind.processes().iter().map(|process| words.scope(plan, Scope::Process(*process))).collect();
-    let names = words.list(&names);
-    match kind {
-        FaultKind::Kill { .. } => words.fault_kill(names),
-        FaultKind::Pause { .. } => words.fault_pause(names),
+    let processes = kind.processes().iter().map(|process| words.scope(plan, Scope::Process(*process)));
+    let links = kind.links().iter().map(|link| words.link(plan, *link));
+    let names = words.list(&processes.chain(links).collect::<Vec<String>>());
+    let flaw = match kind {
+        FaultKind::Kill { .. } => return words.fault_kill(names),
+        FaultKind::Terminate { .. } => return words.fault_terminate(names),
+        FaultKind::Pause { .. } => return words.fault_pause(names),
+        FaultKind::Link { flaw, .. } => &flaw.kind,
+    };
+    match flaw {
+        FlawKind::Delay { .. } => words.fault_delay(names),
+        FlawKind::Throttle { .. } => words.fault_throttle(names),
+        FlawKind::Slice { .. } => words.fault_slice(names),
+        FlawKind::CloseAfter { .. } => words.fault_close_after(names),
+        FlawKind::Refuse => words.fault_refuse(names),
+        FlawKind::Reset { .. } => words.fault_reset(names),
+        FlawKind::Hang { .. } => words.fault_hang(names),
+        FlawKind::SlowClose { .. } => words.fault_slow_close(names),
+        FlawKind::Corrupt => words.fault_corrupt(names),
+        FlawKind::Respond { status, .. } => words.fault_respond(names, status),
     }
 }
 

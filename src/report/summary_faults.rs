@@ -14,6 +14,7 @@ pub struct FaultSummary {
     pub name: String,
     pub kind: String,
     pub processes: Vec<String>,
+    pub links: Vec<String>,
     pub ordered: Option<f64>,
     pub effective: Option<f64>,
     pub detected: Option<f64>,
@@ -45,9 +46,11 @@ pub(super) fn faults(model: &Model<'_>) -> Vec<FaultSummary> {
     let of = |figures: &analysis::FaultFigures| {
         let fault = plan.faults.get(figures.fault.index())?;
         let name = |id: &crate::plan::ProcessId| Some(plan.platform.processes.get(id.index())?.name.clone());
+        let link = |id: &crate::plan::LinkId| Some(plan.platform.links.get(id.index())?.name.clone());
         Some(FaultSummary {
             name: fault.name.clone(),
             kind: fault.kind.verb().to_owned(),
+            links: fault.kind.links().iter().filter_map(link).collect(),
             processes: fault.kind.processes().iter().filter_map(name).collect(),
             ordered: seconds(figures.ordered),
             effective: seconds(figures.effective),

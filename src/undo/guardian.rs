@@ -32,7 +32,7 @@ impl Guardian {
         let path = journal.path().canonicalize().map_err(no_guardian)?;
         command.arg(path);
         let (reader, pipe) = io::pipe().map_err(no_guardian)?;
-        let child = host::detach(command, reader).map_err(no_guardian)?;
+        let child = host::detach(command, reader, None).map_err(no_guardian)?;
         journal.confide_in(pipe.try_clone().map_err(no_guardian)?);
         Ok(Guardian { child, pipe })
     }

@@ -1,7 +1,7 @@
 /// Takes the framing out of a chunked body (RFC 9112, 7.1), piece by piece. As strict as hyper, whatever the pieces: who
 /// reads a line end where another reads none can be made to take one answer for two.
 #[derive(Debug, Default)]
-pub(super) struct Chunks {
+pub struct Chunks {
     state: State,
     /// Bytes of extensions so far.
     extensions: usize,
@@ -23,7 +23,7 @@ enum State {
 
 /// What lies at the beginning of the bytes that were looked at.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Piece {
+pub enum Piece {
     /// Framing of so many bytes.
     Skip(usize),
     Data(usize),
@@ -39,7 +39,7 @@ const LONGEST: usize = 16 * 1024;
 const MOST_TRAILERS: usize = 100;
 
 impl Chunks {
-    pub(super) fn next(&mut self, bytes: &[u8]) -> Piece {
+    pub fn next(&mut self, bytes: &[u8]) -> Piece {
         match self.state {
             State::Size => self.size(bytes),
             State::Data(left) => {

@@ -32,6 +32,7 @@ mod tls;
 mod transport;
 
 pub use answer::{Answer, Head, Headers, Lost};
+pub use chunks::{Chunks, Piece};
 pub use connection::Connection;
 pub use door::{Dialled, Door};
 pub use error::WireError;

@@ -92,6 +92,19 @@ impl Yard {
         self.runs().pop().expect("a run in reports/")
     }
 
+    /// The process of this yard's program that was started with this word.
+    pub(crate) fn process(&self, word: &str) -> Option<u32> {
+        let program = self.program().to_string_lossy().into_owned();
+        let is = |pid: u32| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let words: Vec<String> =
+                line.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into()).collect();
+            words.first() == Some(&program) && words.get(1).is_some_and(|first| first == word)
+        };
+        let pids = fs::read_dir("/proc").expect("/proc").flatten();
+        pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).find(|pid| is(*pid))
+    }
+
     /// Asks the residue judge; gives what it printed and whether all was clean.
     pub(crate) fn judge(&self, arguments: &[&str]) -> (String, bool) {
         let output = Command::new("python3")

@@ -89,13 +89,14 @@ impl Launched {
 }
 
 /// Starts `command` as a process that has nothing to do with us: own session, no standard streams but `stdin`, at the
-/// root of the file system.
-pub fn detach(mut command: Command, stdin: impl AsFd) -> io::Result<Child> {
+/// root of the file system. With a `marker` it can be found again by it.
+pub fn detach(mut command: Command, stdin: impl AsFd, marker: Option<&str>) -> io::Result<Child> {
     command
         .stdin(Stdio::from(stdin.as_fd().try_clone_to_owned()?))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .env_remove(VARIABLE)
+        .envs(marker.map(|marker| (VARIABLE, marker)))
         .current_dir("/");
     // SAFETY: the closure makes one system call and allocates nothing.
     unsafe { command.pre_exec(leave_session) };

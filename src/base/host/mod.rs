@@ -34,7 +34,7 @@ pub use machine::{
 };
 pub use port::{ReservedPort, listener_of, reserve_port};
 pub use proc::Marker;
-pub use socket::{bind_without_port, check_own_address};
+pub use socket::{bind_without_port, check_own_address, say};
 pub use time::{TimerFd, monotonic_nanos, realtime_nanos, sharpen_timers};
 pub use tree::Tree;
 pub use vitals::{Vitals, own_vitals, vitals_of};

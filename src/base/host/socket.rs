@@ -1,8 +1,10 @@
 #![allow(unsafe_code)]
 
-use std::io;
+use std::io::{self, Write};
 use std::net::{IpAddr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd};
+
+use serde::Serialize;
 
 /// Has a socket that is bound to an address without a port get its port only as it connects: then it has to be free
 /// towards that one target, not towards all.
@@ -15,6 +17,13 @@ pub fn bind_without_port(socket: &impl AsFd) -> io::Result<()> {
         libc::setsockopt(fd, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, (&raw const on).cast(), size)
     };
     if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Tells another process of ours something: a line of JSON, whole.
+pub fn say(mut to: impl Write, message: &impl Serialize) -> io::Result<()> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    to.write_all(&line)
 }
 
 /// Whether connections can go out from `address`: it is one of this machine's.

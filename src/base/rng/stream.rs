@@ -33,6 +33,10 @@ pub enum Purpose {
     Retry(u32),
     /// The ids of W3C Trace Context (use: 0 for the visit's trace, then its requests from 1 on).
     Trace,
+    /// Whom a flaw of a link bites (use: the request's number, or the connection's).
+    Bitten,
+    /// What a flaw of a link does to what it bites.
+    Flaw,
 }
 
 impl Purpose {
@@ -52,6 +56,8 @@ impl Purpose {
             Purpose::Reader(index) => (11, index),
             Purpose::Retry(index) => (12, index),
             Purpose::Trace => (13, 0),
+            Purpose::Bitten => (14, 0),
+            Purpose::Flaw => (15, 0),
         };
         (kind << 32) | index as u64
     }

@@ -1,6 +1,5 @@
 //! What the harness and the process of a closed load say to one another: one line of JSON each.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -56,11 +55,4 @@ pub(super) enum Said {
     Broken,
     /// Everything was said.
     Done,
-}
-
-/// Sends one line.
-pub(super) fn say(mut to: impl Write, message: &impl Serialize) -> io::Result<()> {
-    let mut line = serde_json::to_vec(message)?;
-    line.push(b'\n');
-    to.write_all(&line)
 }

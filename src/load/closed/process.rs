@@ -12,10 +12,10 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::LocalSet;
 
 use super::geese;
-use super::message::{Brief, Said, Word, say};
+use super::message::{Brief, Said, Word};
 use super::user::{House, User};
 use crate::base::clock::{Clock, Spin};
-use crate::base::host;
+use crate::base::host::{self, say};
 use crate::base::rng::Weighted;
 use crate::base::units::Span;
 use crate::load::LoadError;

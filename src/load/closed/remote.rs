@@ -8,9 +8,9 @@ use std::thread::JoinHandle;
 use serde_json::Map;
 use tokio::sync::{mpsc, oneshot};
 
-use super::message::{Brief, Said, Word, say};
+use super::message::{Brief, Said, Word};
 use crate::base::clock::Clock;
-use crate::base::host::{self, Identity};
+use crate::base::host::{self, Identity, say};
 use crate::load::crew::{News, Order, Setting};
 use crate::load::{LoadError, MadeRows, can_be_closed};
 use crate::plan::{LoadId, Plan};
@@ -39,7 +39,7 @@ impl Remote {
         let (stream, theirs) = UnixStream::pair()?;
         let mut command = Command::new(&setting.program);
         command.arg("crew");
-        let child = host::detach(command, theirs)?;
+        let child = host::detach(command, theirs, None)?;
         let brief = Brief {
             plan: Plan::clone(&setting.plan),
             run: setting.run.clone(),

@@ -326,6 +326,17 @@ messages! {
     // Faults
     fault_kill(what) "kill {what}" "强杀{what}";
     fault_pause(what) "pause {what}" "冻结{what}";
+    fault_terminate(what) "terminate {what}" "终止{what}";
+    fault_delay(what) "delay {what}" "延迟{what}";
+    fault_throttle(what) "throttle {what}" "限速{what}";
+    fault_slice(what) "slice {what}" "切片{what}";
+    fault_close_after(what) "cut {what} off" "截断{what}";
+    fault_refuse(what) "refuse {what}" "拒绝连接{what}";
+    fault_reset(what) "reset {what}" "重置{what}";
+    fault_hang(what) "hang {what}" "挂起{what}";
+    fault_slow_close(what) "close {what} slowly" "缓慢关闭{what}";
+    fault_corrupt(what) "corrupt {what}" "篡改{what}";
+    fault_respond(what, status) "answer {status} for {what}" "代{what}应答{status}";
     moment_ordered() "ordered" "下达";
     moment_effective() "effective" "生效";
     moment_breach() "breach" "稳态破坏";
@@ -370,6 +381,8 @@ messages! {
     machine_damaged(path, why)
         "the calibration in {path} cannot be read: {why}; `peakdrill calibrate` writes it anew"
         "{path} 中的校准无法读取：{why}；可用 `peakdrill calibrate` 重新生成";
+    proxy_listens(at) "the fault proxy takes orders at http://{at} (Toxiproxy's API); Ctrl-C ends it" "故障代理在 http://{at} 接受指令（Toxiproxy 接口）；按 Ctrl-C 结束";
+    proxy_failed(at, error) "the fault proxy cannot serve at {at}: {error}" "故障代理无法在{at}服务：{error}";
     machine_measured(rate, path)
         "one core of this machine makes requests at {rate} at the most; kept in {path}" "本机单核最高请求速率{rate}；结果保存在 {path}";
 
@@ -445,6 +458,9 @@ messages! {
     sight_ready(process, pid) "{process} is ready again as pid {pid}" "{process}重新就绪，进程号{pid}";
     sight_still(process, n) "{process} stands still ({n})" "{process}已停住（{n}）";
     sight_goes_on(process, n) "{process} goes on ({n})" "{process}继续运行（{n}）";
+    sight_bites(link, verb) "the link {link} was seen to suffer it ({verb})" "已观测到链路{link}受影响（{verb}）";
+    sight_passes(link, n) "nothing is wrong with the link {link} any more; it suffered {n}" "链路{link}已恢复正常，共受影响{n}";
+    sight_never_bit(link) "nothing passed the link {link} that it could have bitten" "链路{link}上没有可受影响的流量";
     sight_gone_already(process) "{process} was gone already" "{process}此前已不在";
     sight_foreign(process) "{process} runs outside the drill, which could not start it again" "{process}在演练之外运行，无法由演练重新启动";
     sight_lives(process) "{process} still lives" "{process}仍在运行";
@@ -568,6 +584,7 @@ messages! {
     plan_peak_word() "at the peak" "峰值";
     plan_total_word() "in all" "合计";
     plan_processes() "Platform" "被测平台";
+    plan_link(to) "a fault proxy, to {to}" "故障代理，通向{to}";
     plan_attached(how) "attached to ({how})" "接入已有进程（{how}）";
     plan_attach_pid(file) "pid file {file}" "pid 文件{file}";
     plan_attach_port(port) "port {port}" "端口{port}";

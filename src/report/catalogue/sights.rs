@@ -1,5 +1,5 @@
 use super::Words;
-use crate::plan::{Plan, ProcessId, Scope};
+use crate::plan::{LinkId, Plan, ProcessId, Scope};
 use crate::record::Sight;
 
 /// What was seen of faults, as sentences.
@@ -9,6 +9,11 @@ impl Words {
         self.list(&said)
     }
 
+    /// A link, as people call it.
+    pub(crate) fn link(self, plan: &Plan, link: LinkId) -> String {
+        plan.platform.links.get(link.index()).map_or_else(String::new, |link| self.title(&link.title, &link.name))
+    }
+
     fn sight(self, plan: &Plan, sight: &Sight) -> String {
         let name = |process: &ProcessId| self.scope(plan, Scope::Process(*process));
         match sight {
@@ -16,6 +21,9 @@ impl Words {
             Sight::Ready { process, pid } => self.sight_ready(name(process), pid),
             Sight::Still { process, members } => self.sight_still(name(process), self.n_processes(*members)),
             Sight::GoesOn { process, members } => self.sight_goes_on(name(process), self.n_processes(*members)),
+            Sight::Bites { link, verb } => self.sight_bites(self.link(plan, *link), verb),
+            Sight::Passes { link, bites } => self.sight_passes(self.link(plan, *link), self.n_times(*bites)),
+            Sight::NeverBit { link } => self.sight_never_bit(self.link(plan, *link)),
             Sight::GoneAlready { process } => self.sight_gone_already(name(process)),
             Sight::Foreign { process } => self.sight_foreign(name(process)),
             Sight::Lives { process } => self.sight_lives(name(process)),

@@ -232,7 +232,7 @@ fn events() -> Vec<Entry> {
                 host: host(),
             },
         ),
-        (0.0, Event::Bindings { addresses: bindings }),
+        (0.0, Event::Bindings { addresses: bindings, links: Vec::new() }),
         (0.0, Event::ProcessStarted { process: ProcessId(1), pid: 4_242 }),
         (0.0, Event::ProcessReady { process: ProcessId(1) }),
         (0.0, Event::ChoreDone { cleanup: false, index: 0, took: Span::millis(812) }),

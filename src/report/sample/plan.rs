@@ -102,6 +102,7 @@ pub(crate) fn plan() -> Plan {
                 decompress: false,
                 traceparent: None,
             }],
+            links: Vec::new(),
             watches: vec![Watch {
                 name: "health".to_owned(),
                 title: text("node health", "节点健康检查"),

@@ -1,7 +1,10 @@
 use serde_json::{Value, json};
 
+use super::flaw::{
+    CloseAfter, Corrupt, Delay, Direction, Hang, OnlyRequests, Refuse, Reset, Respond, Slice, SlowClose, Throttle,
+};
 use crate::base::diagnostic::{Diagnostic, Mark, nearest};
-use crate::base::units::{Span, Text, parse_span};
+use crate::base::units::{Share, Span, Text, parse_span};
 use crate::base::yaml::{Kind, Node, ScalarKind};
 use crate::scenario::decode::{Context, Raw};
 use crate::scenario::define::{block, words};
@@ -19,28 +22,77 @@ block! {
         lasts: required("for") Span,
         /// KILL to the whole tree of processes; healed by starting it again.
         kill: optional("kill") Kill,
+        /// TERM to the whole tree of processes; healed by starting it again.
+        terminate: optional("terminate") Terminate,
         /// The whole tree of processes is stopped; healed by letting it go on.
         pause: optional("pause") Pause,
+        delay: optional("delay") Delay,
+        throttle: optional("throttle") Throttle,
+        slice: optional("slice") Slice,
+        close_after: optional("close-after") CloseAfter,
+        refuse: optional("refuse") Refuse,
+        reset: optional("reset") Reset,
+        hang: optional("hang") Hang,
+        slow_close: optional("slow-close") SlowClose,
+        corrupt: optional("corrupt") Corrupt,
+        respond: optional("respond") Respond,
+        /// Which way a fault on a link bites; left out: both.
+        direction: optional("direction") Direction,
+        /// The share of requests that a fault on a link bites, drawn by the seed; of connections, where the link carries no HTTP.
+        share: optional("share") Share,
+        /// Which requests a fault on a link may bite.
+        only: optional("only") OnlyRequests,
     }
-    one_of("kill", "pause");
+    one_of(
+        "kill", "terminate", "pause", "delay", "throttle", "slice", "close-after", "refuse", "reset", "hang", "slow-close",
+        "corrupt", "respond"
+    );
     later(
-        "after", "when", "every", "times", "until", "heal", "undo", "terminate", "restart", "crash-loop", "slow-start",
-        "disconnect", "delay", "throttle", "refuse", "reset", "hang", "close-after", "slice", "corrupt", "respond",
-        "direction", "share", "only", "burn", "fill-memory", "fill-disk", "slow-disk", "exhaust-files", "skew-clock",
-        "partition", "drop", "break-dns", "run", "storm"
+        "after", "when", "every", "times", "until", "heal", "undo", "restart", "crash-loop", "slow-start", "disconnect",
+        "burn", "fill-memory", "fill-disk", "slow-disk", "exhaust-files", "skew-clock", "partition", "drop", "break-dns",
+        "run", "storm"
     );
     check(check_fault);
 }
 
 fn check_fault(fault: &Fault, _: Mark, cx: &mut Context<'_>) {
     super::load::positive(&fault.lasts, "for", cx);
+    if let Some(share) = fault.share.get().filter(|share| !(share.as_f64() > 0.0 && share.as_f64() <= 1.0)) {
+        cx.say(Diagnostic::error("range", share.mark, "`share` is over 0% and at most 100%"));
+    }
+    let beside =
+        [("direction", fault.direction.written()), ("share", fault.share.written()), ("only", fault.only.written())];
+    let on_process = [fault.kill.written(), fault.terminate.written(), fault.pause.written()];
+    let whole_link = [(&"refuse", fault.refuse.written())];
+    for (word, mark) in beside.into_iter().filter_map(|(word, mark)| Some((word, mark?))) {
+        if on_process.iter().any(Option::is_some) {
+            let message = format!("`{word}` is for faults on links, not on processes");
+            cx.say(Diagnostic::error("does-not-go", mark, message));
+        } else if let Some((verb, _)) = whole_link.iter().find(|(_, mark)| mark.is_some()) {
+            let message = format!("`{verb}` is of the whole link, so `{word}` does not go with it");
+            cx.say(Diagnostic::error("does-not-go", mark, message).help("`reset` can bite a share"));
+        }
+    }
+    if let (Some(direction), Some(_)) = (fault.direction.written(), fault.respond.written()) {
+        let message = "an answer goes one way, so `direction` does not go with `respond`";
+        cx.say(Diagnostic::error("does-not-go", direction, message));
+    }
 }
 
 block! {
     /// What is killed.
     pub struct Kill("`kill`") {
         /// A process, a list of them, or { any: node, pick: 1 }.
-        process: required("process") FaultTarget,
+        process: required("process") Target,
+    }
+    later("container");
+}
+
+block! {
+    /// What is terminated.
+    pub struct Terminate("`terminate`") {
+        /// A process, a list of them, or { any: node, pick: 1 }.
+        process: required("process") Target,
     }
     later("container");
 }
@@ -49,14 +101,14 @@ block! {
     /// What is paused.
     pub struct Pause("`pause`") {
         /// A process, a list of them, or { any: node, pick: 1 }.
-        process: required("process") FaultTarget,
+        process: required("process") Target,
     }
     later("container");
 }
 
-/// Which processes a fault bites.
+/// Which processes, or links, a fault bites.
 #[derive(Debug, Clone, PartialEq)]
-pub enum FaultTarget {
+pub enum Target {
     /// By name; a name with `count` means all of it.
     Named(List<String>),
     /// Drawn by the seed.
@@ -64,8 +116,8 @@ pub enum FaultTarget {
 }
 
 block! {
-    /// Some of a process that there are several of, drawn by the seed.
-    pub struct AnyOf("a choice of processes") {
+    /// Some of those that there are several of, drawn by the seed.
+    pub struct AnyOf("a choice") {
         any: required("any") String,
         pick: required("pick") u64,
     }
@@ -78,19 +130,19 @@ fn check_any(any: &AnyOf, _: Mark, cx: &mut Context<'_>) {
     }
 }
 
-impl Raw for FaultTarget {
-    fn decode(node: &Node, at: Mark, cx: &mut Context<'_>) -> Option<FaultTarget> {
+impl Raw for Target {
+    fn decode(node: &Node, at: Mark, cx: &mut Context<'_>) -> Option<Target> {
         match &node.kind {
-            Kind::Map(_) => cx.decode(node, at).map(FaultTarget::Any),
+            Kind::Map(_) => cx.decode(node, at).map(Target::Any),
             Kind::List(items) if items.is_empty() => {
-                cx.say(Diagnostic::error("empty-list", node.mark, "this list names no process"));
+                cx.say(Diagnostic::error("empty-list", node.mark, "this list names nothing"));
                 None
             }
-            Kind::List(_) => cx.decode(node, at).map(FaultTarget::Named),
+            Kind::List(_) => cx.decode(node, at).map(Target::Named),
             Kind::Hole | Kind::Scalar(_) => {
                 let name: String = cx.decode(node, at)?;
                 let name = Spanned { value: name, mark: node.mark, key: at };
-                Some(FaultTarget::Named(List { items: vec![name], complete: true }))
+                Some(Target::Named(List { items: vec![name], complete: true }))
             }
         }
     }

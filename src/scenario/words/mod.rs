@@ -5,6 +5,7 @@ mod condition;
 mod fault;
 mod feed;
 mod figure;
+mod flaw;
 mod journey;
 mod load;
 mod platform;
@@ -17,9 +18,13 @@ mod users;
 
 pub use body::{BodyFile, BodyText, PartBlock, PartValue};
 pub use condition::{Basis, Condition, Measure, Obligation, SteadyState, Timing, Trigger, is_metric};
-pub use fault::{AnyOf, Fault, FaultTarget, Kill, Moment, Pause, Reference, When};
+pub use fault::{AnyOf, Fault, Kill, Moment, Pause, Reference, Target, Terminate, When};
 pub use feed::{Feed, Pick};
 pub use figure::Figure;
+pub use flaw::{
+    CloseAfter, Corrupt, Delay, Direction, Hang, Link, OnlyRequests, Protocol, Refuse, Reset, Respond, Slice,
+    SlowClose, Spread, Throttle,
+};
 pub use journey::{
     Branch, ChooseStep, Exponential, Group, GroupStep, IfStep, Journey, JourneyBlock, JourneyStep, LetStep, Lognormal,
     Poll, PollStep, Rendezvous, RendezvousStep, Repeat, RepeatStep, Step, Steps, Switch, Think, ThinkBlock, ThinkStep,

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{Pick, Steps};
+use super::{Link, Pick, Steps};
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{Flow, Rate, Share, Span, Text};
 use crate::base::yaml::{Kind, Node};
@@ -21,10 +21,12 @@ block! {
         processes: optional("processes") Named<Process, Reached>,
         /// Where requests go.
         endpoints: required("endpoints") Named<Endpoint>,
+        /// A fault proxy stands on each; processes dial it instead of each other.
+        links: optional("links") Named<Link, Reached>,
         /// What is observed on the drill's clock.
         watch: optional("watch") Named<Watch>,
     }
-    later("hosts", "links", "networks", "containers");
+    later("hosts", "networks", "containers");
 }
 
 block! {
