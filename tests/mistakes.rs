@@ -126,7 +126,7 @@ const CASES: &[Case] = &[
     Case("\"/products/{{ feed.sku.id }}\"", "\"/products/{{ «feed.sku.cost }}\""),
     Case("\"/products/{{ feed.sku.id }}\"", "\"/products/{{ «feed.skus.id }}\""),
     Case("{{ vars.path }}?page", "{{ «vars.pth }}?page"),
-    Case("{{ process.store.address }}", "{{ «process.stor.address }}"),
+    Case("--store, \"{{ process.store.address }}\"", "--store, \"{{ «process.stor.address }}\""),
     Case("{ Idempotency-Key: \"{{ ref }}\" }", "{ Idempotency-Key: \"{{ «order }}\" }"),
     Case("capture: { order: $.id,", "capture: { «ref: $.x, order: $.id,"),
     Case("tag: { header: ETag }", "tag: { regex: «\"(\" }"),
@@ -284,7 +284,41 @@ const CASES: &[Case] = &[
         "load:\n",
         "load:\n  old: { «replay: { log: access.log, format: common, endpoint: shop, names: { \"/cart\": place order } } }\n",
     ),
+    // Links, and what is wrong with them
+    Case(STOP, "delay: { link: «payy, latency: 1s }"),
+    Case(STOP, "respond: { link: «pay, status: 503 }"),
+    Case(STOP, "delay: { link: pay, latency: «0s }"),
+    Case(STOP, "throttle: { link: pay, rate: «0B/s }"),
+    Case(STOP, "delay: { link: pay, latency: 1s }, share: «0%"),
+    Case(STOP, "refuse: { link: pay }, «share: 5%"),
+    Case(STOP, "pause: { process: node_1 }, «share: 5%"),
+    Case(STOP, "delay: { link: «pay, latency: 1s }, only: { first: 3 }"),
+    Case(STOP, "delay: { link: pay, latency: 1s, «spread: normal }"),
+    Case(STOP, "corrupt: { link: [pay, «pay] }"),
+    Case(STOP, "hang: { link: { any: link, pick: «2 } }"),
+    Case(STOP, "slice: { link: pay, size: 10B, vary: «11B }"),
+    Case("env: { WORKERS: 2 }", "env: { WORKERS: \"{{ «link.payy.address }}\" }"),
+    Case("env: { WORKERS: 2 }", "env: { WORKERS: \"{{ «link.pay.addres }}\" }"),
+    Case("to: \"{{ process.store.address }}\"", "to: «\"10.0.0.1:80\""),
+    Case("to: \"{{ process.store.address }}\"", "to: «\"127.0.0.1\""),
+    Case("to: \"{{ process.store.address }}\"", "to: \"{{ «link.pay.address }}\""),
+    // What could never be decided, or would be something else than it says
+    Case("range: 1..1000000", "range: «\"-1..9223372036854775807\""),
+    Case("shop: \"http://{{ process.node_1.address }}\"", "shop: \"http://{{ «process.node.address }}\""),
+    Case(
+        "availability: { measure: availability, at-least: 99% }",
+        "down: { measure: downtime, «endpoint: shop, at-most: 1s }",
+    ),
+    Case(
+        "rto: { measure: recovery-time, fault: lose-store,",
+        "rto: { measure: recovery-time, «phase: before, fault: lose-store,",
+    ),
+    Case("p95, step: place order, phase: before,", "p95, journey: buy, «timing: service, phase: before,"),
+    Case("limits: { shed: 20% }", "limits: { shed: 20%, drain: «31s }"),
 ];
+
+/// A fault of the sound scenario.
+const STOP: &str = "pause: { process: { any: node, pick: 1 } }";
 
 /// The last stage of the sound scenario.
 const HOLD: &str = "- hold: { for: 60s, phase: after }";

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use peakdrill::base::clock::Clock;
 use peakdrill::base::units::{Share, Span};
 use peakdrill::load::{Crews, Feeds, News, Options, Setting, saturate};
-use peakdrill::plan::Plan;
+use peakdrill::plan::{LegId, Plan};
 use peakdrill::record::{Book, Latency, Window};
 use peakdrill::wire::Door;
 use serde_json::{Map, Value, json};
@@ -124,7 +124,7 @@ pub(crate) fn scheduled(rate: f64, spin: &str, seconds: u64, url: &str) -> Resul
 }
 
 fn report(windows: &[Window]) -> Result<Value, Failed> {
-    let cells = || windows.iter().flat_map(|window| &window.cells).filter(|cell| cell.book == Book::Phase(None));
+    let cells = || windows.iter().flat_map(|window| &window.cells).filter(|cell| cell.book == Book::Leg(LegId(0)));
     let (mut lag, mut response) = (Latency::new(), Latency::new());
     windows.iter().for_each(|window| lag.add(&window.health.lag));
     cells().for_each(|cell| response.add(&cell.response));

@@ -1,20 +1,23 @@
-//! The book of phases: every request by the phase that it was planned in, with its final outcome.
+//! The book of phases: every request by the leg of the phases that it was planned in, with its final outcome.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::percentile::{needed, percentiles, rank};
 use super::seconds::begin_of;
 use super::tally::{Tally, apdex, availability, charge_excess, excess_of};
 use super::{NumberRow, Quantile, Row, Stretch, Table, VisitRow};
 use crate::base::units::{At, Rate, Share, Span};
-use crate::plan::{FigureId, JourneyId, Measure, PhaseId, Plan, Scope};
+use crate::plan::{FigureId, JourneyId, Legs, Measure, PhaseId, Plan, Scope};
 use crate::record::{Book, Latency, Numbers, Window};
 
-/// One place for each phase and one, the last, for what was planned outside all of them.
+/// One place for each leg.
 #[derive(Debug)]
 pub(super) struct Phases {
     /// Of each series.
     journeys: Vec<JourneyId>,
+    /// The legs of each phase.
+    legs: Vec<Range<usize>>,
     tallies: Vec<Vec<Tally>>,
     visits: Vec<Vec<VisitTally>>,
     /// What captures kept, by figure.
@@ -50,26 +53,26 @@ impl VisitTally {
 impl Phases {
     /// `end`: of the planned load.
     pub(super) fn new(plan: &Plan, end: At) -> Phases {
-        let places = plan.phases.len() + 1;
+        let legs = Legs::of(&plan.phases);
+        let places = legs.count();
         let windows = plan.phases.iter().map(|phase| Stretch { from: phase.from, to: phase.to.min(end) });
         Phases {
             journeys: plan.series.iter().map(|series| series.journey).collect(),
             tallies: vec![vec![Tally::default(); plan.series.len()]; places],
             visits: vec![vec![VisitTally::default(); plan.journeys.len()]; places],
             figures: vec![vec![Numbers::default(); plan.figures.len()]; places],
-            done: vec![vec![0.0; plan.series.len()]; places],
+            done: vec![vec![0.0; plan.series.len()]; plan.phases.len() + 1],
+            legs: plan.phases.iter().map(|phase| legs.within(phase)).collect(),
             windows: windows.chain([Stretch { from: At::START, to: end }]).collect(),
         }
     }
 
     pub(super) fn add(&mut self, window: &Window) {
-        let last = self.tallies.len() - 1;
-        let place = |phase: Option<PhaseId>| phase.map_or(last, PhaseId::index);
         let second = Stretch { from: begin_of(window.second), to: begin_of(window.second.saturating_add(1)) };
         for cell in &window.cells {
-            let Book::Phase(phase) = cell.book else { continue };
+            let Book::Leg(leg) = cell.book else { continue };
             let series = cell.series.index();
-            let Some(tally) = self.tallies.get_mut(place(phase)).and_then(|tallies| tallies.get_mut(series)) else {
+            let Some(tally) = self.tallies.get_mut(leg.index()).and_then(|tallies| tallies.get_mut(series)) else {
                 continue;
             };
             tally.counts.add(&cell.counts);
@@ -85,12 +88,12 @@ impl Phases {
             }
         }
         for cell in &window.figures {
-            let figures = self.figures.get_mut(place(cell.phase));
+            let figures = self.figures.get_mut(cell.leg.index());
             let ours = figures.and_then(|figures| figures.get_mut(cell.figure.index()));
             ours.into_iter().for_each(|ours| ours.add(&cell.values));
         }
         for visit in &window.visits {
-            let visits = self.visits.get_mut(place(visit.phase));
+            let visits = self.visits.get_mut(visit.leg.index());
             let Some(ours) = visits.and_then(|visits| visits.get_mut(visit.journey.index())) else { continue };
             ours.started += visit.started;
             ours.ok += visit.ok;
@@ -99,10 +102,10 @@ impl Phases {
         }
     }
 
-    fn places(&self, phase: Option<PhaseId>) -> std::ops::Range<usize> {
+    fn places(&self, phase: Option<PhaseId>) -> Range<usize> {
         match phase {
             None => 0..self.tallies.len(),
-            Some(phase) => phase.index()..phase.index() + 1,
+            Some(phase) => self.legs.get(phase.index()).cloned().unwrap_or_default(),
         }
     }
 

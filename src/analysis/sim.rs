@@ -7,9 +7,9 @@ use crate::base::rng::{Key, Purpose};
 use crate::base::units::{At, Rate, Share, Span};
 use crate::plan::arrivals::Schedule;
 use crate::plan::{
-    About, Bound, Condition, Fault, FaultKind, Instant, Journey, JourneyId, Limits, Load, LoadId, Measure, Phase,
-    PhaseId, Plan, Platform, ProcessId, Quantity, Scope, Series, SeriesId, Spacing, Stage, StageKind, SteadyState,
-    Step, StepId, Target, Timing, VERSION,
+    About, Bound, Condition, Fault, FaultKind, Instant, Journey, JourneyId, LegId, Legs, Limits, Load, LoadId, Measure,
+    Phase, Plan, Platform, ProcessId, Quantity, Scope, Series, SeriesId, Spacing, Stage, StageKind, SteadyState, Step,
+    StepId, Target, Timing, VERSION,
 };
 use crate::record::{
     Against, BadKind, Book, Cell, EndReason, Entry, Event, FaultEvent, GeneratorHealth, HostFacts, Item, UnsentKind,
@@ -357,7 +357,7 @@ fn window(plan: &Plan, requests: &[Request], crew: u16, second: u64) -> Window {
     let bounds = &plan.steps[0].bounds;
     let (from, to) = (second as f64, second as f64 + 1.0);
     let mut seconds = cell(Book::Seconds, bounds.len());
-    let mut phases: BTreeMap<Option<PhaseId>, (Cell, VisitCell)> = BTreeMap::new();
+    let mut legs: BTreeMap<LegId, (Cell, VisitCell)> = BTreeMap::new();
     let mut health = GeneratorHealth { cpu: Span::millis(100), ..GeneratorHealth::default() };
     let within = |instant: f64| instant >= from && instant < to;
     // In the order of their planned instants; none is looked at again when all before it are done.
@@ -405,10 +405,9 @@ fn window(plan: &Plan, requests: &[Request], crew: u16, second: u64) -> Window {
             health.late += u64::from(request.released - request.planned > plan.limits.lag.as_seconds_f64());
         }
         if within(request.done) {
-            let phase = plan.phases.iter().position(|phase| phase.from <= planned && planned < phase.to);
-            let phase = phase.map(PhaseId::at);
-            let fresh = || (cell(Book::Phase(phase), 0), visit(phase));
-            let (cell, visit) = phases.entry(phase).or_insert_with(fresh);
+            let leg = Legs::of(&plan.phases).at(planned);
+            let fresh = || (cell(Book::Leg(leg), 0), visit(leg));
+            let (cell, visit) = legs.entry(leg).or_insert_with(fresh);
             visit.started += 1;
             match request.outcome {
                 Outcome::Ok => {
@@ -430,7 +429,7 @@ fn window(plan: &Plan, requests: &[Request], crew: u16, second: u64) -> Window {
         }
     }
     let (mut cells, mut visits) = (vec![seconds], Vec::new());
-    for (cell, visit) in phases.into_values() {
+    for (cell, visit) in legs.into_values() {
         cells.push(cell);
         visits.push(visit);
     }
@@ -453,11 +452,11 @@ fn cell(book: Book, bounds: usize) -> Cell {
     }
 }
 
-fn visit(phase: Option<PhaseId>) -> VisitCell {
+fn visit(leg: LegId) -> VisitCell {
     VisitCell {
         load: LoadId(0),
         journey: JourneyId(0),
-        phase,
+        leg,
         started: 0,
         ok: 0,
         failed: 0,

@@ -9,11 +9,15 @@ pub(super) const FEED_LIMIT: u64 = 512 << 20;
 
 /// The whole of a regular file, refused when it is larger than `limit`: never a device, never half of it.
 pub(super) fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
-    let facts = file.metadata()?;
+    // Before it is opened: a pipe would be waited for.
+    let facts = path.metadata()?;
     if facts.is_dir() {
         return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a folder"));
     }
+    if !facts.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "is no file that could be read to its end"));
+    }
+    let file = File::open(path)?;
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {

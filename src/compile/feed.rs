@@ -62,8 +62,12 @@ fn read(
     cx.broken |= !feed.complete;
     let read = if let Some(range) = cx.get(&feed.range) {
         let (from, to) = (range.from, range.to);
-        let rows =
-            to.checked_sub(from).and_then(|span| u64::try_from(span).ok()).and_then(|span| span.checked_add(1))?;
+        let rows = to.checked_sub(from).and_then(|span| u64::try_from(span).ok()?.checked_add(1));
+        let Some(rows) = rows else {
+            let message = format!("a range from {from} to {to} has more rows than can be counted");
+            cx.say(Diagnostic::error("range", range.mark, message));
+            return None;
+        };
         Read { data: FeedData::Range { from, to }, rows, shape: Rows::Scalars }
     } else if let Some(list) = cx.get(&feed.list) {
         let rows: Vec<Value> = cx.items(&list.value).iter().map(|row| row.value.to_json()).collect::<Option<_>>()?;

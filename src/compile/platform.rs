@@ -55,25 +55,27 @@ pub(super) fn process_names(
                     None
                 }
             };
-            let mut add =
-                |name: &str, members: Vec<ProcessId>, mark: Mark, cx: &mut Cx<'_>| match found.names.add(name, mark) {
-                    Ok(_) => {
-                        found.members.push(members);
-                        known.push(ProcessName { name: name.to_owned(), has_address });
-                    }
-                    Err(first) => {
-                        let message = format!("there are two processes `{name}`: `count` makes numbered names");
-                        cx.say(Diagnostic::error("given-twice", mark, message).related(first, "the other one"));
-                    }
-                };
+            let mut add = |name: &str, members: Vec<ProcessId>, mark: Mark, has, cx: &mut Cx<'_>| match found
+                .names
+                .add(name, mark)
+            {
+                Ok(_) => {
+                    found.members.push(members);
+                    known.push(ProcessName { name: name.to_owned(), has_address, has });
+                }
+                Err(first) => {
+                    let message = format!("there are two processes `{name}`: `count` makes numbered names");
+                    cx.say(Diagnostic::error("given-twice", mark, message).related(first, "the other one"));
+                }
+            };
             let first = found.started.len();
             match count {
-                None => add(&name.value, vec![ProcessId::at(first)], name.mark, cx),
+                None => add(&name.value, vec![ProcessId::at(first)], name.mark, ProcessName::ONE, cx),
                 Some(count) => {
                     let ids = (0..count as usize).map(|index| ProcessId::at(first + index));
-                    add(&name.value, ids.clone().collect(), name.mark, cx);
+                    add(&name.value, ids.clone().collect(), name.mark, ProcessName::ALL, cx);
                     for (id, number) in ids.zip(1u64..) {
-                        add(&format!("{}_{number}", name.value), vec![id], name.mark, cx);
+                        add(&format!("{}_{number}", name.value), vec![id], name.mark, ProcessName::NUMBERED, cx);
                     }
                 }
             }

@@ -33,6 +33,11 @@ impl<'p> Samples<'p> {
             for (journey, weight) in &load.mix {
                 found.push((index, journey.index(), arrivals * weight / weights.max(f64::MIN_POSITIVE)));
             }
+            if let Some(users) = &load.users {
+                // Those of a user who comes in that time; how often they are repeated nobody knows before, either.
+                let beside = users.first.into_iter().chain(users.refresh.map(|refresh| refresh.journey));
+                found.extend(beside.map(|journey| (index, journey.index(), arrivals)));
+            }
         }
         found
     }

@@ -6,6 +6,7 @@ use super::fault;
 use super::instant::PhaseTable;
 use super::load::MOST;
 use super::samples::needed;
+use super::target::check_beside_means;
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{At, Share, Span};
 use crate::plan::{self, Bound, Condition, LoadId, Measure, Scope};
@@ -87,8 +88,12 @@ impl Scenery<'_> {
                 let condition = self.condition(&obligation.value, obligation.mark, &path, Role::Trial, cx);
                 let (Some(condition), Some(search)) = (condition, loads[id].search.as_ref()) else { continue };
                 self.check_trial(obligation, &condition, &loads[id], search, cx);
-                must.push(Condition { over: Some(search.hold), ..condition });
+                must.push((Condition { over: Some(search.hold), ..condition }, obligation.mark));
             }
+            if list.value.complete && must.len() == list.value.items.len() {
+                check_beside_means(&must, "an obligation", cx);
+            }
+            let must = must.into_iter().map(|(condition, _)| condition).collect();
             made.push((LoadId::at(id), must));
         }
         made

@@ -40,26 +40,31 @@ pub(super) fn targets(
         let severity = cx.get(&written.severity).map(|severity| severity.value.clone());
         made.push((Target { name: name.value.clone(), title, condition, severity }, mark));
     }
-    for (target, mark) in &made {
-        let of_numbers = matches!(target.condition.scope, Scope::Figure(_));
-        if !matches!(target.condition.measure, Measure::Mean | Measure::Max) || of_numbers || !all_made {
+    if all_made {
+        let conditions: Vec<(Condition, Mark)> =
+            made.iter().map(|(target, mark)| (target.condition.clone(), *mark)).collect();
+        check_beside_means(&conditions, "a target", cx);
+    }
+    made.into_iter().map(|(target, _)| target).collect()
+}
+
+/// A mean and a maximum are judged beside availability only.
+pub(super) fn check_beside_means(conditions: &[(Condition, Mark)], what: &str, cx: &mut Cx<'_>) {
+    for (condition, mark) in conditions {
+        let of_numbers = matches!(condition.scope, Scope::Figure(_));
+        if !matches!(condition.measure, Measure::Mean | Measure::Max) || of_numbers {
             continue;
         }
-        let beside = made.iter().any(|(other, _)| {
-            other.condition.measure == Measure::Availability
-                && other.condition.scope == target.condition.scope
-                && other.condition.phase == target.condition.phase
+        let beside = conditions.iter().any(|(other, _)| {
+            other.measure == Measure::Availability && other.scope == condition.scope && other.phase == condition.phase
         });
         if !beside {
-            let message = format!(
-                "`{}` is of the requests that were ok only: failing fast would improve it",
-                target.condition.measure
-            );
-            let help = "add a target on availability of the same scope and phase";
+            let message =
+                format!("`{}` is of the requests that were ok only: failing fast would improve it", condition.measure);
+            let help = format!("add {what} on availability of the same scope and phase");
             cx.say(Diagnostic::error("needs-availability", *mark, message).help(help));
         }
     }
-    made.into_iter().map(|(target, _)| target).collect()
 }
 
 impl Scenery<'_> {

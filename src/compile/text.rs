@@ -41,6 +41,15 @@ pub(super) struct ProcessName {
     pub(super) name: String,
     /// False for one that is found by its process id.
     pub(super) has_address: bool,
+    /// What can be asked of it.
+    pub(super) has: &'static [&'static str],
+}
+
+impl ProcessName {
+    /// Of one process; of the name of several; of one of several.
+    pub(super) const ONE: &[&str] = &["address", "host", "port", "addresses"];
+    pub(super) const ALL: &[&str] = &["addresses"];
+    pub(super) const NUMBERED: &[&str] = &["address", "host", "port"];
 }
 
 /// Everything that templates can reach besides a visit's own names.
@@ -239,26 +248,34 @@ impl Reach<'_> {
             });
             return;
         };
-        const KNOWN: [&str; 4] = ["address", "host", "port", "addresses"];
         match what {
-            Some(what) if KNOWN.contains(&what) && process.has_address => {}
-            Some(what) if KNOWN.contains(&what) => {
+            Some(what) if process.has.contains(&what) && process.has_address => {}
+            Some(what) if process.has.contains(&what) => {
                 let message = format!("the address of `{name}` is not known: it is found by its process id");
                 let help = "attach it by `port`, or write its address";
                 cx.say(Diagnostic::error("unknown-name", mark, message).help(help));
             }
             Some(what) => {
-                let unknown = Diagnostic::error("unknown-name", mark, format!("a process has no `{what}`"));
-                let help = match nearest(what, KNOWN) {
+                let several = process.has == ProcessName::ALL && ProcessName::ONE.contains(&what);
+                let message = match several {
+                    true => format!("`{name}` stands for several processes, which have no one `{what}`"),
+                    false => format!("a process has no `{what}`"),
+                };
+                let unknown = Diagnostic::error("unknown-name", mark, message);
+                let help = match nearest(what, process.has.iter().copied()).filter(|_| !several) {
                     Some(meant) => format!("did you mean `process.{name}.{meant}`?"),
-                    None => format!("it has: {}", KNOWN.join(", ")),
+                    None if several => {
+                        format!("write `process.{name}_1.{what}`, or `process.{name}.addresses` for all")
+                    }
+                    None => format!("it has: {}", process.has.join(", ")),
                 };
                 cx.say(unknown.help(help));
             }
             None => {
                 let message = format!("`process.{name}` is a process and no text");
+                let first = process.has.first().copied().unwrap_or("address");
                 cx.say(
-                    Diagnostic::error("unknown-name", mark, message).help(format!("write `process.{name}.address`")),
+                    Diagnostic::error("unknown-name", mark, message).help(format!("write `process.{name}.{first}`")),
                 );
             }
         }

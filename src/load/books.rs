@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use crate::base::host;
 use crate::base::units::{At, Span};
-use crate::plan::{FigureId, JourneyId, LoadId, PhaseId, Plan, SeriesId};
+use crate::plan::{FigureId, JourneyId, LegId, Legs, LoadId, Plan, SeriesId};
 use crate::record::{
     BadKind, Book, Cell, Counts, FigureCell, GeneratorHealth, Latency, Numbers, UnsentKind, VisitCell, Window,
 };
@@ -85,8 +85,7 @@ pub(super) struct Books {
     series: Vec<Pages>,
     visits: Vec<VisitPages>,
     figures: Vec<FigureCell>,
-    /// For each load, the phases that its requests may fall in, by time.
-    phases: Vec<Vec<(At, At, PhaseId)>>,
+    legs: Legs,
     pub health: GeneratorHealth,
     /// The second that is open.
     pub second: u64,
@@ -101,19 +100,18 @@ struct Effort {
     spun_by_now: Span,
 }
 
-/// The cells of one series: its second's, and one for each phase that it has met.
+/// The cells of one series: its second's, and one for each leg of the phases that it has met.
 struct Pages {
-    load: LoadId,
     bounds: Vec<Span>,
     patience: Span,
     second: Cell,
-    phases: Vec<Cell>,
+    legs: Vec<Cell>,
 }
 
 struct VisitPages {
     load: LoadId,
     journey: JourneyId,
-    phases: Vec<VisitCell>,
+    legs: Vec<VisitCell>,
 }
 
 impl Books {
@@ -122,11 +120,10 @@ impl Books {
             let step = plan.steps.get(series.step.index());
             let bounds = step.map(|step| step.bounds.clone()).unwrap_or_default();
             Pages {
-                load: series.load,
                 patience: step.and_then(|step| step.within).unwrap_or(plan.limits.patience),
                 second: empty(SeriesId::at(index), Book::Seconds, bounds.len()),
                 bounds,
-                phases: Vec::new(),
+                legs: Vec::new(),
             }
         });
         Books {
@@ -134,7 +131,7 @@ impl Books {
             series: series.collect(),
             visits: Vec::new(),
             figures: Vec::new(),
-            phases: (0..plan.loads.len()).map(|index| phases_of(plan, LoadId::at(index))).collect(),
+            legs: Legs::of(&plan.phases),
             health: GeneratorHealth::default(),
             second: 0,
             effort: Effort::default(),
@@ -172,7 +169,7 @@ impl Books {
 
     /// Counts a request or a group of them in both books. Its second must be the open one.
     pub(super) fn count(&mut self, ended: &Ended) {
-        let phase = self.phase(ended.series, ended.planned);
+        let leg = self.legs.at(ended.planned);
         let Some(pages) = self.series.get_mut(ended.series.index()) else { return };
         let response = ended.times.response;
         if !ended.settled {
@@ -192,7 +189,7 @@ impl Books {
                 second.against.add(ended.blamed);
             }
         }
-        let cell = pages.phase(ended.series, phase);
+        let cell = pages.leg(ended.series, leg);
         count(&mut cell.counts, ended.outcome);
         if ended.outcome == Outcome::Ok {
             cell.response.record(response);
@@ -203,9 +200,9 @@ impl Books {
 
     /// Counts a try of a request that another try follows.
     pub(super) fn again(&mut self, series: SeriesId, planned: At, kind: BadKind) {
-        let phase = self.phase(series, planned);
+        let leg = self.legs.at(planned);
         if let Some(pages) = self.series.get_mut(series.index()) {
-            pages.phase(series, phase).counts.add_again(kind, 1);
+            pages.leg(series, leg).counts.add_again(kind, 1);
         }
     }
 
@@ -229,33 +226,33 @@ impl Books {
     /// Counts steps that a visit never came to, in the second and in the phase that the visit was planned in. `shed`: it
     /// was turned away as intended before them.
     pub(super) fn not_reached(&mut self, series: SeriesId, times: u64, planned: At, shed: bool) {
-        let phase = self.phase(series, planned);
+        let leg = self.legs.at(planned);
         if let Some(pages) = self.series.get_mut(series.index()) {
             let place = |counts: &mut Counts| {
                 let count = if shed { &mut counts.shed_before } else { &mut counts.not_reached };
                 *count += times;
             };
             place(&mut pages.second.counts);
-            place(&mut pages.phase(series, phase).counts);
+            place(&mut pages.leg(series, leg).counts);
         }
     }
 
     /// Counts a visit that came to its end.
     pub(super) fn visit(&mut self, load: LoadId, journey: JourneyId, planned: At, end: VisitEnd) {
-        let phase = phase_at(&self.phases, load, planned);
+        let leg = self.legs.at(planned);
         let found = self.visits.iter().position(|pages| pages.load == load && pages.journey == journey);
         let index = found.unwrap_or_else(|| {
-            self.visits.push(VisitPages { load, journey, phases: Vec::new() });
+            self.visits.push(VisitPages { load, journey, legs: Vec::new() });
             self.visits.len() - 1
         });
-        let phases = &mut self.visits[index].phases;
-        let found = phases.iter().position(|cell| cell.phase == phase);
+        let legs = &mut self.visits[index].legs;
+        let found = legs.iter().rposition(|cell| cell.leg == leg);
         let index = found.unwrap_or_else(|| {
             let own_time = Latency::new();
-            phases.push(VisitCell { load, journey, phase, started: 0, ok: 0, failed: 0, shed: 0, own_time });
-            phases.len() - 1
+            legs.push(VisitCell { load, journey, leg, started: 0, ok: 0, failed: 0, shed: 0, own_time });
+            legs.len() - 1
         });
-        let cell = &mut phases[index];
+        let cell = &mut legs[index];
         cell.started += 1;
         match end {
             VisitEnd::Ok(own_time) => {
@@ -268,18 +265,14 @@ impl Books {
     }
 
     /// Counts a number that an answer told.
-    pub(super) fn figure(&mut self, load: LoadId, figure: FigureId, planned: At, number: f64) {
-        let phase = phase_at(&self.phases, load, planned);
-        let found = self.figures.iter().position(|cell| cell.figure == figure && cell.phase == phase);
+    pub(super) fn figure(&mut self, figure: FigureId, planned: At, number: f64) {
+        let leg = self.legs.at(planned);
+        let found = self.figures.iter().position(|cell| cell.figure == figure && cell.leg == leg);
         let index = found.unwrap_or_else(|| {
-            self.figures.push(FigureCell { figure, phase, values: Numbers::default() });
+            self.figures.push(FigureCell { figure, leg, values: Numbers::default() });
             self.figures.len() - 1
         });
         self.figures[index].values.record(number);
-    }
-
-    fn phase(&self, series: SeriesId, planned: At) -> Option<PhaseId> {
-        phase_at(&self.phases, self.series.get(series.index())?.load, planned)
     }
 
     /// Hands over what was counted, and opens the next second. To be called on the worker's thread.
@@ -299,14 +292,14 @@ impl Books {
             users: Vec::new(),
         };
         for pages in &mut self.series {
-            for cell in std::iter::once(&mut pages.second).chain(&mut pages.phases) {
+            for cell in std::iter::once(&mut pages.second).chain(&mut pages.legs) {
                 if cell.counts != Counts::default() || cell.waiting > 0 {
                     let next = empty(cell.series, cell.book, cell.slower.len());
                     window.cells.push(std::mem::replace(cell, next));
                 }
             }
         }
-        for cell in self.visits.iter_mut().flat_map(|pages| &mut pages.phases) {
+        for cell in self.visits.iter_mut().flat_map(|pages| &mut pages.legs) {
             if cell.started > 0 {
                 let own_time = Latency::new();
                 let next = VisitCell { started: 0, ok: 0, failed: 0, shed: 0, own_time, ..*cell };
@@ -322,14 +315,14 @@ impl Books {
 }
 
 impl Pages {
-    fn phase(&mut self, series: SeriesId, phase: Option<PhaseId>) -> &mut Cell {
-        let book = Book::Phase(phase);
-        // From the back: the newest phase is asked for far more often than those before it.
-        let index = self.phases.iter().rposition(|cell| cell.book == book).unwrap_or_else(|| {
-            self.phases.push(empty(series, book, 0));
-            self.phases.len() - 1
+    fn leg(&mut self, series: SeriesId, leg: LegId) -> &mut Cell {
+        let book = Book::Leg(leg);
+        // From the back: the newest leg is asked for far more often than those before it.
+        let index = self.legs.iter().rposition(|cell| cell.book == book).unwrap_or_else(|| {
+            self.legs.push(empty(series, book, 0));
+            self.legs.len() - 1
         });
-        &mut self.phases[index]
+        &mut self.legs[index]
     }
 }
 
@@ -356,19 +349,4 @@ fn empty(series: SeriesId, book: Book, bounds: usize) -> Cell {
         service: Latency::new(),
         unlagged: Latency::new(),
     }
-}
-
-/// The phases that a load's requests may fall in: those of its own stages, and those that belong to no load.
-fn phases_of(plan: &Plan, load: LoadId) -> Vec<(At, At, PhaseId)> {
-    let of = |load: &crate::plan::Load| load.phases().collect::<Vec<_>>();
-    let own = plan.loads.get(load.index()).map(of).unwrap_or_default();
-    let all: Vec<PhaseId> = plan.loads.iter().flat_map(of).collect();
-    let mine = |id: &PhaseId| own.contains(id) || !all.contains(id);
-    let ids = (0..plan.phases.len()).map(PhaseId::at).filter(mine);
-    ids.map(|id| (plan.phases[id.index()].from, plan.phases[id.index()].to, id)).collect()
-}
-
-fn phase_at(phases: &[Vec<(At, At, PhaseId)>], load: LoadId, at: At) -> Option<PhaseId> {
-    let phases = phases.get(load.index())?;
-    phases.iter().find(|(from, to, _)| *from <= at && at < *to).map(|(_, _, id)| *id)
 }

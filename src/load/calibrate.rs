@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::{Feeds, LoadError, MadeRows, Setting, saturate};
 use crate::base::clock::Clock;
 use crate::base::units::{Rate, Span};
-use crate::plan::{Plan, Template};
+use crate::plan::{LegId, Plan, Template};
 use crate::record::{Book, Window};
 use crate::wire::Door;
 
@@ -54,7 +54,7 @@ pub fn calibrate(mut plan: Plan, constants: Map<String, Value>, span: Span) -> R
 }
 
 fn rate(windows: &[Window]) -> Result<Rate, LoadError> {
-    let cells = || windows.iter().flat_map(|window| &window.cells).filter(|cell| cell.book == Book::Phase(None));
+    let cells = || windows.iter().flat_map(|window| &window.cells).filter(|cell| cell.book == Book::Leg(LegId(0)));
     let ok: u64 = cells().map(|cell| cell.counts.ok).sum();
     let all: u64 = cells().map(|cell| cell.counts.base()).sum();
     let cpu: f64 = windows.iter().map(|window| window.health.cpu.as_seconds_f64()).sum();

@@ -142,7 +142,7 @@ fn date(text: &str) -> Option<u64> {
     let [_, day, month, year, time, ..] = words.as_slice() else { return None };
     const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
     let month = MONTHS.iter().position(|name| month.to_ascii_lowercase().starts_with(name))? as i64 + 1;
-    let day: i64 = day.parse().ok()?;
+    let day: i64 = day.parse().ok().filter(|day| (1..=31).contains(day))?;
     let year: i64 = match year.parse().ok()? {
         short @ 0..70 => short + 2000,
         short @ 70..100 => short + 1900,
@@ -213,7 +213,14 @@ mod tests {
         assert_eq!(date("Thu, 01 Jan 1970 00:00:01 GMT"), Some(1_000_000_000));
         assert_eq!(date("Wed, 21-Oct-2026 07:28:00 GMT"), Some(1_792_567_680_000_000_000));
         assert_eq!(date("Tue, 29 Feb 2000 12:00:00 GMT"), Some(951_825_600_000_000_000));
-        for bad in ["", "soon", "Wed, 99", "Wed, 21 Foo 2026 07:28:00 GMT", "Wed, 21 Oct 2026 7h"] {
+        for bad in [
+            "",
+            "soon",
+            "Wed, 99",
+            "Wed, 21 Foo 2026 07:28:00 GMT",
+            "Wed, 21 Oct 2026 7h",
+            "Wed, 9223372036854775807 Oct 2026 07:28:00 GMT",
+        ] {
             assert_eq!(date(bad), None, "{bad}");
         }
     }

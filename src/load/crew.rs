@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -194,8 +195,10 @@ impl Drop for Crews {
 pub fn workers(plan: &Plan, asked: Option<u16>, slice: Slice) -> u16 {
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let default = u16::try_from(cores.saturating_sub(1)).unwrap_or(u16::MAX).max(1);
-    // Each needs a connection of every pool.
-    let most = plan.platform.endpoints.iter().map(|endpoint| slice.share(endpoint.connections.max)).min().unwrap_or(1);
+    // Each needs a connection of every pool that open loads ask of.
+    let endpoints = (0..).map(EndpointId).zip(&plan.platform.endpoints);
+    let asked_of = endpoints.filter(|(id, _)| plan.is_asked(*id));
+    let most = asked_of.map(|(_, endpoint)| slice.share(endpoint.connections.max)).min().unwrap_or(u32::MAX);
     asked.unwrap_or(default).clamp(1, u16::try_from(most).unwrap_or(u16::MAX).max(1))
 }
 
@@ -254,7 +257,8 @@ impl Work {
             let mut rest = schedule.cursor(first, stride);
             let next = rest.next();
             let (open, end) = (load.search.is_some(), schedule.end());
-            sources.push(Source { load: id.0, next, rest, mix, lanes: mine, end, open });
+            let later = VecDeque::new();
+            sources.push(Source { load: id.0, next, rest, later, mix, lanes: mine, end, open });
         }
         let (slice, index, workers) = (self.slice, self.index, self.workers);
         let (first, stride) = slice.owned(index, workers);

@@ -1,6 +1,7 @@
 //! The dispatcher: releases arrivals at their instants, wakes those who have thought for long enough, cuts requests whose
 //! time is over and closes seconds. It sits in the worker itself, so that nothing has to be woken on another thread.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -23,6 +24,8 @@ pub(super) struct Source {
     pub load: u32,
     pub next: Option<(u64, At)>,
     pub rest: Cursor,
+    /// What comes when nothing of that is left.
+    pub later: VecDeque<Cursor>,
     pub mix: Weighted,
     /// The lane of each journey of the mix.
     pub lanes: Vec<usize>,
@@ -30,6 +33,19 @@ pub(super) struct Source {
     pub end: At,
     /// More may be appended.
     pub open: bool,
+}
+
+impl Source {
+    /// Makes the next arrival known.
+    pub(super) fn go_on(&mut self) {
+        self.next = self.rest.next();
+        while self.next.is_none()
+            && let Some(later) = self.later.pop_front()
+        {
+            self.rest = later;
+            self.next = self.rest.next();
+        }
+    }
 }
 
 pub(super) struct Dispatcher {
@@ -106,13 +122,15 @@ impl Dispatcher {
         self.state = State::Running;
     }
 
-    /// The arrivals of a trial come after those of the one before it, all of which are released by then.
+    /// The arrivals of a trial come after those of the one before it: a worker that is behind has some of them left.
     fn append(&mut self, load: LoadId, trial: &Trial) {
         let Some(source) = self.sources.iter_mut().find(|source| source.load == load.0) else { return };
         let Some(of) = self.plan.loads.get(load.index()) else { return };
         let schedule = Schedule::trial(of, self.plan.seed, load, trial);
-        source.rest = schedule.cursor(u64::from(self.crew), u64::from(self.workers));
-        source.next = source.rest.next();
+        source.later.push_back(schedule.cursor(u64::from(self.crew), u64::from(self.workers)));
+        if source.next.is_none() {
+            source.go_on();
+        }
     }
 
     fn search_over(&mut self, load: LoadId) {
@@ -242,7 +260,7 @@ impl Dispatcher {
     fn pick(&mut self, source: usize) -> Option<(u64, usize)> {
         let source = &mut self.sources[source];
         let (k, _) = source.next.take()?;
-        source.next = source.rest.next();
+        source.go_on();
         let route = self.worker.feeds.logs.route(source.load, k);
         let draw = || source.mix.draw(&mut Key::new(self.worker.seed, source.load, k).stream(Purpose::Mix, 0));
         Some((k, source.lanes[route.unwrap_or_else(draw)]))

@@ -15,11 +15,15 @@ use crate::base::units::At;
 use crate::plan::{FigureId, SeriesId};
 use crate::record::{BadKind, Failure};
 
+/// Rows of so many turns back are still known for secret.
+const TURNS: u64 = 1_000;
+
 impl Visit<'_> {
     /// Counts a number that an answer told.
     pub(super) fn count_figure(&self, figure: FigureId, planned: At, number: f64) {
-        if let Some(load) = self.lane.load {
-            self.worker.books().figure(load, figure, planned, number);
+        // Of loads only, as requests are.
+        if self.lane.load.is_some() {
+            self.worker.books().figure(figure, planned, number);
         }
     }
 
@@ -96,8 +100,11 @@ impl Visit<'_> {
             }
         }
         self.values.still_secret.iter().for_each(|secret| masker.add(secret));
-        let own = self.worker.feeds.secrets(self.lane.role, self.values.key(), self.values.turn);
-        own.iter().for_each(|secret| masker.add(secret));
+        // What a turn before kept by `let` is as secret as its row was.
+        let first = self.values.turn.saturating_sub(TURNS);
+        let turns = first..=self.values.turn;
+        let own = turns.flat_map(|turn| self.worker.feeds.secrets(self.lane.role, self.values.key(), turn));
+        own.for_each(|secret| masker.add(&secret));
         masker
     }
 

@@ -14,13 +14,15 @@ impl Visit<'_> {
     pub(super) fn traceparent(&self, sampled: Share) -> [u8; 55] {
         let key = self.values.key();
         let key = crate::base::rng::Key { seed: key.seed ^ self.worker.run, ..key };
-        let mut of_visit = key.stream(Purpose::Trace, 0);
+        // What a user does first, and in between, has the number of a journey, and is another trace.
+        let role = (self.lane.role as u64) << 48;
+        let mut of_visit = key.stream(Purpose::Trace, role);
         let mut text = *b"00-................................-................-00";
         write(&mut of_visit, &mut text[3..35]);
         if of_visit.unit() < sampled.as_f64() {
             text[54] = b'1';
         }
-        write(&mut key.stream(Purpose::Trace, self.values.sends), &mut text[36..52]);
+        write(&mut key.stream(Purpose::Trace, role | self.values.sends), &mut text[36..52]);
         text
     }
 }

@@ -19,6 +19,11 @@ impl Plan {
         self.loads.iter().enumerate().filter(|(_, load)| !load.is_closed()).map(of_load).sum()
     }
 
+    /// Whether open loads send requests to an endpoint.
+    pub fn is_asked(&self, endpoint: EndpointId) -> bool {
+        self.most_requests(endpoint, Span::SECOND) > 0.0
+    }
+
     /// The requests that open loads are to send within any one second at the most, to all endpoints.
     pub fn most_requests_a_second(&self) -> f64 {
         let endpoints = 0..self.platform.endpoints.len();

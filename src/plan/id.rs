@@ -49,6 +49,8 @@ ids! {
     SeriesId;
     /// Into `Plan::phases`.
     PhaseId;
+    /// Of a plan's [`Legs`](super::Legs).
+    LegId;
     /// Into `Plan::faults`.
     FaultId;
     /// Into `Plan::steady_states`.

@@ -11,6 +11,7 @@ mod demand;
 mod fault;
 mod id;
 mod journey;
+mod legs;
 mod link;
 mod load;
 mod platform;
@@ -21,14 +22,15 @@ mod users;
 pub use condition::{Abort, Basis, Bound, Condition, Measure, Quantity, Scope, SteadyState, Target, Timing, Unit};
 pub use fault::{Fault, FaultKind, Instant, Moment};
 pub use id::{
-    AbortId, EndpointId, FaultId, FeedId, FigureId, JourneyId, LinkId, LoadId, PhaseId, ProcessId, SeriesId, SteadyId,
-    StepId, TargetId, WatchId,
+    AbortId, EndpointId, FaultId, FeedId, FigureId, JourneyId, LegId, LinkId, LoadId, PhaseId, ProcessId, SeriesId,
+    SteadyId, StepId, TargetId, WatchId,
 };
 pub use journey::{
     Action, Body, Branch, Capture, CaptureFrom, Expect, Feed, FeedData, FileBody, Group, Journey, Matcher, Method,
     NamedFigure, OnFailure, Part, PartContent, Pick, Poll, Rendezvous, Repeat, Request, Retry, RetryOn, StatusSet,
     Step, Think, Turns,
 };
+pub use legs::Legs;
 pub use link::{Direction, Flaw, FlawKind, Link, Only, Protocol, Spread};
 pub use load::{Limits, Load, Phase, Role, Series, Spacing, Stage, StageKind};
 pub use platform::{
@@ -98,7 +100,7 @@ pub struct Plan {
     pub loads: Vec<Load>,
     /// Every (load, journey, step) that can happen: the finest grain that figures are kept at.
     pub series: Vec<Series>,
-    /// Ordered by their start; they do not overlap within one load.
+    /// Ordered by their start. They may overlap.
     pub phases: Vec<Phase>,
     pub faults: Vec<Fault>,
     pub steady_states: Vec<SteadyState>,

@@ -3,6 +3,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
+use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 
 use super::PlatformError;
@@ -92,6 +93,20 @@ impl Bindings {
         let settled = template.settle(&mut Scope::new(&constants, Vec::new()));
         settled.map_err(|why| PlatformError::Template { what: what.to_owned(), why })
     }
+}
+
+/// A header whose value is a template, with every name settled; `of` is whose header it is.
+pub(super) fn header(
+    bindings: &Bindings,
+    of: &str,
+    name: &str,
+    value: &plan::Template,
+) -> Result<(HeaderName, HeaderValue), PlatformError> {
+    let what = format!("header `{name}` of {of}");
+    let text = bindings.settle(&what, &value.0, &[])?;
+    let unparsed = |why: String| PlatformError::Unparsed { what: what.clone(), why };
+    let name = HeaderName::try_from(name).map_err(|error| unparsed(error.to_string()))?;
+    Ok((name, HeaderValue::try_from(text).map_err(|error| unparsed(error.to_string()))?))
 }
 
 fn named(platform: &plan::Platform, addresses: &[Option<(String, u16)>]) -> Map<String, Value> {

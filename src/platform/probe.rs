@@ -3,6 +3,7 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue};
 use tokio::task::JoinSet;
 
+use super::bindings::header;
 use super::{Bindings, Happening, PlatformError, Setting};
 use crate::base::clock::Clock;
 use crate::base::units::{At, Span};
@@ -30,16 +31,11 @@ pub(super) fn watch(
     for (index, watch) in setting.plan.platform.watches.iter().enumerate() {
         let WatchKind::Probe { endpoint, get, every } = &watch.kind else { continue };
         let Some(endpoint) = setting.plan.platform.endpoints.get(endpoint.index()) else { continue };
-        let settle = |what: String, text: &str| bindings.settle(&what, text, &[]);
-        let url = settle(format!("the URL of endpoint `{}`", endpoint.name), &endpoint.url.0)?;
+        let url = bindings.settle(&format!("the URL of endpoint `{}`", endpoint.name), &endpoint.url.0, &[])?;
         let mut headers = Vec::new();
         let mark = setting.plan.platform.mark.iter().map(|mark| (&mark.header, &mark.value));
         for (name, value) in mark.chain(endpoint.headers.iter().map(|(name, value)| (name, value))) {
-            let what = format!("header `{name}` of endpoint `{}`", endpoint.name);
-            let text = settle(what.clone(), &value.0)?;
-            let unparsed = |why: String| PlatformError::Unparsed { what: what.clone(), why };
-            let name = HeaderName::try_from(name.as_str()).map_err(|error| unparsed(error.to_string()))?;
-            headers.push((name, HeaderValue::try_from(text).map_err(|error| unparsed(error.to_string()))?));
+            headers.push(header(bindings, &format!("endpoint `{}`", endpoint.name), name, value)?);
         }
         let origin = setting.door.origin(&url, &endpoint.tls)?;
         let probe = Probe { watch: WatchId::at(index), origin, path: get.clone(), headers, every: *every };

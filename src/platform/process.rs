@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use http::{HeaderName, HeaderValue};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::bindings::tail;
+use super::bindings::{header, tail};
 use super::keeper::{self, Ends, Kept};
 use super::{Bindings, Happening, PlatformError, Setting};
 use crate::base::host::{self, CgroupHome, Identity, Launch, Tree, Vitals};
@@ -27,6 +28,8 @@ pub struct Process {
     id: ProcessId,
     address: Option<(String, u16)>,
     recipe: Option<Recipe>,
+    /// The drill mark, for what it is asked while it gets ready.
+    mark: Vec<(HeaderName, HeaderValue)>,
     state: Mutex<State>,
     /// Everything blocking that is being done to it listens here.
     at_work: watch::Sender<()>,
@@ -87,9 +90,13 @@ impl Process {
             id,
             address: bindings.address(id).cloned(),
             recipe: None,
+            mark: Vec::new(),
             state: Mutex::default(),
             at_work: watch::Sender::new(()),
         };
+        if let Some(mark) = setting.plan.platform.mark.as_ref().filter(|_| process.plan().ready.is_some()) {
+            process.mark.push(header(bindings, &format!("process `{}`", process.name()), &mark.header, &mark.value)?);
+        }
         if let ProcessSource::Run { argv, env, dir } = &process.plan().source {
             process.recipe = Some(process.recipe(bindings, argv, env, dir.as_deref(), private)?);
         }
@@ -293,7 +300,7 @@ impl Process {
         let origin = door
             .origin(&format!("http://{host}:{port}"), &crate::plan::Tls::default())
             .map_err(|error| error.to_string())?;
-        match door.probe(&origin, &ready.get, &[], ASK).await {
+        match door.probe(&origin, &ready.get, &self.mark, ASK).await {
             Ok(answer) if answer.is_good() => Ok(()),
             Ok(answer) => Err(format!("GET {} answered {}", ready.get, answer.status)),
             Err(error) => Err(error.to_string()),

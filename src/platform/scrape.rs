@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 
+use super::bindings::header;
 use super::{Bindings, Happening, PlatformError, Setting, exposition};
 use crate::base::clock::Clock;
 use crate::base::units::{At, Span};
@@ -32,11 +33,7 @@ pub(super) fn pages(setting: &Setting, bindings: &Bindings) -> Result<Vec<Arc<Pa
         let url = bindings.settle(&format!("the URL of watch `{}`", watch.name), &url.0, &[])?;
         let mut headers = Vec::new();
         if let Some(mark) = &platform.mark {
-            let what = format!("header `{}` of watch `{}`", mark.header, watch.name);
-            let text = bindings.settle(&what, &mark.value.0, &[])?;
-            let unparsed = |why: String| PlatformError::Unparsed { what: what.clone(), why };
-            let name = HeaderName::try_from(mark.header.as_str()).map_err(|error| unparsed(error.to_string()))?;
-            headers.push((name, HeaderValue::try_from(text).map_err(|error| unparsed(error.to_string()))?));
+            headers.push(header(bindings, &format!("watch `{}`", watch.name), &mark.header, &mark.value)?);
         }
         let origin = setting.door.origin(&url, &Default::default())?;
         let watch = WatchId::at(index);

@@ -7,7 +7,6 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
 
 use super::{Book, Cell, FigureCell, Latency, VisitCell, Window};
-use crate::plan::PhaseId;
 
 /// The log's head. `wall` is the drill's start: nanoseconds since the epoch.
 pub(super) fn head(wall: i64) -> String {
@@ -110,12 +109,12 @@ fn cell_tag(cell: &Cell, timing: &str, crew: u16) -> String {
 }
 
 fn visit_tag(visit: &VisitCell, crew: u16) -> String {
-    format!("visits-{}-{}/{}/own-time/crew-{crew}", visit.load, visit.journey, book_word(Book::Phase(visit.phase)))
+    format!("visits-{}-{}/{}/own-time/crew-{crew}", visit.load, visit.journey, book_word(Book::Leg(visit.leg)))
 }
 
 /// In thousandths of its unit, so that the log's maximum is in the unit itself.
 fn figure_tag(cell: &FigureCell, crew: u16) -> String {
-    format!("figure-{}/{}/value/crew-{crew}", cell.figure, book_word(Book::Phase(cell.phase)))
+    format!("figure-{}/{}/value/crew-{crew}", cell.figure, book_word(Book::Leg(cell.leg)))
 }
 
 fn lag_tag(crew: u16) -> String {
@@ -125,7 +124,6 @@ fn lag_tag(crew: u16) -> String {
 fn book_word(book: Book) -> String {
     match book {
         Book::Seconds => "seconds".to_owned(),
-        Book::Phase(Some(PhaseId(phase))) => format!("phase-{phase}"),
-        Book::Phase(None) => "no-phase".to_owned(),
+        Book::Leg(leg) => format!("leg-{leg}"),
     }
 }

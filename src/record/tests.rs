@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::base::units::{At, Share, Span};
 use crate::plan::{
-    About, FaultId, FigureId, JourneyId, Limits, LoadId, PhaseId, Plan, Platform, ProcessId, SeriesId,
+    About, FaultId, FigureId, JourneyId, LegId, Limits, LoadId, Plan, Platform, ProcessId, SeriesId,
     VERSION as PLAN_VERSION,
 };
 
@@ -104,20 +104,20 @@ pub(super) fn window(second: u64, crew: u16, micros: &[u64]) -> Window {
         crew,
         cells: vec![
             cell(Book::Seconds, times(micros)),
-            cell(Book::Phase(Some(PhaseId(1))), times(micros)),
-            cell(Book::Phase(None), Latency::new()),
+            cell(Book::Leg(LegId(1)), times(micros)),
+            cell(Book::Leg(LegId(0)), Latency::new()),
         ],
         visits: vec![VisitCell {
             load: LoadId(0),
             journey: JourneyId(2),
-            phase: None,
+            leg: LegId(0),
             started: 3,
             ok: 2,
             failed: 1,
             shed: 0,
             own_time: times(&[1, 3_600_000_000]),
         }],
-        figures: vec![FigureCell { figure: FigureId(0), phase: None, values: numbers(&[0.0, 1.5, 4e9]) }],
+        figures: vec![FigureCell { figure: FigureId(0), leg: LegId(0), values: numbers(&[0.0, 1.5, 4e9]) }],
         health: GeneratorHealth { planned: 9, lag: times(&[12]), ..GeneratorHealth::default() },
     }
 }
@@ -268,10 +268,10 @@ fn the_log_is_a_standard_interval_log() {
     assert_eq!(started, Some(1_795_470_300));
     insta::assert_snapshot!(tags[..7].join("\n"), @r"
     0 series-3/seconds/response/crew-0 2
-    0 series-3/phase-1/response/crew-0 2
-    0 series-3/phase-1/service/crew-0 2
-    0 visits-0-2/no-phase/own-time/crew-0 2
-    0 figure-0/no-phase/value/crew-0 3
+    0 series-3/leg-1/response/crew-0 2
+    0 series-3/leg-1/service/crew-0 2
+    0 visits-0-2/leg-0/own-time/crew-0 2
+    0 figure-0/leg-0/value/crew-0 3
     0 generator/lag/crew-0 1
     0 series-3/seconds/response/crew-1 1
     ");

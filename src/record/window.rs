@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Latency, Numbers};
 use crate::base::units::{At, Span};
-use crate::plan::{FigureId, JourneyId, LoadId, PhaseId, SeriesId};
+use crate::plan::{FigureId, JourneyId, LegId, LoadId, SeriesId};
 
 /// What one worker counted in one second; handed over once a second, merged on reading.
 ///
@@ -23,14 +23,14 @@ pub struct Window {
     pub users: Vec<UserCell>,
 }
 
-/// Which second or phase a request is counted in.
+/// Which second, or which leg of the phases, a request is counted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Book {
     /// By *settled*: done, or planned + patience if that is earlier. The window's own second.
     Seconds,
-    /// By *planned*, with the final outcome: what was added to this phase in this second. None: outside all phases.
-    Phase(Option<PhaseId>),
+    /// The book of phases, by *planned*, with the final outcome: what was added to this leg in this second.
+    Leg(LegId),
 }
 
 /// The requests of one series in one book.
@@ -235,7 +235,7 @@ impl Against {
 pub struct VisitCell {
     pub load: LoadId,
     pub journey: JourneyId,
-    pub phase: Option<PhaseId>,
+    pub leg: LegId,
     pub started: u64,
     pub ok: u64,
     /// Those that a bad request ended, and those that were cut off before their end, be it between two steps.
@@ -252,7 +252,7 @@ pub struct VisitCell {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FigureCell {
     pub figure: FigureId,
-    pub phase: Option<PhaseId>,
+    pub leg: LegId,
     #[serde(skip)]
     pub values: Numbers,
 }

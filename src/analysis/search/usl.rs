@@ -68,10 +68,18 @@ impl Usl {
 }
 
 pub(super) fn fit(trials: &[TrialFigures]) -> Result<Usl, NotFitted> {
+    // A visit may ask several times: as often as in the trial that had most of them answered.
+    let asks = |figures: &TrialFigures| {
+        let held = matches!(figures.end, TrialEnd::Held);
+        let asks = figures.throughput?.as_per_second() / figures.trial.rate.as_per_second();
+        held.then_some(asks).filter(|asks| asks.is_finite())
+    };
+    let asks = trials.iter().filter_map(asks).fold(f64::MIN_POSITIVE, f64::max);
     let point = |figures: &TrialFigures| {
-        let throughput = figures.throughput?;
+        let requests = figures.throughput?.as_per_second();
+        let throughput = Rate::per_second(requests / asks);
         let balanced = throughput.as_per_second() >= BALANCED * figures.trial.rate.as_per_second();
-        let concurrency = throughput.as_per_second() * figures.mean?.as_seconds_f64();
+        let concurrency = requests * figures.mean?.as_seconds_f64();
         let sound = balanced && concurrency > 0.0 && !matches!(figures.end, TrialEnd::None { .. });
         sound.then_some(UslPoint { concurrency, throughput })
     };
@@ -203,6 +211,43 @@ mod tests {
             let found = fitted.peak.unwrap().as_per_second();
             prop_assert!((found / peak - 1.0).abs() < 0.05, "{found} {peak} {fitted:?}");
         }
+    }
+
+    #[test]
+    fn visits_that_ask_twice_scale_as_those_that_ask_once() {
+        let truth = of(100.0, 0.05, 0.002);
+        let trials = |asks: f64| {
+            [1.0, 2.0, 4.0, 8.0, 16.0].map(|n| {
+                let rate = Rate::per_second(truth.throughput(n));
+                let begins = crate::base::units::At::START;
+                let trial = crate::plan::Trial {
+                    number: 0,
+                    probe: false,
+                    rate,
+                    first: 0,
+                    begins,
+                    judged: begins,
+                    ends: begins,
+                };
+                let requests = rate.as_per_second() * asks;
+                TrialFigures {
+                    trial,
+                    end: TrialEnd::Held,
+                    figures: Vec::new(),
+                    throughput: Some(Rate::per_second(requests)),
+                    mean: Some(crate::base::units::Span::from_seconds_f64(n / requests)),
+                }
+            })
+        };
+        let (once, twice) = (fit(&trials(1.0)).unwrap(), fit(&trials(2.0)).unwrap());
+        assert!((once.lambda / twice.lambda - 1.0).abs() < 1e-3, "{once:?} {twice:?}");
+        let peak = |usl: &Usl| usl.peak.unwrap().as_per_second();
+        assert!((peak(&once) / peak(&twice) - 1.0).abs() < 1e-3, "{once:?} {twice:?}");
+        // A trial that brought half of its visits' requests was no balance.
+        let mut half = trials(2.0);
+        half[4].throughput = half[4].throughput.map(|all| Rate::per_second(all.as_per_second() / 2.0));
+        half[4].end = TrialEnd::Failed { missed: Vec::new() };
+        assert_eq!(fit(&half).unwrap().points.len(), 4);
     }
 
     #[test]

@@ -155,7 +155,7 @@ fn a_journey_accounts_for_every_visit_that_was_started() {
         let mut run = sim.run();
         for item in &mut run.items {
             if let Item::Window(window) = item {
-                let cells = window.cells.iter_mut().filter(|cell| matches!(cell.book, Book::Phase(_)));
+                let cells = window.cells.iter_mut().filter(|cell| matches!(cell.book, Book::Leg(_)));
                 cells.for_each(|cell| cell.counts.shed_before = 2 * cell.counts.shed);
             }
         }
@@ -237,6 +237,21 @@ fn no_data_is_no_figure() {
     for measured in sim.run().analysis().targets {
         assert_eq!((measured.figure, measured.gap.clone()), (None, Some(Gap::NoData)), "{measured:?}");
     }
+}
+
+#[test]
+fn a_request_counts_in_every_phase_that_it_was_planned_in() {
+    let sim = Sim {
+        rate: 100.0,
+        seconds: 60,
+        phases: vec![(0.0, 10.0), (0.0, 40.0), (5.0, 8.0), (30.0, 50.0)],
+        hurts: vec![(Hurt::Refused, 2.0, 6.0)],
+        ..Sim::default()
+    };
+    let analysis = sim.run().analysis();
+    let rows: Vec<(u64, u64)> =
+        analysis.tables.iter().map(|table| (table.rows[0].requests, table.rows[0].ok)).collect();
+    assert_eq!(rows, [(6_000, 5_600), (1_000, 600), (4_000, 3_600), (300, 200), (2_000, 2_000)]);
 }
 
 #[test]

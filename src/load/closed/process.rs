@@ -26,7 +26,7 @@ use crate::load::feeds::Feeds;
 use crate::load::once::made;
 use crate::load::pool::Pool;
 use crate::load::worker::{Lane, Worker};
-use crate::plan::Role;
+use crate::plan::{Endpoint, Role};
 use crate::record::{Parcel, UnsentKind};
 use crate::wire::Door;
 
@@ -188,7 +188,9 @@ impl Crew {
             all_ready: Notify::new(),
         });
         // One for each user that is there, whatever open loads share.
-        let pool = |_| Pool::new(lives.len().max(1), 0, UnsentKind::PoolSmall);
+        let pool = |endpoint: &Endpoint| {
+            Pool::new(lives.len().max(1), 0, UnsentKind::PoolSmall).closing_after(endpoint.connections.age)
+        };
         let pools = plan.platform.endpoints.iter().map(pool).collect();
         let parts = compiled.parts(&setting, lanes, pools, Books::new(&plan, crew), false, 1);
         let worker = Worker::new(parts);

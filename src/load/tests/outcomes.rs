@@ -10,6 +10,21 @@ use crate::wire::scripted::{Do, Scripted, Seen, answer, ok};
 
 const ONE: Options = Options { workers: Some(1), spin: None };
 
+#[test]
+fn an_endpoint_that_open_loads_do_not_ask_keeps_no_worker_away() {
+    let mut maker = Maker::new("http://127.0.0.1:1");
+    let step = maker.get_with("/", |_| {});
+    let mut plan = maker.only(vec![step], 10.0, Span::SECOND);
+    let idle = crate::plan::Endpoint {
+        connections: Connections { max: 1, ..Connections::default() },
+        ..plan.platform.endpoints[0].clone()
+    };
+    plan.platform.endpoints.push(idle);
+    assert_eq!(crate::load::workers(&plan, Some(8), crate::plan::arrivals::Slice::WHOLE), 8);
+    plan.platform.endpoints[0].connections.max = 3;
+    assert_eq!(crate::load::workers(&plan, Some(8), crate::plan::arrivals::Slice::WHOLE), 3);
+}
+
 /// Each path has its own way of failing; the table says what it is called.
 #[test]
 fn every_failure_has_its_name() {

@@ -8,9 +8,9 @@ use crate::base::clock::Clock;
 use crate::base::units::{At, Rate, Share, Span};
 use crate::load::{Crews, Feeds, News, Options, Setting};
 use crate::plan::{
-    About, Action, Allow, Body, Connections, Endpoint, EndpointId, Expect, Group, Journey, JourneyId, Limits, Load,
-    LoadId, Method, OnFailure, Plan, Platform, Request, Series, SeriesId, Spacing, Stage, StageKind, Step, StepId,
-    Template, Tls,
+    About, Action, Allow, Body, Connections, Endpoint, EndpointId, Expect, Group, Journey, JourneyId, LegId, Limits,
+    Load, LoadId, Method, OnFailure, Plan, Platform, Request, Series, SeriesId, Spacing, Stage, StageKind, Step,
+    StepId, Template, Tls,
 };
 use crate::record::{Book, Cell, Counts, Failure, VisitCell, Window};
 use crate::wire::Door;
@@ -264,7 +264,7 @@ impl Told {
 
     /// By planned, outside all phases.
     pub(crate) fn planned(&self, step: &str) -> Cell {
-        self.cell(step, Book::Phase(None))
+        self.cell(step, Book::Leg(LegId(0)))
     }
 
     pub(crate) fn settled(&self, step: &str) -> Cell {

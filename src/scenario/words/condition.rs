@@ -96,7 +96,7 @@ fn check_condition(condition: &Condition, at: Mark, cx: &mut Context<'_>) {
 /// Words that only some measures have, or need.
 fn measure_words(condition: &Condition, measure: &Spanned<Measure>, at: Mark, cx: &mut Context<'_>) {
     use Measure::{
-        Apdex, BudgetLeft, BurnRate, Capacity, Cpu, DegradedTime, DetectionTime, FaultRate, Headroom, Memory,
+        Apdex, BudgetLeft, BurnRate, Capacity, Cpu, DegradedTime, DetectionTime, Downtime, FaultRate, Headroom, Memory,
         RecoveryTime,
     };
     let is = |list: &[Measure]| list.contains(&measure.value);
@@ -109,6 +109,7 @@ fn measure_words(condition: &Condition, measure: &Spanned<Measure>, at: Mark, cx
         ("objective", condition.objective.written(), is(&[BudgetLeft, BurnRate]), is(&[BudgetLeft, BurnRate])),
         ("to", condition.to.written(), recovery, false),
         ("fault", condition.fault.written(), of_fault, false),
+        ("phase", condition.phase.written(), !of_fault, false),
         ("process", condition.process.written(), is(&[Cpu, Memory]), is(&[Cpu, Memory])),
         ("timing", condition.timing.written(), measure.of_time() && condition.figure.is_absent(), false),
         ("figure", condition.figure.written(), measure.of_numbers(), false),
@@ -136,10 +137,17 @@ fn measure_words(condition: &Condition, measure: &Spanned<Measure>, at: Mark, cx
     for (word, field) in requests {
         let watched = matches!(measure.value, Measure::Watched(_));
         let of_search = is(&[Capacity, Headroom]) && word != "load";
-        if let (Some(mark), true) = (field.written(), of_fault || watched || of_search || is(&[Cpu, Memory])) {
+        // Whether an endpoint is down is not kept: what visits want of it is.
+        let of_windows = is(&[Downtime, FaultRate]) && word == "endpoint";
+        let never = of_fault || watched || of_search || of_windows || is(&[Cpu, Memory]);
+        if let (Some(mark), true) = (field.written(), never) {
             let message = format!("`{word}` does not go with `{}`", measure.written());
             cx.say(Diagnostic::error("does-not-go", mark, message).related(measure.mark, "the measure is here"));
         }
+    }
+    if let (Some(timing), Some(journey)) = (condition.timing.written(), condition.journey.written()) {
+        let message = "a journey has one time of its own: that of its steps, without thinking";
+        cx.say(Diagnostic::error("does-not-go", timing, message).related(journey, "the journey is here"));
     }
     if let Some(objective) = condition.objective.get().filter(|objective| !(0.0..1.0).contains(&objective.as_f64())) {
         cx.say(Diagnostic::error("range", objective.mark, "`objective` is below 100%, else there is no budget"));

@@ -70,7 +70,7 @@ fn check_delay(delay: &Delay, at: Mark, cx: &mut Context<'_>) {
     }
     let none = |span: &Field<Span>| span.is_absent() || span.value() == Some(&Span::ZERO);
     if delay.latency.value() == Some(&Span::ZERO) && none(&delay.jitter) {
-        let mark = delay.latency.written().unwrap_or(at);
+        let mark = delay.latency.get().map_or(at, |latency| latency.mark);
         cx.say(Diagnostic::error("range", mark, "a delay of nothing delays nothing"));
     }
 }

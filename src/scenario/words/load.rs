@@ -271,6 +271,9 @@ fn check_limits(limits: &Limits, _: Mark, cx: &mut Context<'_>) {
         }
     }
     positive(&limits.patience, "patience", cx);
+    if let Some(drain) = limits.drain.get().filter(|drain| drain.value > Span::seconds(30)) {
+        cx.say(Diagnostic::error("range", drain.mark, "`drain` is at most 30s: what is not done by then is given up"));
+    }
 }
 
 /// Says that a span must not be zero.
