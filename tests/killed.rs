@@ -20,9 +20,10 @@ platform:
     store: { run: [peakdrill, shop, store, --listen, "{{ address }}", --data, "{{ folder }}"], ready: { get: /healthz } }
     node:
       count: 2
-      run: [peakdrill, shop, node, --listen, "{{ address }}", --store, "{{ process.store.address }}"]
+      run: [peakdrill, shop, node, --listen, "{{ address }}", --store, "{{ link.way.address }}"]
       ready: { get: /healthz }
     gateway: { run: [peakdrill, shop, gateway, --listen, "{{ address }}", --nodes, "{{ process.node.addresses }}"], ready: { get: /healthz } }
+  links: { way: { to: "{{ process.store.address }}", protocol: http } }
   endpoints: { shop: "http://{{ process.gateway.address }}" }
   watch: { node: { process: node } }
 journeys:
@@ -34,6 +35,10 @@ load:
 faults:
   lost: { at: 1s, for: 2s, kill: { process: node_1 } }
   frozen: { at: 2s, for: 2s, pause: { process: store } }
+  slow: { at: 1500ms, for: 2s, delay: { link: way, latency: 20ms }, share: 50% }
+  full: { at: 1200ms, for: 2s, fill-memory: { size: 16MiB } }
+  packed: { at: 1300ms, for: 2s, fill-disk: { process: store, size: 4MiB } }
+  own: { at: 1800ms, for: 2s, run: { do: [touch, made], undo: [rm, -f, made], check: [test, -e, made] } }
 limits: { lag: 500ms }
 targets:
   up: { measure: availability, at-least: 1% }

@@ -49,14 +49,13 @@ targets: {{ {targets} }}
     )
 }
 
-/// Answers `rate` a second and refuses the rest.
-fn bucket(rate: f64) -> Scripted {
+/// Answers `rate` a second, and `burst` seconds' worth at once, and refuses the rest.
+fn bucket(rate: f64, burst: f64) -> Scripted {
     let state = Mutex::new((Instant::now(), 0.0f64));
     Scripted::start(move |_| {
         let mut state = state.lock().expect("no panic before");
         let now = Instant::now();
-        // A tenth of a second's worth at once.
-        state.1 = (state.1 + (now - state.0).as_secs_f64() * rate).min(rate / 10.0);
+        state.1 = (state.1 + (now - state.0).as_secs_f64() * rate).min(rate * burst);
         state.0 = now;
         if state.1 >= 1.0 {
             state.1 -= 1.0;
@@ -99,7 +98,7 @@ fn range(found: &serde_json::Value) -> (f64, f64) {
 
 #[test]
 fn a_search_finds_what_a_server_that_refuses_bears_and_its_record_says_it_again() {
-    let server = bucket(200.0);
+    let server = bucket(200.0, 0.1);
     let yard = Yard::new();
     let must = "[{ measure: availability, at-least: 98% }]";
     let targets = "enough: { measure: capacity, at-least: 160/s }, spare: { measure: headroom, at-least: 10% }";
@@ -186,13 +185,14 @@ fn ten_of_ten_seeds() {
     for seed in 1..=10 {
         let (lambda, alpha, beta) = (100.0, 0.02, 0.000_5);
         for (name, server, truth, must) in [
-            ("bucket", bucket(2_000.0), 2_000.0, "[{ measure: availability, at-least: 99% }]"),
+            // With what it answers at once, 2,022/s for the five seconds of a trial are the most.
+            ("bucket", bucket(2_000.0, 0.05), 2_000.0, "[{ measure: availability, at-least: 99.9% }]"),
             ("law", law(lambda, alpha, beta), truth(lambda, alpha, beta, 0.1), LAW),
         ] {
             let yard = Yard::new();
             // Elsewhere with each seed, and in steps that leave a range to be halved.
             let (from, by) = (truth * (0.38 + 0.02 * f64::from(seed as u32)), truth * 0.2);
-            let search = Search { from, to: 2.0 * truth, by, hold: 3, seed, within: "10%", must, targets: "" };
+            let search = Search { from, to: 2.0 * truth, by, hold: 4, seed, within: "10%", must, targets: "" };
             let file = yard.file("campaign.yaml", &scenario(&server, &search));
             let mut running = yard.start(&["run", &file.display().to_string()]);
             // Longer than any other test here: until it ends.

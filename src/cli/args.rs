@@ -102,6 +102,9 @@ pub(super) enum Command {
     #[cfg(feature = "closed")]
     #[command(hide = true)]
     Crew,
+    /// Puts this machine under strain; started by `run`.
+    #[command(hide = true)]
+    Strain,
     /// Carries a drill's links; started by `run`.
     #[command(hide = true)]
     Links,

@@ -5,8 +5,10 @@ use super::flaw;
 use super::instant::PhaseTable;
 use super::names::Names;
 use super::platform::Processes;
+use super::text::{Own, Place, Reach};
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::rng::{Key, Purpose};
+use crate::base::template::Template;
 use crate::base::units::{At, Span};
 use crate::plan::{self, FaultId, FaultKind, Instant, LinkId, Moment, ProcessId};
 use crate::scenario::{self, Field, Named, Reference, Spanned, Target};
@@ -30,6 +32,7 @@ pub(super) struct Scene<'c> {
     /// As written, also those that were refused.
     pub(super) linked: &'c Names,
     pub(super) links: &'c [plan::Link],
+    pub(super) reach: &'c Reach<'c>,
     pub(super) phases: &'c PhaseTable,
     pub(super) seed: u64,
 }
@@ -126,12 +129,72 @@ fn kind(
         };
         return Some((kind, target.mark));
     }
+    if let Some(made) = strain(fault, scene, cx) {
+        return made;
+    }
     let (target, flaw) = flaw::flaw(fault, cx)?;
     let target = cx.need(target)?;
     let links = linked(path, index, target, scene, cx);
     flaw::check(fault, target.mark, &links, scene.links, cx);
     let links = links.into_iter().map(LinkId::at).collect();
     Some((FaultKind::Link { links, flaw: flaw? }, target.mark))
+}
+
+/// What is done to the machine, or by programs; `None` for a fault on something else.
+fn strain(fault: &scenario::Fault, scene: &Scene<'_>, cx: &mut Cx<'_>) -> Option<Option<(FaultKind, Mark)>> {
+    if let Some(burn) = cx.get(&fault.burn) {
+        cx.broken |= !burn.complete;
+        let cores = cx.need(&burn.cores).and_then(|cores| u32::try_from(cores.value).ok());
+        return Some(cores.map(|cores| (FaultKind::Burn { cores }, burn.mark)));
+    }
+    if let Some(fill) = cx.get(&fault.fill_memory) {
+        cx.broken |= !fill.complete;
+        return Some(cx.need(&fill.size).map(|size| (FaultKind::FillMemory { size: size.value }, fill.mark)));
+    }
+    if let Some(fill) = cx.get(&fault.fill_disk) {
+        cx.broken |= !fill.complete;
+        let (process, size) = (cx.need(&fill.process), cx.need(&fill.size));
+        let process = process.and_then(|name| {
+            let found = scene.processes.find(name, cx)?.to_vec();
+            if found.len() != 1 || scene.processes.started.get(found[0].index()) == Some(&false) {
+                let message =
+                    format!("`{}` is not one process that the drill starts: it has no folder of its own", name.value);
+                cx.say(Diagnostic::error("no-folder", name.mark, message));
+                return None;
+            }
+            found.first().copied()
+        });
+        let (process, size) = (process, size.map(|size| size.value));
+        return Some(process.zip(size).map(|(process, size)| (FaultKind::FillDisk { process, size }, fill.mark)));
+    }
+    let run = cx.get(&fault.run)?;
+    cx.broken |= !run.complete;
+    let mut words = |field: &Field<scenario::Arguments>| {
+        let list = cx.need(field)?;
+        Some(cx.items(&list.value.0).iter().map(|word| scene.word(word, cx)).collect())
+    };
+    let (act, undo, check) = (words(&run.act), words(&run.undo), words(&run.check));
+    let within = cx.get(&run.within).map_or(WITHIN, |within| within.value);
+    let made = act.zip(undo).zip(check);
+    Some(made.map(|((act, undo), check)| (FaultKind::Run { act, undo, check, within }, run.mark)))
+}
+
+/// How long each program of a fault may take.
+const WITHIN: Span = Span::seconds(10);
+
+impl Scene<'_> {
+    /// A word of a command line that is written into the undo journal, so that no secret may be in it.
+    fn word(&self, word: &Spanned<scenario::Template>, cx: &mut Cx<'_>) -> plan::Template {
+        let template = Template::parse(word.text()).ok();
+        let names_secret = template.iter().flat_map(Template::references).any(|name| name.root() == "secret");
+        if names_secret {
+            let message =
+                "how a fault is undone is written down before it is done, and a secret would be written with it";
+            let help = "let the program take it from its environment";
+            cx.say(Diagnostic::error("secret", word.mark, message).help(help));
+        }
+        self.reach.check(word.text(), word.mark, Place::Start, &Own::default(), cx).0
+    }
 }
 
 /// The processes that a fault bites; `any` is drawn by the seed.

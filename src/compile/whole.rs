@@ -161,8 +161,15 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
     }
     let fault_names = Names::of("fault", &scenario.faults);
     let links = made_platform.as_ref().map(|platform| platform.links.as_slice()).unwrap_or_default();
-    let scene =
-        fault::Scene { names: &fault_names, processes: &processes, linked: &reach.links, links, phases: &phases, seed };
+    let scene = fault::Scene {
+        names: &fault_names,
+        processes: &processes,
+        linked: &reach.links,
+        reach: &reach,
+        links,
+        phases: &phases,
+        seed,
+    };
     let mut faults = fault::faults(&scenario.faults, &scene, cx);
     fault::settle(&mut faults, end, cx);
     if loads.whole {

@@ -11,6 +11,8 @@
 mod kill;
 mod link;
 mod pause;
+mod run;
+mod strain;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +20,9 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+pub use strain::strain_main;
+
+use self::strain::Strain;
 use crate::base::clock::Clock;
 use crate::base::units::At;
 use crate::plan::{Fault, FaultId, FaultKind, LinkId, ProcessId};
@@ -37,7 +42,7 @@ pub struct Faults {
 }
 
 /// Something that was observed: when, and what was seen, for a person who doubts it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Seen {
     pub at: At,
     pub proof: Vec<Sight>,
@@ -52,6 +57,8 @@ pub struct Wound(Kind);
 enum Kind {
     Kill { processes: Vec<ProcessId> },
     Pause { paused: Vec<(ProcessId, UndoId)> },
+    Strain { strained: strain::Strained },
+    Run { undo: UndoId },
     Link { set: Vec<(LinkId, FlawId)>, proxy: Arc<Proxy> },
 }
 
@@ -68,6 +75,25 @@ impl Faults {
             FaultKind::Kill { processes } => kill::inject(self, processes, kill::Way::Kill).await?,
             FaultKind::Terminate { processes } => kill::inject(self, processes, kill::Way::Terminate).await?,
             FaultKind::Pause { processes } => pause::inject(self, processes).await?,
+            FaultKind::Burn { cores } => {
+                let (kind, at, proof) = strain::inject(self, id, Strain::Burn { cores: *cores }, fault.lasts).await?;
+                return Ok((Wound(kind), Seen { at, proof }));
+            }
+            FaultKind::FillMemory { size } => {
+                let (kind, at, proof) = strain::inject(self, id, Strain::Memory { size: *size }, fault.lasts).await?;
+                return Ok((Wound(kind), Seen { at, proof }));
+            }
+            FaultKind::FillDisk { process, size } => {
+                let process = self.platform.process(*process).ok_or_else(|| vec![Sight::NoTarget])?;
+                let folder = process.folder().ok_or_else(|| vec![Sight::NoTarget])?.to_owned();
+                let strain = Strain::Disk { folder, size: *size };
+                let (kind, at, proof) = strain::inject(self, id, strain, fault.lasts).await?;
+                return Ok((Wound(kind), Seen { at, proof }));
+            }
+            FaultKind::Run { act, undo, check, within } => {
+                let programs = run::Programs { act, undo, check, within: *within };
+                run::inject(self, &fault.name, &programs).await?
+            }
             FaultKind::Link { links, flaw } => {
                 let (kind, at, proof) = link::inject(self, id, links, flaw, fault.lasts).await?;
                 return Ok((Wound(kind), Seen { at, proof }));
@@ -98,6 +124,8 @@ impl Faults {
         let proof = match wound.0 {
             Kind::Kill { processes } => kill::heal(self, &processes).await?,
             Kind::Pause { paused } => pause::heal(self, &paused).await?,
+            Kind::Strain { strained } => strain::heal(self, strained).await?,
+            Kind::Run { undo } => run::heal(self, undo).await?,
             Kind::Link { set, proxy } => {
                 let (at, proof) = link::heal(self, &set, &proxy).await?;
                 return Ok(Seen { at, proof });
@@ -118,6 +146,10 @@ impl Faults {
         }
         if found.is_empty() { Err(vec![Sight::NoTarget]) } else { Ok(found) }
     }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Sight> {
+    tokio::task::spawn_blocking(work).await.map_err(said)
 }
 
 /// What an error says, word for word.

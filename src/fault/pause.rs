@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Faults, Kind, said};
+use super::{Faults, Kind, blocking, said};
 use crate::plan::ProcessId;
 use crate::platform::Process;
 use crate::record::Sight;
@@ -68,8 +68,4 @@ async fn thaw(faults: &Faults, paused: &[(ProcessId, UndoId)]) -> Result<(), Vec
         move || -> Vec<Sight> { undos.into_iter().filter_map(|undo| journal.undo(undo).err()).map(said).collect() };
     let failed = blocking(undo_all).await.map_err(|why| vec![why])?;
     if failed.is_empty() { Ok(()) } else { Err(failed) }
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Sight> {
-    tokio::task::spawn_blocking(work).await.map_err(said)
 }

@@ -157,3 +157,42 @@ fn what_runs_outside_the_drill_is_paused_and_never_killed() {
         outside.wait().unwrap();
     });
 }
+
+/// A fault that is a file: made, removed, and looked for.
+fn by_file(file: &std::path::Path, act: &str) -> FaultKind {
+    let words = |words: &[&str]| words.iter().map(|word| crate::plan::Template((*word).to_owned())).collect();
+    let file = file.to_str().unwrap();
+    FaultKind::Run {
+        act: words(&["sh", "-c", act, file]),
+        undo: words(&["rm", "-f", file]),
+        check: words(&["test", "-e", file]),
+        within: Span::seconds(1),
+    }
+}
+
+#[test]
+fn a_fault_of_programs_is_believed_by_its_check_alone() {
+    in_runtime(async {
+        let ward = ward(vec![server("store")]).await;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("broken");
+        let undoes = |ward: &Ward| {
+            ward.faults.journal.pending().iter().filter(|(_, action)| matches!(action, Action::Run { .. })).count()
+        };
+        let (wound, seen) = ward.inject(&by_file(&file, "touch $0")).await.unwrap();
+        assert_eq!((seen.proof, undoes(&ward), file.exists()), (vec![Sight::InForce], 1, true));
+        // It is in force already.
+        assert_eq!(ward.inject(&by_file(&file, "true")).await.unwrap_err(), [Sight::InForceAlready]);
+        assert_eq!(ward.faults.heal(wound).await.unwrap().proof, [Sight::NotInForce]);
+        assert!(!file.exists());
+        // One that does nothing never bites, and one that fails is undone all the same.
+        assert_eq!(ward.inject(&by_file(&file, "true")).await.unwrap_err(), [Sight::NeverSeen]);
+        let why = ward.inject(&by_file(&file, "touch $0; echo no; exit 3")).await.unwrap_err();
+        assert!(
+            matches!(&why[..], [Sight::Said { text }] if text.contains("exit 3") && text.contains("no")),
+            "{why:?}"
+        );
+        assert!(!file.exists() && undoes(&ward) == 0);
+        ward.end().await;
+    });
+}

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-use super::{FaultId, Flaw, LinkId, ProcessId};
-use crate::base::units::{At, Span, Text};
+use super::{FaultId, Flaw, LinkId, ProcessId, Template};
+use crate::base::units::{At, Size, Span, Text};
 
 /// One planned injury and its natural end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,14 @@ pub enum FaultKind {
     Terminate { processes: Vec<ProcessId> },
     /// The whole tree stopped; healed by letting it go on.
     Pause { processes: Vec<ProcessId> },
+    /// So many cores of this machine are kept busy; healed when they are let go.
+    Burn { cores: u32 },
+    /// So much of this machine's memory is taken; healed when it is given back.
+    FillMemory { size: Size },
+    /// So much of the file system that a process's own folder lies on is taken, or all that is left of it.
+    FillDisk { process: ProcessId, size: Size },
+    /// Whatever a program does, which another undoes. While `check` exits with 0 it is in force.
+    Run { act: Vec<Template>, undo: Vec<Template>, check: Vec<Template>, within: Span },
     /// Something is wrong with links; healed when nothing is, and what was held back has passed.
     Link { links: Vec<LinkId>, flaw: Flaw },
 }
@@ -34,7 +42,10 @@ impl FaultKind {
             FaultKind::Kill { processes } | FaultKind::Terminate { processes } | FaultKind::Pause { processes } => {
                 processes
             }
-            FaultKind::Link { .. } => &[],
+            FaultKind::FillDisk { process, .. } => std::slice::from_ref(process),
+            FaultKind::Burn { .. } | FaultKind::FillMemory { .. } | FaultKind::Run { .. } | FaultKind::Link { .. } => {
+                &[]
+            }
         }
     }
 
@@ -52,13 +63,21 @@ impl FaultKind {
             FaultKind::Kill { .. } => "kill",
             FaultKind::Terminate { .. } => "terminate",
             FaultKind::Pause { .. } => "pause",
+            FaultKind::Burn { .. } => "burn",
+            FaultKind::FillMemory { .. } => "fill-memory",
+            FaultKind::FillDisk { .. } => "fill-disk",
+            FaultKind::Run { .. } => "run",
             FaultKind::Link { flaw, .. } => flaw.kind.verb(),
         }
     }
 
     /// Whether this and `other` cannot be on one target at one time.
     pub fn excludes(&self, other: &FaultKind) -> bool {
-        let same_process = self.processes().iter().any(|id| other.processes().contains(id));
+        let ends = |kind: &FaultKind| {
+            matches!(kind, FaultKind::Kill { .. } | FaultKind::Terminate { .. } | FaultKind::Pause { .. })
+        };
+        let same_process =
+            ends(self) && ends(other) && self.processes().iter().any(|id| other.processes().contains(id));
         let shuts = |kind: &FaultKind| match kind {
             FaultKind::Link { flaw, .. } => flaw.lets_nothing_pass(),
             _ => false,

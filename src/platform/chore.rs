@@ -1,5 +1,6 @@
 use std::ffi::OsString;
 use std::fs::File;
+use std::path::PathBuf;
 
 use super::bindings::tail;
 use super::{Platform, PlatformError, keeper, process};
@@ -10,7 +11,7 @@ use crate::undo::Action;
 
 const DEADLINE: Span = Span::seconds(10);
 
-/// Runs the program of a chore to its end; it and all it started are gone afterwards.
+/// Runs the program of a chore to its end.
 pub(super) async fn run(
     platform: &Platform,
     index: usize,
@@ -31,6 +32,25 @@ pub(super) async fn run(
     }
     let command = argv.iter().map(|word| word.0.as_str()).collect::<Vec<_>>().join(" ");
     let dir = dir.as_ref().map(|dir| setting.here.join(dir));
+    program(platform, Program { name, command, words, environment, dir, within }).await
+}
+
+/// A program that is run once.
+pub(super) struct Program {
+    /// No process can be called so.
+    pub(super) name: String,
+    /// For messages: without what its templates came to.
+    pub(super) command: String,
+    pub(super) words: Vec<String>,
+    pub(super) environment: Vec<(String, String)>,
+    pub(super) dir: Option<PathBuf>,
+    pub(super) within: Span,
+}
+
+/// Runs it to its end; it and all it started are gone afterwards, also when the harness dies meanwhile.
+pub(super) async fn program(platform: &Platform, program: Program) -> Result<(), PlatformError> {
+    let Program { name, command, words, environment, dir, within } = program;
+    let setting = &platform.setting;
     let (word, arguments) = words.split_first().ok_or(PlatformError::Empty { process: name.clone() })?;
     let program = process::find(setting, word, dir.as_ref())
         .ok_or_else(|| PlatformError::NoProgram { process: name.clone(), program: word.clone() })?;

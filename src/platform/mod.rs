@@ -17,7 +17,7 @@ mod scrape;
 pub(crate) mod tests;
 mod vitals;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::{Map, Value};
@@ -30,7 +30,7 @@ pub use process::Process;
 use self::links::Links;
 use crate::base::clock::Clock;
 use crate::base::units::{At, Span};
-use crate::plan::{ChoreWork, Plan, ProcessId, ProcessSource, WatchId};
+use crate::plan::{ChoreWork, Plan, ProcessId, ProcessSource, Template, WatchId};
 use crate::proxy::Proxy;
 use crate::record::{Folder, Reading, Vital};
 use crate::undo::{Journal, UndoId};
@@ -138,6 +138,26 @@ impl Platform {
         self.processes.get(id.index())
     }
 
+    /// The program that is running.
+    pub fn program(&self) -> &Path {
+        &self.setting.program
+    }
+
+    /// Where the drill was started.
+    pub fn here(&self) -> &Path {
+        &self.setting.here
+    }
+
+    /// A command line with every name settled; `peakdrill` is the program that is running.
+    pub fn words(&self, what: &str, templates: &[Template]) -> Result<Vec<String>, PlatformError> {
+        let settle = |template: &Template| self.bindings.settle(what, &template.0, &[]);
+        let mut words = templates.iter().map(settle).collect::<Result<Vec<String>, _>>()?;
+        if let Some(first) = words.first_mut().filter(|first| *first == "peakdrill") {
+            *first = self.setting.program.to_string_lossy().into_owned();
+        }
+        Ok(words)
+    }
+
     /// What carries the platform's links, if it has some.
     pub fn proxy(&self) -> Option<Arc<Proxy>> {
         self.links.proxy()
@@ -168,6 +188,13 @@ impl Platform {
         within: Span,
     ) -> Result<(), PlatformError> {
         chore::run(self, index, cleanup, work, within).await
+    }
+
+    /// Runs a program that a fault is made of: it must exit 0 within the time. `name` is its output's.
+    pub async fn run_words(&self, name: &str, words: Vec<String>, within: Span) -> Result<(), PlatformError> {
+        let (name, command) = (name.to_owned(), words.join(" "));
+        let program = chore::Program { name, command, words, environment: Vec::new(), dir: None, within };
+        chore::program(self, program).await
     }
 
     /// Ends programs of `prepare` that were dropped half-way, before anything is cleaned up behind them.

@@ -115,6 +115,11 @@ impl Process {
         &self.plan().name
     }
 
+    /// The folder of its own; none for what the drill attached to.
+    pub fn folder(&self) -> Option<&Path> {
+        self.recipe.as_ref()?.folder.as_deref()
+    }
+
     /// Whether the drill itself starts and stops it.
     pub fn is_ours(&self) -> bool {
         self.recipe.is_some()

@@ -142,7 +142,7 @@ impl Pump<'_> {
         };
         let mut changed = pin!(link.changed.notified());
         changed.as_mut().enable();
-        self.strike(&mut course, timer.now());
+        self.strike(&mut course, timer.now(), false);
         loop {
             self.write(&mut course)?;
             if course.ended && course.flow.is_empty() {
@@ -359,16 +359,18 @@ impl Pump<'_> {
         *self.of.fate.borrow_mut() = whole.clone();
         course.flow.rearrange(self.of.bytes.get().then_some(&whole), now);
         course.closing = None;
-        self.strike(course, now);
+        self.strike(course, now, true);
     }
 
-    /// What does not wait for bytes to pass: connections that carry no requests are reset, or closed, as they are.
-    fn strike(&self, course: &mut Course, now: At) {
+    /// What does not wait for bytes to pass: connections that carry no requests are reset if they were there before, or closed.
+    fn strike(&self, course: &mut Course, now: At, there: bool) {
         let whole = self.of.fate.borrow().clone();
         for live in whole.in_force() {
             match live.flaw.kind {
                 FlawKind::Refuse => course.flow.ends(now, End::Reset, live),
-                FlawKind::Reset { after } if self.of.bytes.get() => course.flow.ends(now + after, End::Reset, live),
+                FlawKind::Reset { after } if there && self.of.bytes.get() => {
+                    course.flow.ends(now + after, End::Reset, live);
+                }
                 FlawKind::Hang { close: Some(after) } if self.of.bytes.get() => {
                     course.flow.ends(now + after, End::Close, live);
                 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{output, private};
+use super::{output, private, program};
 use crate::base::host::{Identity, Marker, Tree};
 use crate::base::template::Masker;
 use crate::base::units::Span;
@@ -28,6 +28,8 @@ pub enum Action {
     Thaw { name: String, tree: Tree },
     /// A private folder was made: remove it with all that is in it. It holds a file with the token, or nothing.
     RemoveFolder { folder: PathBuf, token: String },
+    /// A program of the user's did something: another undoes it, and a third says by exiting with 0 that it is in force.
+    Run { name: String, command: Vec<String>, check: Vec<String>, folder: PathBuf, within: Span },
     /// Processes that may print secrets write into this folder: take the secrets out of its files. What is secret stands
     /// in no file, so only who was told can do that; others remove the files.
     MaskOutput { folder: PathBuf },
@@ -79,6 +81,17 @@ impl Action {
             Action::RemoveFolder { folder, token } => {
                 private::remove(folder, token).map_err(|error| self.left(error.to_string()))
             }
+            Action::Run { command, check, folder, within, .. } => {
+                let done = program::run(command, folder, *within).map_err(|why| self.left(why))?;
+                if !done {
+                    return Err(self.left("the program that undoes it did not exit with 0".to_owned()));
+                }
+                match program::run(check, folder, *within) {
+                    Ok(false) => Ok(()),
+                    Ok(true) => Err(self.left("its check still says that it is in force".to_owned())),
+                    Err(why) => Err(self.left(why)),
+                }
+            }
             Action::MaskOutput { folder } => {
                 let done = secrets.map_or_else(|| output::remove(folder), |secrets| output::mask(folder, secrets));
                 done.map_err(|error| self.left(error.to_string()))
@@ -95,6 +108,8 @@ impl Action {
             }
             Action::Thaw { tree, .. } => tree.is_frozen(),
             Action::RemoveFolder { folder, .. } => folder.symlink_metadata().is_ok(),
+            // Whoever cannot ask has to assume it.
+            Action::Run { check, folder, within, .. } => program::run(check, folder, *within).unwrap_or(true),
             Action::MaskOutput { folder } => output::files(folder).is_ok_and(|files| !files.is_empty()),
         }
     }
@@ -110,6 +125,7 @@ impl Action {
             Action::StopTree { name, .. } => format!("stopped process {name}"),
             Action::Thaw { name, .. } => format!("let process {name} go on"),
             Action::RemoveFolder { folder, .. } => format!("removed folder {}", folder.display()),
+            Action::Run { name, .. } => format!("undid {name}"),
             Action::MaskOutput { folder } => format!("left no secret in {}", folder.display()),
         }
     }
@@ -122,6 +138,7 @@ impl Action {
             },
             Action::Thaw { name, tree } => format!("process {name}, paused: {}", pids(&tree.members())),
             Action::RemoveFolder { folder, .. } => format!("folder {}", folder.display()),
+            Action::Run { name, .. } => format!("what {name} did"),
             Action::MaskOutput { folder } => format!("output that may hold secrets in {}", folder.display()),
         }
     }
@@ -140,6 +157,10 @@ impl Action {
                 None => format!("kill -CONT {}", pids_only(&tree.members())),
             },
             Action::RemoveFolder { folder, .. } => private::remove_by_hand(folder),
+            Action::Run { command, folder, .. } => {
+                let words: Vec<String> = command.iter().map(|word| quoted(Path::new(word))).collect();
+                format!("cd {} && {}", quoted(folder), words.join(" "))
+            }
             Action::MaskOutput { folder } => format!("find {} -type f -delete", quoted(folder)),
         }
     }

@@ -14,6 +14,7 @@ mod guardian;
 mod journal;
 mod output;
 mod private;
+mod program;
 mod recover;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub use action::{Action, Left};
 pub use guardian::{Guardian, guardian_main};
 pub use journal::{JOURNAL, Journal, UndoId};
 pub use private::Scratch;
+pub use program::run as run_program;
 pub use recover::{Recovery, Sweep, has_pending, journals, recover, recover_all, residue};
 
 use std::io;

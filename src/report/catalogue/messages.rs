@@ -327,6 +327,10 @@ messages! {
     fault_kill(what) "kill {what}" "强杀{what}";
     fault_pause(what) "pause {what}" "冻结{what}";
     fault_terminate(what) "terminate {what}" "终止{what}";
+    fault_burn(cores) "keep {cores} busy" "占满{cores}";
+    fault_fill_memory(bytes) "take {bytes} of memory" "占用内存{bytes}";
+    fault_fill_disk(what, bytes) "take {bytes} of the disk of {what}" "占用{what}所在磁盘{bytes}";
+    fault_run(command) "run {command}" "运行{command}";
     fault_delay(what) "delay {what}" "延迟{what}";
     fault_throttle(what) "throttle {what}" "限速{what}";
     fault_slice(what) "slice {what}" "切片{what}";
@@ -461,6 +465,15 @@ messages! {
     sight_bites(link, verb) "the link {link} was seen to suffer it ({verb})" "已观测到链路{link}受影响（{verb}）";
     sight_passes(link, n) "nothing is wrong with the link {link} any more; it suffered {n}" "链路{link}已恢复正常，共受影响{n}";
     sight_never_bit(link) "nothing passed the link {link} that it could have bitten" "链路{link}上没有可受影响的流量";
+    sight_burns(cores) "{cores} of this machine are kept busy" "已占用本机{cores}";
+    sight_idle(cores) "only {cores} of this machine are kept busy" "仅占用本机{cores}";
+    sight_taken(bytes) "{bytes} are taken" "已占用{bytes}";
+    sight_short(bytes) "only {bytes} could be taken" "仅能占用{bytes}";
+    sight_released() "what was taken of this machine is given back" "占用的本机资源已释放";
+    sight_in_force() "its check says that it is in force" "检查程序确认故障已生效";
+    sight_not_in_force() "its check says that it is not in force any more" "检查程序确认故障已解除";
+    sight_in_force_already() "its check said so before anything was done" "注入之前检查程序已报告生效";
+    sight_never_seen() "it was not seen to be in force in time" "未能及时观测到故障生效";
     sight_gone_already(process) "{process} was gone already" "{process}此前已不在";
     sight_foreign(process) "{process} runs outside the drill, which could not start it again" "{process}在演练之外运行，无法由演练重新启动";
     sight_lives(process) "{process} still lives" "{process}仍在运行";

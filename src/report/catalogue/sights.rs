@@ -1,4 +1,5 @@
 use super::Words;
+use crate::base::units::Size;
 use crate::plan::{LinkId, Plan, ProcessId, Scope};
 use crate::record::Sight;
 
@@ -24,6 +25,15 @@ impl Words {
             Sight::Bites { link, verb } => self.sight_bites(self.link(plan, *link), verb),
             Sight::Passes { link, bites } => self.sight_passes(self.link(plan, *link), self.n_times(*bites)),
             Sight::NeverBit { link } => self.sight_never_bit(self.link(plan, *link)),
+            Sight::Burns { cores } => self.sight_burns(self.cores(self.number(*cores))),
+            Sight::Idle { cores } => self.sight_idle(self.cores(self.number(*cores))),
+            Sight::Taken { bytes } => self.sight_taken(self.size(Size(*bytes))),
+            Sight::Short { bytes } => self.sight_short(self.size(Size(*bytes))),
+            Sight::Released => self.sight_released(),
+            Sight::InForce => self.sight_in_force(),
+            Sight::NotInForce => self.sight_not_in_force(),
+            Sight::InForceAlready => self.sight_in_force_already(),
+            Sight::NeverSeen => self.sight_never_seen(),
             Sight::GoneAlready { process } => self.sight_gone_already(name(process)),
             Sight::Foreign { process } => self.sight_foreign(name(process)),
             Sight::Lives { process } => self.sight_lives(name(process)),

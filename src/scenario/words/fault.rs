@@ -1,14 +1,15 @@
 use serde_json::{Value, json};
 
+use super::Arguments;
 use super::flaw::{
     CloseAfter, Corrupt, Delay, Direction, Hang, OnlyRequests, Refuse, Reset, Respond, Slice, SlowClose, Throttle,
 };
 use crate::base::diagnostic::{Diagnostic, Mark, nearest};
-use crate::base::units::{Share, Span, Text, parse_span};
+use crate::base::units::{Share, Size, Span, Text, parse_span};
 use crate::base::yaml::{Kind, Node, ScalarKind};
 use crate::scenario::decode::{Context, Raw};
 use crate::scenario::define::{block, words};
-use crate::scenario::field::{List, Spanned};
+use crate::scenario::field::{Field, List, Spanned};
 use crate::scenario::schema::{Defs, or_var};
 use crate::scenario::value::{say_unit, text};
 
@@ -26,6 +27,14 @@ block! {
         terminate: optional("terminate") Terminate,
         /// The whole tree of processes is stopped; healed by letting it go on.
         pause: optional("pause") Pause,
+        /// Cores of this machine are kept busy.
+        burn: optional("burn") Burn,
+        /// Memory of this machine is taken.
+        fill_memory: optional("fill-memory") FillMemory,
+        /// The file system that a process's own folder lies on is filled.
+        fill_disk: optional("fill-disk") FillDisk,
+        /// Whatever a program does, which another undoes.
+        run: optional("run") RunFault,
         delay: optional("delay") Delay,
         throttle: optional("throttle") Throttle,
         slice: optional("slice") Slice,
@@ -44,13 +53,12 @@ block! {
         only: optional("only") OnlyRequests,
     }
     one_of(
-        "kill", "terminate", "pause", "delay", "throttle", "slice", "close-after", "refuse", "reset", "hang", "slow-close",
+        "kill", "terminate", "pause", "burn", "fill-memory", "fill-disk", "run", "delay", "throttle", "slice", "close-after", "refuse", "reset", "hang", "slow-close",
         "corrupt", "respond"
     );
     later(
         "after", "when", "every", "times", "until", "heal", "undo", "restart", "crash-loop", "slow-start", "disconnect",
-        "burn", "fill-memory", "fill-disk", "slow-disk", "exhaust-files", "skew-clock", "partition", "drop", "break-dns",
-        "run", "storm"
+        "slow-disk", "exhaust-files", "skew-clock", "partition", "drop", "break-dns", "storm"
     );
     check(check_fault);
 }
@@ -62,11 +70,19 @@ fn check_fault(fault: &Fault, _: Mark, cx: &mut Context<'_>) {
     }
     let beside =
         [("direction", fault.direction.written()), ("share", fault.share.written()), ("only", fault.only.written())];
-    let on_process = [fault.kill.written(), fault.terminate.written(), fault.pause.written()];
+    let on_process = [
+        fault.kill.written(),
+        fault.terminate.written(),
+        fault.pause.written(),
+        fault.burn.written(),
+        fault.fill_memory.written(),
+        fault.fill_disk.written(),
+        fault.run.written(),
+    ];
     let whole_link = [(&"refuse", fault.refuse.written())];
     for (word, mark) in beside.into_iter().filter_map(|(word, mark)| Some((word, mark?))) {
         if on_process.iter().any(Option::is_some) {
-            let message = format!("`{word}` is for faults on links, not on processes");
+            let message = format!("`{word}` is for faults on links alone");
             cx.say(Diagnostic::error("does-not-go", mark, message));
         } else if let Some((verb, _)) = whole_link.iter().find(|(_, mark)| mark.is_some()) {
             let message = format!("`{verb}` is of the whole link, so `{word}` does not go with it");
@@ -95,6 +111,76 @@ block! {
         process: required("process") Target,
     }
     later("container");
+}
+
+block! {
+    /// How busy this machine is kept.
+    pub struct Burn("`burn`") {
+        /// So many cores.
+        cores: required("cores") u64,
+    }
+    later("host");
+    check(check_burn);
+}
+
+fn check_burn(burn: &Burn, _: Mark, cx: &mut Context<'_>) {
+    if let Some(cores) = burn.cores.get().filter(|cores| !(1..=1_024).contains(&cores.value)) {
+        cx.say(Diagnostic::error("range", cores.mark, "`cores` is from 1 to 1024"));
+    }
+}
+
+block! {
+    /// How much of this machine's memory is taken.
+    pub struct FillMemory("`fill-memory`") {
+        size: required("size") Size,
+    }
+    later("host");
+    check(check_fill_memory);
+}
+
+fn check_fill_memory(fill: &FillMemory, _: Mark, cx: &mut Context<'_>) {
+    not_nothing(&fill.size, cx);
+}
+
+fn not_nothing(size: &Field<Size>, cx: &mut Context<'_>) {
+    if let Some(size) = size.get().filter(|size| size.value == Size(0)) {
+        cx.say(Diagnostic::error("range", size.mark, "`size` is more than nothing"));
+    }
+}
+
+block! {
+    /// Where, and how much.
+    pub struct FillDisk("`fill-disk`") {
+        /// The file system that its own folder lies on.
+        process: required("process") String,
+        /// At the most: less where less is left.
+        size: required("size") Size,
+    }
+    later("host");
+    check(check_fill_disk);
+}
+
+fn check_fill_disk(fill: &FillDisk, _: Mark, cx: &mut Context<'_>) {
+    not_nothing(&fill.size, cx);
+}
+
+block! {
+    /// A fault of your own: programs, which see process., link., vars., env. and run.
+    pub struct RunFault("`run` of a fault") {
+        /// Does it, and exits with 0.
+        act: required("do") Arguments,
+        /// Undoes it, however often it is called, and exits with 0; also when the harness has died.
+        undo: required("undo") Arguments,
+        /// Exits with 0 while it is in force, and with something else while it is not.
+        check: required("check") Arguments,
+        /// How long each may take, and how long the check may take to see it; left out: 10s.
+        within: optional("within") Span,
+    }
+    check(check_run);
+}
+
+fn check_run(run: &RunFault, _: Mark, cx: &mut Context<'_>) {
+    super::load::positive(&run.within, "within", cx);
 }
 
 block! {
