@@ -150,6 +150,25 @@ fn try_shows_a_request_of_the_log() {
 
 /// The shipped flash sale, with the store's data in a folder that outlives the run.
 #[test]
+fn try_shows_the_arrival_that_it_is_asked_for() {
+    let server = Scripted::start(|_| ok(""));
+    let yard = Yard::new();
+    let text = format!(
+        "peakdrill: 1\nname: one\nplatform: {{ allow: [127.0.0.0/8], endpoints: {{ site: \"{}\" }} }}\nfeeds: {{ row: {{ range: 100..199 }} }}\n\
+         journeys: {{ go: [ {{ get: \"/{{{{ feed.row }}}}/{{{{ int(1, 1000000000) }}}}\", name: go }} ] }}\n\
+         load: {{ all: {{ mix: {{ go: 1 }}, arrivals: [ {{ hold: {{ rate: 10/s, for: 5s }} }} ] }} }}\n",
+        server.url()
+    );
+    yard.file("one.yaml", &text);
+    for arrival in ["0", "7", "7"] {
+        yard.run(&["try", "one.yaml", "--arrival", arrival]).expect(0);
+    }
+    let asked: Vec<String> = server.log().into_iter().map(|seen| seen.path).collect();
+    assert_eq!(asked[1], asked[2], "the same each time");
+    assert!(asked[0].starts_with("/100/") && asked[1].starts_with("/107/"), "its row of the feed: {asked:?}");
+}
+
+#[test]
 fn a_flash_sale_sells_what_there_is_and_no_piece_more() {
     const PIECES: i64 = 100;
     let yard = Yard::new();

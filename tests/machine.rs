@@ -61,6 +61,24 @@ fn what_the_limit_of_open_files_does_not_let_through_is_said_before() {
 }
 
 #[test]
+fn more_users_than_open_files_are_said_before() {
+    let yard = Yard::new();
+    yard.file(
+        "crowd.yaml",
+        r#"peakdrill: 1
+name: crowd
+platform: { allow: [127.0.0.0/8], endpoints: { one: "http://127.0.0.1:9", other: "http://127.0.0.1:10", idle: "http://127.0.0.1:11" } }
+journeys: { go: [ { get: /a, endpoint: one, name: a }, { get: /b, endpoint: other, name: b } ] }
+load: { crowd: { mix: { go: 1 }, users: [ { hold: { users: 150, for: 10s } } ] } }
+"#,
+    );
+    let limited = run_limited(&yard, 256, "plan crowd.yaml").expect(0);
+    assert!(limited.out.contains("the users of crowd may need 364 at once"), "{}", limited.out);
+    let enough = run_limited(&yard, 400, "plan crowd.yaml").expect(0);
+    assert!(!enough.out.contains("may need"), "{}", enough.out);
+}
+
+#[test]
 fn a_calibration_of_this_machine_is_kept_and_used_and_no_other() {
     let yard = Yard::new();
     drill(&yard, "100/s");

@@ -302,6 +302,8 @@ const CASES: &[Case] = &[
     Case("to: \"{{ process.store.address }}\"", "to: «\"10.0.0.1:80\""),
     Case("to: \"{{ process.store.address }}\"", "to: «\"127.0.0.1\""),
     Case("to: \"{{ process.store.address }}\"", "to: \"{{ «link.pay.address }}\""),
+    Case(STOP, "crash-loop: { process: node_1, every: «0s }"),
+    Case(STOP, "«crash-loop: { process: node_1 }"),
     Case(STOP, "burn: { cores: «0 }"),
     Case(STOP, "fill-memory: { size: «0B }"),
     Case(STOP, "fill-disk: { process: «node, size: 1MiB }"),

@@ -98,8 +98,17 @@ pub(super) fn warnings(plan: &Plan, workers: Option<u16>, slice: Slice, words: W
     let held = |index: usize, max: u32| u64::from(slice.share(plan.needed_connections(EndpointId::at(index)).min(max)));
     let files: u64 =
         endpoints().map(|(index, endpoint)| held(index, endpoint.connections.max)).sum::<u64>() + OWN_FILES;
-    if let Some(limits) = host::open_file_limits().ok().filter(|limits| limits.hard < files) {
-        said.push(words.machine_files(words.count(files), words.count(limits.hard)));
+    let limit = host::open_file_limits().map_or(u64::MAX, |limits| limits.hard);
+    if limit < files {
+        said.push(words.machine_files(words.count(files), words.count(limit)));
+    }
+    // Each is a process, with a limit of its own.
+    for load in plan.loads.iter().filter(|load| load.is_closed()) {
+        let files = plan.user_connections(load) + OWN_FILES;
+        if limit < files {
+            let name = words.title(&load.title, &load.name);
+            said.push(words.machine_users(name, words.count(files), words.count(limit)));
+        }
     }
     for (index, endpoint) in endpoints().filter(|(_, endpoint)| !endpoint.url.0.starts_with("unix:")) {
         let sources: u128 = endpoint.connections.source.iter().map(|range| range.count()).sum();

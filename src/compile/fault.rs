@@ -113,7 +113,10 @@ fn kind(
     let kill = cx.get(&fault.kill).map(|kill| &kill.process);
     let terminate = cx.get(&fault.terminate).map(|terminate| &terminate.process);
     let pause = cx.get(&fault.pause).map(|pause| &pause.process);
-    if let Some(target) = kill.or(terminate).or(pause) {
+    let crash = cx.get(&fault.crash_loop);
+    let every = crash.and_then(|crash| cx.need(&crash.every)).map(|every| every.value);
+    let crash = crash.map(|crash| &crash.process);
+    if let Some(target) = kill.or(terminate).or(crash).or(pause) {
         let target = cx.need(target)?;
         let processes = bitten(path, index, target, scene, cx);
         if pause.is_none() && processes.iter().any(|id| scene.processes.started.get(id.index()) == Some(&false)) {
@@ -122,10 +125,11 @@ fn kind(
             let help = "write `pause`, or let the drill start it with `run`";
             cx.say(Diagnostic::error("kill-attached", target.mark, message).help(help));
         }
-        let kind = match (kill, terminate) {
-            (Some(_), _) => FaultKind::Kill { processes },
-            (None, Some(_)) => FaultKind::Terminate { processes },
-            (None, None) => FaultKind::Pause { processes },
+        let kind = match (kill, terminate, crash) {
+            (Some(_), ..) => FaultKind::Kill { processes },
+            (None, Some(_), _) => FaultKind::Terminate { processes },
+            (None, None, Some(_)) => FaultKind::CrashLoop { processes, every: every? },
+            (None, None, None) => FaultKind::Pause { processes },
         };
         return Some((kind, target.mark));
     }

@@ -8,6 +8,7 @@
 //!
 //! Leaves to others: when a fault is ordered and how long it lasts (`drill`), what it did to the traffic (`analysis`).
 
+mod crash;
 mod kill;
 mod link;
 mod pause;
@@ -57,6 +58,7 @@ pub struct Wound(Kind);
 enum Kind {
     Kill { processes: Vec<ProcessId> },
     Pause { paused: Vec<(ProcessId, UndoId)> },
+    CrashLoop { looping: crash::Looping },
     Strain { strained: strain::Strained },
     Run { undo: UndoId },
     Link { set: Vec<(LinkId, FlawId)>, proxy: Arc<Proxy> },
@@ -74,21 +76,16 @@ impl Faults {
         let (kind, proof) = match &fault.kind {
             FaultKind::Kill { processes } => kill::inject(self, processes, kill::Way::Kill).await?,
             FaultKind::Terminate { processes } => kill::inject(self, processes, kill::Way::Terminate).await?,
+            FaultKind::CrashLoop { processes, every } => crash::inject(self, processes, *every).await?,
             FaultKind::Pause { processes } => pause::inject(self, processes).await?,
-            FaultKind::Burn { cores } => {
-                let (kind, at, proof) = strain::inject(self, id, Strain::Burn { cores: *cores }, fault.lasts).await?;
-                return Ok((Wound(kind), Seen { at, proof }));
-            }
+            FaultKind::Burn { cores } => strain::inject(self, id, Strain::Burn { cores: *cores }, fault.lasts).await?,
             FaultKind::FillMemory { size } => {
-                let (kind, at, proof) = strain::inject(self, id, Strain::Memory { size: *size }, fault.lasts).await?;
-                return Ok((Wound(kind), Seen { at, proof }));
+                strain::inject(self, id, Strain::Memory { size: *size }, fault.lasts).await?
             }
             FaultKind::FillDisk { process, size } => {
                 let process = self.platform.process(*process).ok_or_else(|| vec![Sight::NoTarget])?;
                 let folder = process.folder().ok_or_else(|| vec![Sight::NoTarget])?.to_owned();
-                let strain = Strain::Disk { folder, size: *size };
-                let (kind, at, proof) = strain::inject(self, id, strain, fault.lasts).await?;
-                return Ok((Wound(kind), Seen { at, proof }));
+                strain::inject(self, id, Strain::Disk { folder, size: *size }, fault.lasts).await?
             }
             FaultKind::Run { act, undo, check, within } => {
                 let programs = run::Programs { act, undo, check, within: *within };
@@ -124,6 +121,7 @@ impl Faults {
         let proof = match wound.0 {
             Kind::Kill { processes } => kill::heal(self, &processes).await?,
             Kind::Pause { paused } => pause::heal(self, &paused).await?,
+            Kind::CrashLoop { looping } => crash::heal(self, looping).await?,
             Kind::Strain { strained } => strain::heal(self, strained).await?,
             Kind::Run { undo } => run::heal(self, undo).await?,
             Kind::Link { set, proxy } => {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{Faults, Kind, blocking, said};
 use crate::base::clock::Clock;
 use crate::base::host::{self, Identity, Tree, say, vitals_of};
-use crate::base::units::{At, Size, Span};
+use crate::base::units::{Size, Span};
 use crate::plan::FaultId;
 use crate::record::Sight;
 use crate::undo::{Action, UndoId};
@@ -61,7 +61,7 @@ pub(super) async fn inject(
     number: FaultId,
     strain: Strain,
     lasts: Span,
-) -> Result<(Kind, At, Vec<Sight>), Vec<Sight>> {
+) -> Result<(Kind, Vec<Sight>), Vec<Sight>> {
     let (journal, program) = (faults.journal.clone(), faults.platform.program().to_owned());
     let wanted = strain.clone();
     let start = move || -> io::Result<(Strained, Identity)> {
@@ -83,7 +83,7 @@ pub(super) async fn inject(
     let look = blocking(move || observe(&strain, &stream, identity, &clock));
     let seen = faults.unless_stopped(faults.clock.now() + lasts, look).await;
     match seen {
-        Some(Ok(Ok(sight))) => Ok((Kind::Strain { strained }, faults.clock.now(), vec![sight])),
+        Some(Ok(Ok(sight))) => Ok((Kind::Strain { strained }, vec![sight])),
         other => {
             let why = match other {
                 Some(Ok(Err(why))) => why,
@@ -179,7 +179,7 @@ fn begin(strain: &Strain) -> io::Result<(Said, Held)> {
         }
         Strain::Memory { size } => {
             let size = usize::try_from(size.0).map_err(io::Error::other)?;
-            let mut taken = Vec::new();
+            let mut taken: Vec<u8> = Vec::new();
             taken.try_reserve_exact(size).map_err(io::Error::other)?;
             // Each page is written to, or there would be none.
             taken.resize(size, 0x5a);

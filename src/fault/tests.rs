@@ -158,6 +158,34 @@ fn what_runs_outside_the_drill_is_paused_and_never_killed() {
     });
 }
 
+#[test]
+fn a_process_that_crashes_again_and_again_runs_once_it_is_healed() {
+    in_runtime(async {
+        let ward = ward(vec![server("node")]).await;
+        let process = ward.faults.platform.process(ProcessId(0)).unwrap().clone();
+        let root = |process: &Process| process.tree().and_then(|tree| tree.root);
+        let kind = FaultKind::CrashLoop { processes: vec![ProcessId(0)], every: Span::millis(20) };
+        let mut met = vec![root(&process)];
+        let (wound, seen) = ward.inject(&kind).await.unwrap();
+        assert_eq!(seen.proof, [Sight::Gone { process: ProcessId(0), members: 1 }]);
+        // It came up, and crashed, and came up: three of them.
+        while met.len() < 3 {
+            let now = root(&process);
+            if now.is_some() && !met.contains(&now) {
+                met.push(now);
+            }
+            ward.faults.clock.sleep(Span::millis(1)).await;
+        }
+        let healed = ward.faults.heal(wound).await.unwrap();
+        assert!(matches!(healed.proof.last(), Some(Sight::Crashed { times: 2.., .. })), "{:?}", healed.proof);
+        let last = root(&process);
+        assert!(ward.answers(ProcessId(0), Span::seconds(20)).await);
+        ward.faults.clock.sleep(Span::millis(60)).await;
+        assert!(root(&process) == last && last.unwrap().is_alive(), "nothing ends it any more");
+        ward.end().await;
+    });
+}
+
 /// A fault that is a file: made, removed, and looked for.
 fn by_file(file: &std::path::Path, act: &str) -> FaultKind {
     let words = |words: &[&str]| words.iter().map(|word| crate::plan::Template((*word).to_owned())).collect();

@@ -19,6 +19,17 @@ impl Plan {
         self.loads.iter().enumerate().filter(|(_, load)| !load.is_closed()).map(of_load).sum()
     }
 
+    /// The most connections that a closed load's users hold at once: each has one of its own to every endpoint that it asks.
+    pub fn user_connections(&self, load: &super::Load) -> u64 {
+        let users = load.users.as_ref().map_or(0, |users| u64::from(users.peak()));
+        let asks = |endpoint: EndpointId| {
+            let mut journeys = load.journeys().filter_map(|journey| self.journeys.get(journey.index()));
+            journeys.any(|journey| requests(&journey.actions, endpoint) > 0.0)
+        };
+        let endpoints = (0..self.platform.endpoints.len()).map(EndpointId::at).filter(|endpoint| asks(*endpoint));
+        users * endpoints.count() as u64
+    }
+
     /// Whether open loads send requests to an endpoint.
     pub fn is_asked(&self, endpoint: EndpointId) -> bool {
         self.most_requests(endpoint, Span::SECOND) > 0.0

@@ -21,6 +21,8 @@ pub enum FaultKind {
     Kill { processes: Vec<ProcessId> },
     /// TERM to the whole tree; healed in the same way.
     Terminate { processes: Vec<ProcessId> },
+    /// KILL to the whole tree, and again so long after each time that it is ready; healed by leaving it running.
+    CrashLoop { processes: Vec<ProcessId>, every: Span },
     /// The whole tree stopped; healed by letting it go on.
     Pause { processes: Vec<ProcessId> },
     /// So many cores of this machine are kept busy; healed when they are let go.
@@ -39,9 +41,10 @@ impl FaultKind {
     /// The processes that it bites.
     pub fn processes(&self) -> &[ProcessId] {
         match self {
-            FaultKind::Kill { processes } | FaultKind::Terminate { processes } | FaultKind::Pause { processes } => {
-                processes
-            }
+            FaultKind::Kill { processes }
+            | FaultKind::Terminate { processes }
+            | FaultKind::CrashLoop { processes, .. }
+            | FaultKind::Pause { processes } => processes,
             FaultKind::FillDisk { process, .. } => std::slice::from_ref(process),
             FaultKind::Burn { .. } | FaultKind::FillMemory { .. } | FaultKind::Run { .. } | FaultKind::Link { .. } => {
                 &[]
@@ -62,6 +65,7 @@ impl FaultKind {
         match self {
             FaultKind::Kill { .. } => "kill",
             FaultKind::Terminate { .. } => "terminate",
+            FaultKind::CrashLoop { .. } => "crash-loop",
             FaultKind::Pause { .. } => "pause",
             FaultKind::Burn { .. } => "burn",
             FaultKind::FillMemory { .. } => "fill-memory",
@@ -74,7 +78,8 @@ impl FaultKind {
     /// Whether this and `other` cannot be on one target at one time.
     pub fn excludes(&self, other: &FaultKind) -> bool {
         let ends = |kind: &FaultKind| {
-            matches!(kind, FaultKind::Kill { .. } | FaultKind::Terminate { .. } | FaultKind::Pause { .. })
+            use FaultKind::{CrashLoop, Kill, Pause, Terminate};
+            matches!(kind, Kill { .. } | Terminate { .. } | CrashLoop { .. } | Pause { .. })
         };
         let same_process =
             ends(self) && ends(other) && self.processes().iter().any(|id| other.processes().contains(id));

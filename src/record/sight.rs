@@ -18,6 +18,11 @@ pub enum Sight {
         process: ProcessId,
         pid: u32,
     },
+    /// It crashed so often while the fault was in force, and runs.
+    Crashed {
+        process: ProcessId,
+        times: u64,
+    },
     /// Paused: all `members` processes of its tree stand still.
     Still {
         process: ProcessId,

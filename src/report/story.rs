@@ -451,6 +451,7 @@ pub(super) fn fault_deed(words: Words, plan: &Plan, kind: &FaultKind) -> String 
         FaultKind::Kill { .. } => return words.fault_kill(names),
         FaultKind::Terminate { .. } => return words.fault_terminate(names),
         FaultKind::Pause { .. } => return words.fault_pause(names),
+        FaultKind::CrashLoop { every, .. } => return words.fault_crash_loop(names, words.span(*every)),
         FaultKind::Burn { cores } => return words.fault_burn(words.cores(words.number(f64::from(*cores)))),
         FaultKind::FillMemory { size } => return words.fault_fill_memory(words.size(*size)),
         FaultKind::FillDisk { size, .. } => return words.fault_fill_disk(names, words.size(*size)),

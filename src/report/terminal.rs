@@ -5,6 +5,7 @@ use super::story::{Tone, percentile_of};
 use super::table::{Align, Paint, Table, one_line};
 use super::{Colour, Model, Words, numbers, tries, users};
 use crate::analysis::Row;
+use crate::base::units::Rate;
 use crate::plan::Scope;
 use crate::verdict::Verdict;
 
@@ -102,7 +103,8 @@ pub(super) fn rate_lines(model: &Model<'_>, words: Words, total: &Row) -> Vec<St
     }
     lines.extend(users::lines(model, words));
     if let Some((planned, ok)) = model.peak() {
-        lines.push(words.rate_peak(words.rate(planned), words.rate(ok)));
+        let most = words.rate(Rate::per_second(model.plan.most_requests_a_second()));
+        lines.push(words.rate_peak(words.rate(planned), most, words.rate(ok)));
     }
     lines
 }

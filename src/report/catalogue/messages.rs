@@ -317,7 +317,9 @@ messages! {
     rate_requests(requests, ok, bad, shed, unsent)
         "requests: {requests}: {ok} ok, {bad} bad, {shed} shed, {unsent} unsent"
         "请求：共{requests}，成功{ok}，失败{bad}，限流{shed}，未发出{unsent}";
-    rate_peak(planned, ok) "peak: {planned} visits planned, {ok} ok requests" "峰值：计划访问{planned}，成功请求{ok}";
+    rate_peak(planned, most, ok)
+        "peak: {planned} visits planned, which come to {most} requests at the most; {ok} ok requests"
+        "峰值：计划访问{planned}，折合请求至多{most}；成功请求{ok}";
     no_load() "No load was ever begun." "没有发起任何负载。";
     percentile_note()
         "Percentiles are of response time from the planned instant; bad requests count as slower than any bound."
@@ -327,6 +329,7 @@ messages! {
     fault_kill(what) "kill {what}" "强杀{what}";
     fault_pause(what) "pause {what}" "冻结{what}";
     fault_terminate(what) "terminate {what}" "终止{what}";
+    fault_crash_loop(what, every) "crash {what} every {every}" "每隔{every}使{what}崩溃";
     fault_burn(cores) "keep {cores} busy" "占满{cores}";
     fault_fill_memory(bytes) "take {bytes} of memory" "占用内存{bytes}";
     fault_fill_disk(what, bytes) "take {bytes} of the disk of {what}" "占用{what}所在磁盘{bytes}";
@@ -373,6 +376,9 @@ messages! {
     machine_files(needed, limit)
         "this machine allows {limit} open files, and a platform that answers nothing at the planned peak would hold {needed}: raise the limit (ulimit -Hn)"
         "本机最多打开 {limit} 个文件，而计划峰值下平台若不应答将占用 {needed} 个：请提高上限（ulimit -Hn）";
+    machine_users(load, needed, limit)
+        "this machine allows {limit} open files, and the users of {load} may need {needed} at once: raise the limit (ulimit -Hn) or plan fewer"
+        "本机最多打开 {limit} 个文件，而{load}的用户可能同时需要 {needed} 个：请提高上限（ulimit -Hn）或减少用户";
     machine_ports(endpoint, needed, ports)
         "{endpoint} may need {needed} connections at once, and there are {ports} local ports towards one address: name more local addresses (connections: source) or widen net.ipv4.ip_local_port_range"
         "{endpoint}可能同时需要 {needed} 个连接，而本机到同一地址只有 {ports} 个本地端口：请增加本地地址（connections: source）或放宽 net.ipv4.ip_local_port_range";
@@ -460,6 +466,7 @@ messages! {
     event_not_healed(fault, why) "{fault}: could not be healed, {why}" "{fault}：未能撤除，{why}";
     sight_gone(process, n) "{process} is gone ({n})" "{process}已消失（{n}）";
     sight_ready(process, pid) "{process} is ready again as pid {pid}" "{process}重新就绪，进程号{pid}";
+    sight_crashed(process, n) "{process} crashed {n}, and runs" "{process}共崩溃{n}，现已运行";
     sight_still(process, n) "{process} stands still ({n})" "{process}已停住（{n}）";
     sight_goes_on(process, n) "{process} goes on ({n})" "{process}继续运行（{n}）";
     sight_bites(link, verb) "the link {link} was seen to suffer it ({verb})" "已观测到链路{link}受影响（{verb}）";

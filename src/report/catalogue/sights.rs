@@ -20,6 +20,7 @@ impl Words {
         match sight {
             Sight::Gone { process, members } => self.sight_gone(name(process), self.n_processes(*members)),
             Sight::Ready { process, pid } => self.sight_ready(name(process), pid),
+            Sight::Crashed { process, times } => self.sight_crashed(name(process), self.n_times(*times)),
             Sight::Still { process, members } => self.sight_still(name(process), self.n_processes(*members)),
             Sight::GoesOn { process, members } => self.sight_goes_on(name(process), self.n_processes(*members)),
             Sight::Bites { link, verb } => self.sight_bites(self.link(plan, *link), verb),

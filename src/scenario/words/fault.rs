@@ -25,6 +25,8 @@ block! {
         kill: optional("kill") Kill,
         /// TERM to the whole tree of processes; healed by starting it again.
         terminate: optional("terminate") Terminate,
+        /// KILL again and again, some time after each time that it is ready.
+        crash_loop: optional("crash-loop") CrashLoop,
         /// The whole tree of processes is stopped; healed by letting it go on.
         pause: optional("pause") Pause,
         /// Cores of this machine are kept busy.
@@ -53,11 +55,11 @@ block! {
         only: optional("only") OnlyRequests,
     }
     one_of(
-        "kill", "terminate", "pause", "burn", "fill-memory", "fill-disk", "run", "delay", "throttle", "slice", "close-after", "refuse", "reset", "hang", "slow-close",
+        "kill", "terminate", "crash-loop", "pause", "burn", "fill-memory", "fill-disk", "run", "delay", "throttle", "slice", "close-after", "refuse", "reset", "hang", "slow-close",
         "corrupt", "respond"
     );
     later(
-        "after", "when", "every", "times", "until", "heal", "undo", "restart", "crash-loop", "slow-start", "disconnect",
+        "after", "when", "every", "times", "until", "heal", "undo", "restart", "slow-start", "disconnect",
         "slow-disk", "exhaust-files", "skew-clock", "partition", "drop", "break-dns", "storm"
     );
     check(check_fault);
@@ -73,6 +75,7 @@ fn check_fault(fault: &Fault, _: Mark, cx: &mut Context<'_>) {
     let on_process = [
         fault.kill.written(),
         fault.terminate.written(),
+        fault.crash_loop.written(),
         fault.pause.written(),
         fault.burn.written(),
         fault.fill_memory.written(),
@@ -111,6 +114,21 @@ block! {
         process: required("process") Target,
     }
     later("container");
+}
+
+block! {
+    /// What crashes, and how soon after each time that it is ready.
+    pub struct CrashLoop("`crash-loop`") {
+        /// A process, a list of them, or { any: node, pick: 1 }.
+        process: required("process") Target,
+        every: required("every") Span,
+    }
+    later("container");
+    check(check_crash_loop);
+}
+
+fn check_crash_loop(crash: &CrashLoop, _: Mark, cx: &mut Context<'_>) {
+    super::load::positive(&crash.every, "every", cx);
 }
 
 block! {

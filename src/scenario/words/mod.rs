@@ -19,7 +19,8 @@ mod users;
 pub use body::{BodyFile, BodyText, PartBlock, PartValue};
 pub use condition::{Basis, Condition, Measure, Obligation, SteadyState, Timing, Trigger, is_metric};
 pub use fault::{
-    AnyOf, Burn, Fault, FillDisk, FillMemory, Kill, Moment, Pause, Reference, RunFault, Target, Terminate, When,
+    AnyOf, Burn, CrashLoop, Fault, FillDisk, FillMemory, Kill, Moment, Pause, Reference, RunFault, Target, Terminate,
+    When,
 };
 pub use feed::{Feed, Pick};
 pub use figure::Figure;
