@@ -318,8 +318,8 @@ messages! {
         "requests: {requests}: {ok} ok, {bad} bad, {shed} shed, {unsent} unsent"
         "请求：共{requests}，成功{ok}，失败{bad}，限流{shed}，未发出{unsent}";
     rate_peak(planned, most, ok)
-        "peak: {planned} visits planned, which come to {most} requests at the most; {ok} ok requests"
-        "峰值：计划访问{planned}，折合请求至多{most}；成功请求{ok}";
+        "peak: {planned} visits planned, which come to about {most} requests; {ok} ok requests"
+        "峰值：计划访问{planned}，折合请求约{most}；成功请求{ok}";
     no_load() "No load was ever begun." "没有发起任何负载。";
     percentile_note()
         "Percentiles are of response time from the planned instant; bad requests count as slower than any bound."
