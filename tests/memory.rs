@@ -116,8 +116,9 @@ fn growth(resident: &[u64], from: usize) -> u64 {
 
 #[test]
 fn it_does_not_grow_with_requests_and_failures() {
-    let grown = growth(&resident(1_000, 20), 8);
-    assert!(grown < 512, "{grown} KiB in 12 s");
+    let grown = growth(&resident(2_000, 20), 8);
+    // 43 bytes for each request in that time would be too much.
+    assert!(grown < 1_024, "{grown} KiB in 12 s");
 }
 
 /// `cargo test --release --test memory -- --ignored --nocapture`

@@ -37,7 +37,7 @@ fn proofs(run: &std::path::Path) -> Vec<(u64, String, Value)> {
 #[test]
 fn cores_memory_and_disk_are_taken_and_given_back() {
     let yard = Yard::new();
-    let faults = "  busy: { at: 1s, for: 1s, burn: { cores: 1 } }
+    let faults = "  busy: { at: 1s, for: 2s, burn: { cores: 1 } }
   memory: { at: 1s, for: 1s, fill-memory: { size: 24MiB } }
   disk: { at: 1s, for: 1s, fill-disk: { process: shop, size: 24MiB } }";
     yard.file("drill.yaml", &drill(faults, "targets: { up: { measure: availability, at-least: 50% } }"));
