@@ -1,7 +1,7 @@
 //! Feeds that are made in `prepare`: sessions are logged in before the load, handed out by the rules of feeds, never written
 //! anywhere, and ended afterwards; all as the other side saw it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use peakdrill::base;
 
@@ -140,6 +140,34 @@ fn users_of_a_closed_load_are_given_rows_that_were_made() {
     yard.run(&["run", "sessions.yaml"]).expect(0);
     let counts = by_account(&server.log(), "/cart/");
     assert!(counts.len() > 5, "more sessions than users: {counts:?}");
+}
+
+#[test]
+fn users_come_as_new_visitors_and_on_connections_that_age() {
+    for (connections, fresh) in [("new: 100%", true), ("age: 1ms", true), ("age: 1h", false)] {
+        let server = Scripted::start(|_| ok(""));
+        let yard = Yard::new();
+        let text = format!(
+            r#"peakdrill: 1
+name: crowd
+platform:
+  allow: [127.0.0.0/8]
+  endpoints: {{ site: {{ url: "{}", connections: {{ {connections} }} }} }}
+journeys: {{ look: [ {{ get: /look, name: look }} ] }}
+load: {{ crowd: {{ mix: {{ look: 1 }}, pace: 100ms, users: [ {{ hold: {{ users: 2, for: 2s }} }} ] }} }}
+limits: {{ lag: 500ms }}
+targets: {{ up: {{ measure: availability, at-least: 100% }}, sent: {{ measure: unsent, at-most: 0% }} }}
+"#,
+            server.url()
+        );
+        yard.file("crowd.yaml", &text);
+        yard.run(&["run", "crowd.yaml"]).expect(0);
+        let asked = server.log();
+        let used: BTreeSet<u64> = asked.iter().map(|seen| seen.connection).collect();
+        assert!(asked.len() > 10, "{connections}: {} requests", asked.len());
+        let wanted = if fresh { asked.len() } else { 2 };
+        assert_eq!(used.len(), wanted, "{connections}: {} requests", asked.len());
+    }
 }
 
 #[test]

@@ -183,8 +183,7 @@ impl Pump<'_> {
 
     /// Takes in what has come, and passes on at once what nothing stands in the way of.
     fn read(&self, course: &mut Course) -> Result<(), End> {
-        let scratch = self.of.link.scratch.clone();
-        let mut scratch = scratch.borrow_mut();
+        let mut scratch = self.of.link.scratch.borrow_mut();
         match self.from.try_read(&mut scratch) {
             Ok(0) => {
                 course.ended = true;
@@ -238,7 +237,10 @@ impl Pump<'_> {
                     self.pass(course, &bytes[from..at])?;
                     from = at;
                     let fate = self.of.link.lives.of_request(&asked);
-                    let answer = answer(&fate, &asked, self.of.link.timer.now());
+                    let answer = match fate.is_free() {
+                        true => None,
+                        false => answer(&fate, &asked, self.of.link.timer.now()),
+                    };
                     course.swallowed = answer.is_some();
                     course.fate = fate.clone();
                     course.flow.next_request();

@@ -78,15 +78,20 @@ impl Hub {
     ) -> io::Result<()> {
         let mut ends = ends.iter();
         for (id, flaw) in begins {
-            let live = Rc::new(Live::new(id, flaw, Key::new(seed, u32::MAX, id), &self.bites));
-            link.lives.put(ends.next().copied(), live.clone());
-            self.set.borrow_mut().insert(id, (link.clone(), live));
+            self.begin(link, id, flaw, Key::new(seed, u32::MAX, id), ends.next().copied());
         }
         for id in ends {
             link.lives.remove(*id);
         }
         self.set.borrow_mut().retain(|_, (_, live)| !live.is_over());
         link.settle().await
+    }
+
+    /// A flaw is in force, in the place of `instead`; `key` decides whom it bites.
+    fn begin(&self, link: &Rc<Link>, id: u64, flaw: Flaw, key: Key, instead: Option<u64>) {
+        let live = Rc::new(Live::new(id, flaw, key, &self.bites));
+        link.lives.put(instead, live.clone());
+        self.set.borrow_mut().insert(id, (link.clone(), live));
     }
 
     /// Puts flaws in force, all from one instant on. Gives those that could not be, and why.
@@ -98,10 +103,7 @@ impl Hub {
                 failed.push((id, "there is no such link".to_owned()));
                 continue;
             };
-            let key = Key::new(seed, u32::MAX, u64::from(number));
-            let live = Rc::new(Live::new(id, flaw, key, &self.bites));
-            link.lives.put(None, live.clone());
-            self.set.borrow_mut().insert(id, (link.clone(), live));
+            self.begin(&link, id, flaw, Key::new(seed, u32::MAX, u64::from(number)), None);
             touched.push((id, link));
         }
         for (id, link) in touched {

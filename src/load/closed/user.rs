@@ -157,9 +157,10 @@ impl User {
         for (slot, (value, secret)) in self.house.kept.iter().zip(kept) {
             values.put(*slot, value, secret);
         }
-        // Where this visit comes as a new visitor, it comes without what the user has open.
-        let load = lane.load;
-        values.own.retain(|(endpoint, _)| !worker.is_new(load, arrival.k, *endpoint));
+        // Where this visit comes as a new visitor, it comes without what the user has open, and makes another in its place.
+        for (_, own) in values.own.iter_mut().filter(|(endpoint, _)| worker.is_new(lane.load, arrival.k, *endpoint)) {
+            *own = None;
+        }
         let mut visit = Visit { worker, me: self.me, lane, program, arrival, values };
         let fate = visit.walk().await;
         visit.close(fate);
