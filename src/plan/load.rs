@@ -168,12 +168,6 @@ impl Load {
         })
     }
 
-    /// The phases that its stages are, or belong to.
-    pub fn phases(&self) -> impl Iterator<Item = PhaseId> {
-        let users = self.users.iter().flat_map(|users| &users.stages).filter_map(|stage| stage.phase);
-        self.stages.iter().filter_map(|stage| stage.phase).chain(users)
-    }
-
     /// Every journey that its visits go through: those of its mix, and what users do beside them.
     pub fn journeys(&self) -> impl Iterator<Item = JourneyId> {
         let users = self.users.iter();
