@@ -7,7 +7,9 @@ use super::{
     WatchedFigures,
 };
 use crate::base::units::{At, Rate, Share, Span};
-use crate::plan::{Basis, FigureId, JourneyId, PhaseId, ProcessId, Quantity, Scope, TargetId, WatchId, Watched};
+use crate::plan::{
+    Basis, FaultId, FigureId, JourneyId, PhaseId, ProcessId, Quantity, Scope, TargetId, WatchId, Watched,
+};
 use crate::record::{BadKind, EndReason, Entry, Failure, HostFacts, Sight, Unpacked, UnsentKind};
 
 /// Everything that a run comes to.
@@ -297,6 +299,9 @@ pub struct VisitRow {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     pub target: TargetId,
+    /// Of a target on several occurrences: the worst, which this is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occurrence: Option<FaultId>,
     /// None: no data, see `gap`.
     pub figure: Option<Figure>,
     pub gap: Option<Gap>,

@@ -22,7 +22,7 @@ use super::vitals::Vitals;
 use super::watched::Watches;
 use super::{Analysis, Missing, Opened, ProbeTurn, Residue, Standing, Stretch, TrialFigures, Want};
 use crate::base::units::At;
-use crate::plan::{AbortId, FaultId, LoadId, Moment, Plan, Scope, SteadyId, WatchId};
+use crate::plan::{AbortId, End, FaultId, Instant, LoadId, Moment, Plan, Scope, SteadyId, WatchId};
 use crate::record::{Against, EndReason, Entry, Event, Failure, Item, RecordError, Vital, Window};
 
 /// Curves are finished so many seconds after they closed: until then a worker that is late may still add to them.
@@ -42,6 +42,8 @@ pub struct Fold {
     aborts: Vec<Watched>,
     pub(super) searches: Vec<Searching>,
     pub(super) crowds: Vec<Crowd>,
+    /// What faults wait for, and the end of the second at which it held first.
+    whens: Vec<(FaultId, Watched, Option<At>)>,
     /// The first abort condition that held.
     pub(super) aborting: Option<AbortId>,
     pub(super) tracks: Vec<Track>,
@@ -90,8 +92,18 @@ impl Fold {
         let steady_states = plan.steady_states.iter().enumerate();
         let steady: Vec<Steady> = steady_states.map(|(index, state)| Steady::new(plan, index, state)).collect();
         let aborts: Vec<Watched> = plan.aborts.iter().map(|abort| Watched::new(plan, &abort.condition)).collect();
+        let when = |(index, fault): (usize, &crate::plan::Fault)| match &fault.at {
+            Instant::When(condition) => Some((FaultId::at(index), Watched::new(plan, condition), None)),
+            Instant::At(_) | Instant::After { .. } => None,
+        };
+        let whens: Vec<(FaultId, Watched, Option<At>)> = plan.faults.iter().enumerate().filter_map(when).collect();
         let searches = Searching::all(plan);
-        let watched: Vec<&Watched> = steady.iter().flat_map(Steady::must).chain(&aborts).collect();
+        let watched: Vec<&Watched> = steady
+            .iter()
+            .flat_map(Steady::must)
+            .chain(&aborts)
+            .chain(whens.iter().map(|(_, watched, _)| watched))
+            .collect();
         let mut keep = vec![false; plan.series.len()];
         watched.iter().flat_map(|watched| watched.keeps_times_of()).for_each(|index| keep[index] = true);
         searches.iter().flat_map(Searching::keeps_times_of).for_each(|index| keep[index] = true);
@@ -108,6 +120,7 @@ impl Fold {
             curves,
             steady,
             aborts,
+            whens,
             searches,
             crowds: Crowd::all(plan),
             aborting: None,
@@ -235,7 +248,9 @@ impl Fold {
         if first && fault.ordered.is_some() {
             let held = self.steady.iter().map(|steady| steady.held_before(at)).collect();
             self.before_fault.get_or_insert(held);
-            self.tracks.extend(self.steady.iter().map(|steady| Track::new(id, steady, at)));
+            let platform =
+                self.plan.faults.get(id.index()).is_some_and(|fault| matches!(fault.end, End::Platform { .. }));
+            self.tracks.extend(self.steady.iter().map(|steady| Track::new(id, steady, at, platform)));
         }
         if let Some(healed) = fault.healed {
             let tracks = self.tracks.iter_mut().filter(|track| track.fault == id);
@@ -313,8 +328,11 @@ impl Fold {
                 steady.note_stray(number);
             }
         }
+        let begin = self.began.map_or(0, At::second);
+        for (_, watched, at) in self.whens.iter_mut().filter(|(_, _, at)| at.is_none()) {
+            *at = watched.fires(&self.seconds, &self.vitals, number, begin).then(|| begin_of(number + 1));
+        }
         if self.aborting.is_none() {
-            let begin = self.began.map_or(0, At::second);
             let fires = |watched: &Watched| watched.fires(&self.seconds, &self.vitals, number, begin);
             self.aborting = self.aborts.iter().position(fires).map(AbortId::at);
         }
@@ -388,6 +406,11 @@ impl Fold {
     /// The first abort condition that has held, or that an entry names.
     pub fn aborting(&self) -> Option<AbortId> {
         self.aborting
+    }
+
+    /// When what a fault waits for held first.
+    pub fn triggered(&self, fault: FaultId) -> Option<At> {
+        self.whens.iter().find(|(waiting, ..)| *waiting == fault).and_then(|(_, _, at)| *at)
     }
 
     /// When a fault came to this moment; for *recovered*, when every steady state has held again for its `hold`. It may

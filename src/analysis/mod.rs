@@ -15,6 +15,7 @@ mod fold;
 mod health;
 mod incidents;
 mod live;
+mod occurrences;
 mod outage;
 mod percentile;
 mod phases;

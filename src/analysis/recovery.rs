@@ -21,13 +21,18 @@ pub(super) struct Track {
     open: bool,
     held: Held,
     last_miss: u64,
+    /// Left to the platform: it may come back until it has held for two holds.
+    platform: bool,
+    calm: Held,
+    /// When it had.
+    closed: Option<At>,
     hold: Span,
     /// From *ordered* to here every instant lies in a window that was not unknown.
     seen_to: At,
 }
 
 impl Track {
-    pub(super) fn new(fault: FaultId, steady: &Steady, ordered: At) -> Track {
+    pub(super) fn new(fault: FaultId, steady: &Steady, ordered: At, platform: bool) -> Track {
         Track {
             fault,
             steady: steady.id(),
@@ -39,6 +44,9 @@ impl Track {
             open: false,
             held: Held::default(),
             last_miss: 0,
+            platform,
+            calm: Held::default(),
+            closed: None,
             hold: steady.hold(),
             seen_to: ordered,
         }
@@ -55,9 +63,17 @@ impl Track {
             self.seen_to = end;
         }
         let misses = window.standing == Standing::Misses;
+        self.calm.next(window.standing, steady.over());
+        if self.closed.is_none() && self.calm.for_seconds(2 * steady.hold_seconds()) {
+            self.closed = Some(end);
+        }
         if misses && !self.open {
             // A miss that begins before healed + hold opens or reopens it; a later one belongs to no fault.
-            if self.healed.is_some_and(|healed| window.begin >= healed + steady.hold()) {
+            let is_over = match self.platform {
+                true => self.closed.is_some(),
+                false => self.healed.is_some_and(|healed| window.begin >= healed + steady.hold()),
+            };
+            if is_over {
                 return false;
             }
             self.open = true;
@@ -93,16 +109,23 @@ impl Track {
         })
     }
 
-    /// When it was over; none while it is broken. A fault without a breach ends at *healed*.
+    /// When it was over; none while it is broken. A fault without a breach ends at *healed*, or as it began where it was left to
+    /// the platform and the steady state held for two holds.
     pub(super) const fn end(&self) -> Option<At> {
-        if self.breach.is_some() { self.recovered } else { self.healed }
+        match (self.breach, self.platform, self.closed) {
+            (Some(_), ..) => self.recovered,
+            (None, false, _) => self.healed,
+            (None, true, Some(_)) => Some(self.ordered),
+            (None, true, None) => None,
+        }
     }
 
     /// Where a breach would not have been seen: none after a breach, or when the windows from *ordered* to *healed* + hold
     /// were known, but for gaps that the sliding of the windows bridges. Their resolution is one window.
     fn unseen(&self, watched_to: At) -> Option<Stretch> {
-        let to = self.healed.map_or(watched_to, |healed| healed + self.hold);
-        let seen = self.healed.is_some() && self.seen_to + Span::SECOND >= to;
+        let over = if self.platform { self.closed } else { self.healed.map(|healed| healed + self.hold) };
+        let to = over.unwrap_or(watched_to);
+        let seen = over.is_some() && self.seen_to + Span::SECOND >= to;
         (self.breach.is_none() && !seen).then_some(Stretch { from: self.seen_to, to: to.max(self.seen_to) })
     }
 

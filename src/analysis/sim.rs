@@ -157,7 +157,9 @@ impl Sim {
             title: Default::default(),
             kind: FaultKind::Kill { processes: vec![ProcessId(0)] },
             at: Instant::At(at(ordered)),
-            lasts: Span::from_seconds_f64(healed - ordered),
+            of: None,
+            end: crate::plan::End::For(Span::from_seconds_f64(healed - ordered)),
+            spared: false,
         });
         let phases = self.phases.iter().enumerate().map(|(index, &(from, to))| Phase {
             name: format!("phase {index}"),
@@ -220,6 +222,7 @@ impl Sim {
                 lag: Span::millis(10),
             },
             end: Span::seconds(self.seconds),
+            rehearsal: None,
         }
     }
 

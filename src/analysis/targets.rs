@@ -78,7 +78,8 @@ impl Evidence<'_> {
         targets.map(|(index, target)| self.measure(TargetId::at(index), &target.condition)).collect()
     }
 
-    fn measure(&self, target: TargetId, condition: &Condition) -> Measured {
+    /// Of one fault, where it is of a fault.
+    pub(super) fn measure_one(&self, target: TargetId, condition: &Condition) -> Measured {
         let window = self.window_of(condition);
         let tally = self.phases.tally(&series_in(self.plan, condition.scope), condition.phase, self.plan.limits.shed);
         let taken = self.take(condition, &tally, window);
@@ -86,6 +87,7 @@ impl Evidence<'_> {
         let requests = self.generator_tally(condition, &tally);
         Measured {
             target,
+            occurrence: None,
             figure: taken.figure,
             gap: taken.gap,
             unlagged: self.unlagged(condition, &tally),
@@ -131,7 +133,7 @@ impl Evidence<'_> {
     /// The requests that say whether the generator sent what was planned.
     fn generator_tally(&self, condition: &Condition, tally: &Tally) -> Counts {
         match condition.scope {
-            Scope::Process(_) | Scope::Fault(_) | Scope::Figure(_) => {
+            Scope::Process(_) | Scope::Fault(_) | Scope::Occurrences(_) | Scope::Figure(_) => {
                 self.phases.tally(&series_in(self.plan, Scope::All), condition.phase, self.plan.limits.shed).counts
             }
             _ => tally.counts.clone(),
@@ -221,6 +223,9 @@ impl Evidence<'_> {
         if basis == Basis::Outages {
             // An outage that was meant and never happened says nothing about what one costs.
             for fault in self.faults {
+                if self.plan.faults.get(fault.fault.index()).is_some_and(|planned| planned.spared) {
+                    continue;
+                }
                 if fault.ordered.is_none() {
                     return Taken::gap(Gap::FaultNotOrdered);
                 }

@@ -65,6 +65,8 @@ pub(super) enum Command {
     Try(TryArgs),
     /// Run drills: load, faults, verdict, report.
     Run(RunArgs),
+    /// Find the smallest set of faults with which a failed drill still fails, by running it again with fewer and fewer.
+    Shrink(ShrinkArgs),
     /// Make one run out of those of a drill's parts, and judge it.
     Merge(MergeArgs),
     /// Make the report of a stored run again.
@@ -183,9 +185,40 @@ pub(super) struct RunArgs {
     /// When all parts start: an instant such as `2026-06-18T20:30:00Z`, by each machine's wall clock, or `+30s`.
     #[arg(long, value_name = "INSTANT", value_parser = part::start, requires = "part", allow_hyphen_values = true)]
     pub(super) start_at: Option<StartAt>,
+    #[command(flatten)]
+    pub(super) dry: Dry,
     /// No live line.
     #[arg(long)]
     pub(super) quiet: bool,
+}
+
+/// What is left out of a run on purpose.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Dry {
+    /// A rehearsal of the load: no fault is ordered, and targets on faults are not judged.
+    #[arg(long, conflicts_with_all = ["no_load", "without"])]
+    pub(super) no_faults: bool,
+    /// A rehearsal of the faults: nobody comes, and all that is judged is that each fault bites and is undone.
+    #[arg(long)]
+    pub(super) no_load: bool,
+    /// Leave this fault out, and those that wait for it; may be given several times.
+    #[arg(long, value_name = "FAULT")]
+    pub(super) without: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShrinkArgs {
+    /// The run that failed: its folder, or its name under the reports folder; `last` is the latest one.
+    #[arg(value_name = "RUN")]
+    pub(super) run: PathBuf,
+    #[arg(long, env = "PEAKDRILL_REPORTS", default_value = "reports", value_name = "FOLDER")]
+    pub(super) reports: PathBuf,
+    /// Where the files lie that the scenario names; left out: beside the scenario.
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) files: Option<PathBuf>,
+    /// At most so many drills.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(super) drills: u32,
 }
 
 #[derive(Debug, Args)]

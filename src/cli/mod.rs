@@ -20,6 +20,7 @@ mod report;
 mod run;
 mod runs;
 mod scenarios;
+mod shrink;
 mod speech;
 
 use std::path::Path;
@@ -63,6 +64,7 @@ fn command(command: &Command, speech: Speech) -> Exit {
         Command::Plan(args) => plan::plan(args, speech),
         Command::Try(args) => once::once(args, speech),
         Command::Run(args) => run::run(args, speech),
+        Command::Shrink(args) => shrink::shrink(args, speech),
         Command::Merge(args) => merge::merge(args, speech),
         Command::Report(args) => report::report(args, speech),
         Command::Recover(args) => recover::recover(args, speech),

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use super::args::ReportArgs;
 use super::exit::Exit;
 use super::render::{Pictures, render};
@@ -6,7 +8,7 @@ use crate::record::{Folder, find_run, list_runs};
 
 pub(super) fn report(args: &ReportArgs, speech: Speech) -> Exit {
     let pictures = if args.png { Pictures::Demanded } else { Pictures::IfPossible };
-    let folder = match found(args) {
+    let folder = match found(&args.run, &args.reports) {
         Ok(folder) => folder,
         Err(error) => {
             speech.complain(&error);
@@ -31,14 +33,15 @@ pub(super) fn report(args: &ReportArgs, speech: Speech) -> Exit {
     }
 }
 
-fn found(args: &ReportArgs) -> anyhow::Result<Folder> {
-    if args.run.as_os_str() == "last" {
-        let runs = list_runs(&args.reports)?;
+/// The run of that name or folder; `last` is the latest.
+pub(super) fn found(run: &Path, reports: &Path) -> anyhow::Result<Folder> {
+    if run.as_os_str() == "last" {
+        let runs = list_runs(reports)?;
         let last = runs
             .iter()
             .rfind(|run| run.begun)
-            .ok_or_else(|| anyhow::anyhow!("there is no run in {}", args.reports.display()))?;
-        return Ok(Folder::new(args.reports.join(&last.run)));
+            .ok_or_else(|| anyhow::anyhow!("there is no run in {}", reports.display()))?;
+        return Ok(Folder::new(reports.join(&last.run)));
     }
-    Ok(find_run(&args.reports, &args.run.to_string_lossy())?)
+    Ok(find_run(reports, &run.to_string_lossy())?)
 }

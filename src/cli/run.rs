@@ -1,7 +1,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::args::RunArgs;
+use serde_json::Value;
+
+use super::args::{Dry, RunArgs};
 use super::exit::Exit;
 use super::speech::Speech;
 use super::{machine, part, render, scenarios};
@@ -11,6 +13,7 @@ use crate::compile::Compiled;
 use crate::drill::{self, Audience, Ended, Signals};
 use crate::live::Live;
 use crate::load;
+use crate::plan::Plan;
 use crate::plan::arrivals::Slice;
 use crate::record::{self, EndReason, Entry, Part};
 
@@ -28,7 +31,11 @@ pub(super) fn run(args: &RunArgs, speech: Speech) -> Exit {
     let mut wrong = false;
     for file in &args.files {
         match scenarios::compiled(speech, file, choice.profile.as_deref(), &choice.sets) {
-            Ok(compiled) => {
+            Ok(mut compiled) => {
+                if let Err(why) = leave_out(&mut compiled.plan, &args.dry) {
+                    speech.complain(&why);
+                    wrong = true;
+                }
                 let closed = compiled.plan.loads.iter().find(|load| load.is_closed() && !load::can_be_closed());
                 if let Some(load) = closed {
                     speech.complain(&format!(
@@ -97,6 +104,26 @@ fn one(args: &RunArgs, speech: Speech, file: &Path, compiled: Compiled, signals:
     }
 }
 
+/// Leaves out what the command line says.
+fn leave_out(plan: &mut Plan, dry: &Dry) -> Result<(), String> {
+    for name in &dry.without {
+        if !plan.faults.iter().any(|fault| fault.name == *name || fault.written() == name) {
+            let known: Vec<&str> = plan.faults.iter().map(|fault| fault.name.as_str()).collect();
+            return Err(format!("--without {name}: there is no such fault; there are: {}", known.join(", ")));
+        }
+    }
+    if !dry.without.is_empty() {
+        plan.spare(|fault| dry.without.iter().any(|name| fault.name == *name || fault.written() == name));
+    }
+    if dry.no_faults {
+        plan.without_faults();
+    }
+    if dry.no_load {
+        plan.without_load();
+    }
+    Ok(())
+}
+
 /// What a drill of `file` is made with; its folder comes to lie in `reports`.
 pub(super) fn setting(
     file: &Path,
@@ -105,19 +132,32 @@ pub(super) fn setting(
     options: load::Options,
     part: Option<Part>,
 ) -> Result<drill::Setting, String> {
+    let origins = serde_json::to_value(&compiled.origins).map_err(|error| error.to_string())?;
+    let files = file.parent().map(PathBuf::from).unwrap_or_default();
+    planned(compiled.plan, origins, files, reports, options, part)
+}
+
+/// The same of a plan whose files lie in `files`.
+pub(super) fn planned(
+    plan: Plan,
+    origins: Value,
+    files: PathBuf,
+    reports: &Path,
+    options: load::Options,
+    part: Option<Part>,
+) -> Result<drill::Setting, String> {
     let wall = Clock::start().wall();
     let (run, whole) = match &part {
         Some(part) => (part.run(), part.whole.clone()),
         None => {
-            let run = record::run_id(&wall.compact(), &compiled.plan.about.name, salt(wall));
+            let run = record::run_id(&wall.compact(), &plan.about.name, salt(wall));
             (run.clone(), run)
         }
     };
     let io = |what: &str, error: std::io::Error| format!("{what}: {error}");
-    let origins = serde_json::to_value(&compiled.origins).map_err(|error| error.to_string())?;
     Ok(drill::Setting {
-        constants: scenarios::constants(&compiled.plan, &whole)?,
-        plan: Arc::new(compiled.plan),
+        constants: scenarios::constants(&plan, &whole)?,
+        plan: Arc::new(plan),
         origins,
         run,
         part,
@@ -125,7 +165,7 @@ pub(super) fn setting(
         scratch: None,
         program: std::env::current_exe().map_err(|error| io("the program's own path is not known", error))?,
         here: std::env::current_dir().map_err(|error| io("the working folder is not known", error))?,
-        files: file.parent().map(PathBuf::from).unwrap_or_default(),
+        files,
         options,
     })
 }

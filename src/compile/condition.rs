@@ -6,11 +6,12 @@ use super::journey::Steps;
 use super::names::Names;
 use super::platform::Processes;
 use super::samples::{Samples, needed};
+use super::schedule::Roll;
 use super::watch;
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{At, Span};
 use crate::plan::{
-    self, Basis, Bound, Condition, EndpointId, FaultId, FigureId, JourneyId, LoadId, Measure, PhaseId, Quantity, Scope,
+    self, Basis, Bound, Condition, EndpointId, FigureId, JourneyId, LoadId, Measure, PhaseId, Quantity, Scope,
     SteadyId, SteadyState, StepId, Timing,
 };
 use crate::scenario::{self, Field, Figure, Spanned};
@@ -28,7 +29,7 @@ pub(super) struct Scenery<'c> {
     pub(super) loads: &'c Names,
     pub(super) processes: &'c Processes,
     pub(super) endpoints: &'c Names,
-    pub(super) faults: &'c Names,
+    pub(super) faults: &'c Roll,
     /// What captures keep.
     pub(super) figures: &'c Names,
     pub(super) steady: &'c Names,
@@ -54,6 +55,8 @@ pub(super) enum Role {
     Target,
     /// An obligation of a search.
     Trial,
+    /// What a fault waits for.
+    Trigger,
 }
 
 impl Role {
@@ -63,6 +66,7 @@ impl Role {
             Role::Abort => "an abort condition",
             Role::Target => "a target",
             Role::Trial => "a trial",
+            Role::Trigger => "a condition that is waited for",
         }
     }
 }
@@ -86,7 +90,7 @@ impl Scenery<'_> {
             None if written.phase.is_hole() => None,
             None => Some(None),
         };
-        let over = matches!(role, Role::Steady | Role::Abort).then(|| {
+        let over = matches!(role, Role::Steady | Role::Abort | Role::Trigger).then(|| {
             if let Some(over) = written.over.get() {
                 check_over(over, cx);
             }
@@ -207,10 +211,10 @@ impl Scenery<'_> {
             return Some(Scope::All);
         }
         if let Some(fault) = cx.get(&written.fault) {
-            return self.faults.find(fault, cx).map(|id| Scope::Fault(FaultId::at(id)));
+            return self.faults.scope(fault, cx);
         }
         match self.faults.len() {
-            1 => Some(Scope::Fault(FaultId(0))),
+            1 => self.faults.scope_at(0),
             0 if !self.faults.is_whole() => None,
             0 => {
                 let message = format!("`{}` is about a fault, and the scenario has none", measure.written());

@@ -1,33 +1,22 @@
-//! What breaks, when, and what cannot break at once.
+//! What breaks: the kinds of faults, and whom they are aimed at.
 
 use super::context::Cx;
 use super::flaw;
 use super::instant::PhaseTable;
 use super::names::Names;
 use super::platform::Processes;
+use super::schedule::Roll;
 use super::text::{Own, Place, Reach};
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::rng::{Key, Purpose};
 use crate::base::template::Template;
-use crate::base::units::{At, Span};
-use crate::plan::{self, FaultId, FaultKind, Instant, LinkId, Moment, ProcessId};
-use crate::scenario::{self, Field, Named, Reference, Spanned, Target};
-
-/// A fault, and when it is planned at the earliest.
-#[derive(Debug)]
-pub(super) struct Made {
-    /// Its number among the faults as written.
-    pub(super) index: usize,
-    pub(super) fault: plan::Fault,
-    pub(super) at: Mark,
-    target: Mark,
-    /// From the order to the order to heal, where it is known.
-    pub(super) times: Option<(At, At)>,
-}
+use crate::base::units::Span;
+use crate::plan::{self, FaultId, FaultKind, LinkId, ProcessId};
+use crate::scenario::{self, Field, Spanned, Target};
 
 /// What faults are aimed at, and when.
 pub(super) struct Scene<'c> {
-    pub(super) names: &'c Names,
+    pub(super) roll: &'c Roll,
     pub(super) processes: &'c Processes,
     /// As written, also those that were refused.
     pub(super) linked: &'c Names,
@@ -37,74 +26,16 @@ pub(super) struct Scene<'c> {
     pub(super) seed: u64,
 }
 
-pub(super) fn faults(field: &Field<Named<scenario::Fault>>, scene: &Scene<'_>, cx: &mut Cx<'_>) -> Vec<Made> {
-    let map = cx.get(field).map(|map| &map.value);
-    cx.broken |= map.is_some_and(|map| !map.complete || map.entries.iter().any(|(_, fault)| fault.is_none()));
-    let mut made = Vec::new();
-    for (name, fault) in map.into_iter().flat_map(Named::iter) {
-        let index = scene.names.get(&name.value).unwrap_or_default();
-        match one(index, name, fault, scene, cx) {
-            Some(fault) => made.push(fault),
-            None => cx.broken = true,
-        }
-    }
-    made
-}
-
-fn one(
-    index: usize,
-    name: &Spanned<String>,
-    fault: &Spanned<scenario::Fault>,
-    scene: &Scene<'_>,
-    cx: &mut Cx<'_>,
-) -> Option<Made> {
-    cx.broken |= !fault.complete;
-    let path = format!("faults.{}", name.value);
-    let kind = kind(index, &path, fault, scene, cx);
-    let at = cx.need(&fault.at);
-    let instant = at.and_then(|at| match &at.from {
-        Reference::Fault { name: other, moment } => {
-            let id = scene.names.find(other, cx)?;
-            if id == index {
-                let message = format!("fault `{}` waits for itself", name.value);
-                cx.say(Diagnostic::error("circular", at.mark, message));
-                return None;
-            }
-            Some(Instant::After { fault: FaultId::at(id), moment: moment_of(*moment), offset: at.offset })
-        }
-        _ => scene.phases.at(at, "a fault", cx).map(Instant::At),
-    });
-    let lasts = cx.need(&fault.lasts);
-    if let Some(lasts) = lasts {
-        cx.note(format!("{path}.for"), &lasts.value, lasts.mark);
-    }
-    let (at, (kind, target), lasts) = (at?, kind?, lasts?);
-    let instant = instant?;
-    match instant {
-        Instant::At(when) => cx.note(format!("{path}.at"), &when, at.mark),
-        Instant::After { .. } => {
-            let written = cx.sources.slice(at.mark).trim_matches(['"', '\'']).to_owned();
-            cx.note(format!("{path}.at"), &written, at.mark);
-        }
-    }
-    let title = cx.get(&fault.title).map(|title| title.value.clone()).unwrap_or_default();
-    let made = plan::Fault { name: name.value.clone(), title, kind, at: instant, lasts: lasts.value };
-    Some(Made { index, fault: made, at: at.mark, target, times: None })
-}
-
-fn moment_of(moment: scenario::Moment) -> Moment {
-    match moment {
-        scenario::Moment::Ordered => Moment::Ordered,
-        scenario::Moment::Effective => Moment::Effective,
-        scenario::Moment::Detected => Moment::Detected,
-        scenario::Moment::Healed => Moment::Healed,
-        scenario::Moment::Recovered => Moment::Recovered,
-    }
+/// Which draw of the seed it is: of a fault, and of the tries to place it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Draw {
+    pub(super) fault: FaultId,
+    pub(super) attempt: u64,
 }
 
 /// What it does, and where it says to whom.
-fn kind(
-    index: usize,
+pub(super) fn kind(
+    draw: Draw,
     path: &str,
     fault: &scenario::Fault,
     scene: &Scene<'_>,
@@ -118,7 +49,7 @@ fn kind(
     let crash = crash.map(|crash| &crash.process);
     if let Some(target) = kill.or(terminate).or(crash).or(pause) {
         let target = cx.need(target)?;
-        let processes = bitten(path, index, target, scene, cx);
+        let processes = bitten(path, draw, target, scene, cx);
         if pause.is_none() && processes.iter().any(|id| scene.processes.started.get(id.index()) == Some(&false)) {
             let message =
                 "a process that the drill has not started cannot be started again, so ending it would not heal";
@@ -138,7 +69,7 @@ fn kind(
     }
     let (target, flaw) = flaw::flaw(fault, cx)?;
     let target = cx.need(target)?;
-    let links = linked(path, index, target, scene, cx);
+    let links = linked(path, draw, target, scene, cx);
     flaw::check(fault, target.mark, &links, scene.links, cx);
     let links = links.into_iter().map(LinkId::at).collect();
     Some((FaultKind::Link { links, flaw: flaw? }, target.mark))
@@ -188,7 +119,7 @@ const WITHIN: Span = Span::seconds(10);
 
 impl Scene<'_> {
     /// A word of a command line that is written into the undo journal, so that no secret may be in it.
-    fn word(&self, word: &Spanned<scenario::Template>, cx: &mut Cx<'_>) -> plan::Template {
+    pub(super) fn word(&self, word: &Spanned<scenario::Template>, cx: &mut Cx<'_>) -> plan::Template {
         let template = Template::parse(word.text()).ok();
         let names_secret = template.iter().flat_map(Template::references).any(|name| name.root() == "secret");
         if names_secret {
@@ -202,8 +133,8 @@ impl Scene<'_> {
 }
 
 /// The processes that a fault bites; `any` is drawn by the seed.
-fn bitten(path: &str, index: usize, target: &Spanned<Target>, scene: &Scene<'_>, cx: &mut Cx<'_>) -> Vec<ProcessId> {
-    let found = chosen(index, target, scene.seed, cx, &|name, cx| Some(scene.processes.find(name, cx)?.to_vec()));
+fn bitten(path: &str, draw: Draw, target: &Spanned<Target>, scene: &Scene<'_>, cx: &mut Cx<'_>) -> Vec<ProcessId> {
+    let found = chosen(draw, target, scene.seed, cx, &|name, cx| Some(scene.processes.find(name, cx)?.to_vec()));
     if let Target::Any(any) = &target.value
         && let Some(name) = any.any.get()
     {
@@ -214,13 +145,13 @@ fn bitten(path: &str, index: usize, target: &Spanned<Target>, scene: &Scene<'_>,
 }
 
 /// The links that a fault bites, by their numbers.
-fn linked(path: &str, index: usize, target: &Spanned<Target>, scene: &Scene<'_>, cx: &mut Cx<'_>) -> Vec<usize> {
+fn linked(path: &str, draw: Draw, target: &Spanned<Target>, scene: &Scene<'_>, cx: &mut Cx<'_>) -> Vec<usize> {
     let find = |name: &Spanned<String>, cx: &mut Cx<'_>| match &target.value {
         // There is one link of each name, so `any` chooses among all of them.
         Target::Any(_) if name.value == "link" => Some((0..scene.linked.len()).collect()),
         _ => Some(vec![scene.linked.find(name, cx)?]),
     };
-    let found = chosen(index, target, scene.seed, cx, &find);
+    let found = chosen(draw, target, scene.seed, cx, &find);
     if let Target::Any(any) = &target.value
         && let Some(name) = any.any.get()
     {
@@ -235,7 +166,7 @@ type Find<'f, T> = dyn Fn(&Spanned<String>, &mut Cx<'_>) -> Option<Vec<T>> + 'f;
 
 /// Those that a target names, or that the seed draws of them.
 fn chosen<T: Copy + Ord>(
-    index: usize,
+    draw: Draw,
     target: &Spanned<Target>,
     seed: u64,
     cx: &mut Cx<'_>,
@@ -263,7 +194,7 @@ fn chosen<T: Copy + Ord>(
                 cx.say(Diagnostic::error("range", pick.mark, message));
                 return found;
             }
-            let mut stream = Key::plan(seed).stream(Purpose::Plan(index as u32), 0);
+            let mut stream = Key::plan(seed).stream(Purpose::Plan(draw.fault.0), draw.attempt);
             for _ in 0..pick.value {
                 let drawn = stream.below(left.len() as u64) as usize;
                 if drawn < left.len() {
@@ -280,115 +211,4 @@ fn name_of(processes: &Processes, id: ProcessId) -> Option<&str> {
     // The last one: `node_1` and not the `node` of a single one.
     let index = processes.members.iter().rposition(|members| members.as_slice() == [id])?;
     Some(processes.names.name(index))
-}
-
-/// Settles when each fault comes at the earliest, and says which never can. One that lies outside of the drill has no times:
-/// what follows from it is not said as well.
-pub(super) fn settle(made: &mut [Made], end: Option<At>, cx: &mut Cx<'_>) {
-    let mut outside = vec![false; made.len()];
-    for _ in 0..=made.len() {
-        for (index, outside) in outside.iter_mut().enumerate() {
-            let Some(fault) = made.get(index).filter(|fault| fault.times.is_none() && !*outside) else { continue };
-            let at = match fault.fault.at {
-                Instant::At(at) => Some(at),
-                Instant::After { fault: other, moment, offset } => {
-                    let times = made.iter().find(|made| made.index == other.index()).and_then(|made| made.times);
-                    times.map(|(from, to)| offset_from(moment, from, to) + offset)
-                }
-            };
-            let Some((from, to)) = at.map(|at| (at, at + fault.fault.lasts)) else { continue };
-            if let Some(wrong) = end.and_then(|end| outside_drill(fault, from, to, end)) {
-                cx.say(wrong);
-                *outside = true;
-            } else if let Some(fault) = made.get_mut(index) {
-                fault.times = Some((from, to));
-            }
-        }
-    }
-    for fault in made.iter().filter(|fault| fault.times.is_none()) {
-        if is_circular(fault, made) {
-            let message = format!("fault `{}` waits for one that waits for it", fault.fault.name);
-            cx.say(Diagnostic::error("circular", fault.at, message));
-        } else {
-            cx.broken = true;
-        }
-    }
-    for (index, one) in made.iter().enumerate() {
-        for other in made.iter().take(index) {
-            check_pair(other, one, cx);
-        }
-    }
-}
-
-fn outside_drill(fault: &Made, from: At, to: At, end: At) -> Option<Diagnostic> {
-    let name = &fault.fault.name;
-    if from >= end {
-        let message = format!("fault `{name}` comes at {from}, and the drill ends at {end}");
-        return Some(Diagnostic::error("outside-drill", fault.at, message));
-    }
-    let message =
-        format!("fault `{name}` lasts until {to}, and the drill ends at {end}: its healing would not be seen");
-    let help = format!("it comes at {from}; let the load go on for longer, or shorten `for`");
-    (to >= end).then(|| Diagnostic::error("outside-drill", fault.at, message).help(help))
-}
-
-/// The earliest that a moment of a fault ordered at `from`, healed from `to` on, can come.
-fn offset_from(moment: Moment, from: At, to: At) -> At {
-    match moment {
-        Moment::Ordered | Moment::Effective | Moment::Detected => from,
-        Moment::Healed | Moment::Recovered => to,
-    }
-}
-
-fn is_circular(fault: &Made, made: &[Made]) -> bool {
-    let mut at = fault;
-    for _ in 0..=made.len() {
-        let Instant::After { fault: other, .. } = at.fault.at else { return false };
-        let Some(next) = made.iter().find(|made| made.index == other.index()) else { return false };
-        if next.index == fault.index {
-            return true;
-        }
-        at = next;
-    }
-    false
-}
-
-/// What ends or stops a process excludes all else of that kind on it at one time; what lets nothing pass excludes all else on a
-/// link.
-fn check_pair(first: &Made, second: &Made, cx: &mut Cx<'_>) {
-    let (Some(one), Some(two)) = (first.times, second.times) else { return };
-    let overlap = one.0 < two.1 && two.0 < one.1;
-    if overlap && first.fault.kind.excludes(&second.fault.kind) {
-        let what = if first.fault.kind.links().is_empty() { "process" } else { "link" };
-        let message = format!(
-            "`{}` ({}) and `{}` ({}) exclude each other on one {what}, and overlap from {} to {}",
-            second.fault.name,
-            second.fault.kind.verb(),
-            first.fault.name,
-            first.fault.kind.verb(),
-            one.0.max(two.0),
-            one.1.min(two.1),
-        );
-        let help = format!("let it come later: at: {}.healed + {}", first.fault.name, Span::seconds(5));
-        cx.say(Diagnostic::error("excluded", second.target, message).related(first.target, "the other one").help(help));
-    }
-}
-
-/// Before the first fault the steady states must have had the time to hold; false, and said, when they have not.
-pub(super) fn check_first(made: &[Made], start: Option<At>, hold: Option<(Span, Mark)>, cx: &mut Cx<'_>) -> bool {
-    let (Some(start), Some((hold, mark))) = (start, hold) else { return true };
-    let first =
-        made.iter().filter_map(|fault| fault.times.map(|(from, _)| (from, fault))).min_by_key(|(from, _)| *from);
-    if let Some((from, fault)) = first
-        && from < start + hold
-    {
-        let message = format!(
-            "fault `{}` comes at {from}: the steady state, which must hold for {hold} before it, has had {} of load only",
-            fault.fault.name,
-            from - start
-        );
-        cx.say(Diagnostic::error("too-early", fault.at, message).related(mark, "it must hold that long"));
-        return false;
-    }
-    true
 }

@@ -2,10 +2,10 @@
 
 use super::condition::{Role, Scenery};
 use super::context::Cx;
-use super::fault;
 use super::instant::PhaseTable;
 use super::load::MOST;
 use super::samples::needed;
+use super::schedule;
 use super::target::check_beside_means;
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{At, Share, Span};
@@ -195,14 +195,14 @@ fn round(rate: f64) -> f64 {
 /// that is hurt, or end before them.
 pub(super) fn check_beside(
     loads: &[plan::Load],
-    faults: &[fault::Made],
+    faults: &[schedule::Made],
     phases: &PhaseTable,
     written: &scenario::Field<scenario::Named<scenario::Phase>>,
     cx: &mut Cx<'_>,
 ) {
     for load in loads.iter().filter(|load| load.search.is_some()) {
         for made in faults {
-            if let Some((from, to)) = made.times
+            if let Some((from, to)) = made.times()
                 && from < load.end()
                 && load.start < to
             {

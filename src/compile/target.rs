@@ -2,11 +2,11 @@
 
 use super::condition::{Role, Scenery};
 use super::context::Cx;
-use super::fault::Made;
 use super::samples::needed;
+use super::schedule::Made;
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{At, Span};
-use crate::plan::{Basis, Bound, Condition, Measure, Quantity, Scope, SteadyState, Target};
+use crate::plan::{Basis, Bound, Condition, End, Measure, Quantity, Scope, SteadyState, Target};
 use crate::scenario::{self, Field, Named};
 
 pub(super) fn targets(
@@ -134,16 +134,30 @@ fn check_recovery(
     steady: &[SteadyState],
     cx: &mut Cx<'_>,
 ) {
-    let (Measure::RecoveryTime { to }, Scope::Fault(fault)) = (condition.measure, condition.scope) else { return };
+    let Measure::RecoveryTime { to } = condition.measure else { return };
     let (Bound::AtMost(Quantity::Span(most)) | Bound::Between(_, Quantity::Span(most))) = condition.bound else {
         return;
     };
-    let healed = faults.iter().find(|made| made.index == fault.index()).and_then(|made| made.times).map(|(_, to)| to);
+    let meant = |made: &&Made| match condition.scope {
+        Scope::Fault(fault) => made.id == fault,
+        // Those of one entry follow one another.
+        Scope::Occurrences(first) => faults.iter().any(|one| one.id == first && one.fault.of == made.fault.of),
+        _ => false,
+    };
+    let last =
+        faults.iter().filter(meant).filter_map(|made| Some((made.times()?, made))).max_by_key(|((_, to), _)| *to);
+    let platform = last.is_some_and(|(_, made)| matches!(made.fault.end, End::Platform { .. }));
+    // What is left to the platform may come back until it has held for two holds.
+    let (healed, holds) = match last {
+        Some(((from, _), _)) if platform => (Some(from), 2),
+        Some(((_, to), _)) => (Some(to), 1),
+        None => (None, 1),
+    };
     // One that was refused has left the list: the names tell where it stood.
     let hold = steady
         .iter()
         .find(|steady| Some(steady.name.as_str()) == scenery.steady.iter().nth(to.index()))
-        .map(|steady| steady.hold);
+        .map(|steady| Span(steady.hold.as_nanos().saturating_mul(holds)));
     let (Some(healed), Some(hold), Some(end)) = (healed, hold, scenery.end) else { return };
     let needs: At = healed + most + hold;
     if needs > end {

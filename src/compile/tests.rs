@@ -57,6 +57,7 @@ fn shipped_scenarios_compile_in_every_profile() {
         (include_str!("../../scenarios/replay.yaml"), &[None, Some("smoke")]),
         (include_str!("../../scenarios/capacity.yaml"), &[None, Some("smoke")]),
         (include_str!("../../scenarios/soak.yaml"), &[None, Some("smoke")]),
+        (include_str!("../../scenarios/node-storm.yaml"), &[None, Some("smoke")]),
     ] {
         for profile in profiles {
             let log = include_str!("../../scenarios/data/access.log");
@@ -342,4 +343,93 @@ fn every_line_of_a_log_that_cannot_be_read_has_its_place() {
     let many = "?\n".repeat(50);
     let found = compile_text(&text, None, &[], &[("logs/a.log", &many)]).unwrap_err();
     assert!(found.len() == 20 && found[19].contains("and 30 more"), "{found:#?}");
+}
+
+/// The faults of the plan, with `fault` instead of the last one.
+fn faults(fault: &str, seed: u64) -> Vec<plan::Fault> {
+    let last = "  hang-node: { at: lose-node.healed + 5s, for: 2s, pause: { process: { any: node, pick: 1 } } }\n";
+    assert!(WHOLE.contains(last));
+    let text = WHOLE.replacen(last, &format!("  {fault}\n"), 1);
+    let made = compile_text(&text, None, &[&format!("seed={seed}")], FILES);
+    made.unwrap_or_else(|found| panic!("{}", found.join("\n"))).plan.faults.split_off(1)
+}
+
+fn second(fault: &plan::Fault) -> f64 {
+    match fault.at {
+        plan::Instant::At(at) => at.as_seconds_f64(),
+        _ => panic!("{fault:?}"),
+    }
+}
+
+#[test]
+fn a_fault_that_comes_several_times_is_as_many_faults() {
+    let flap = "flap: { at: outage + 20s, every: 5s, times: 3, for: 2s, pause: { process: { any: node, pick: 1 } } }";
+    let made = faults(flap, 7);
+    let names: Vec<&str> = made.iter().map(|fault| fault.name.as_str()).collect();
+    assert_eq!(names, ["flap_1", "flap_2", "flap_3"]);
+    assert!(made.iter().all(|fault| fault.of.as_deref() == Some("flap") && fault.lasts() == Some(Span::seconds(2))));
+    let first = second(&made[0]);
+    assert_eq!(made.iter().map(second).collect::<Vec<_>>(), [first, first + 5.0, first + 10.0]);
+    // Whom the seed picks is drawn anew each time.
+    let differs = |seed: u64| faults(flap, seed).windows(2).any(|pair| pair[0].kind != pair[1].kind);
+    assert!((0..20).any(differs));
+    let after =
+        faults("flap: { after: lose-node.healed + 1s, every: 5s, times: 2, for: 2s, pause: { process: node_2 } }", 7);
+    let offsets: Vec<Span> = after
+        .iter()
+        .map(|fault| match fault.at {
+            plan::Instant::After { fault: plan::FaultId(0), moment: plan::Moment::Healed, offset } => offset,
+            _ => panic!("{fault:?}"),
+        })
+        .collect();
+    assert_eq!(offsets, [Span::seconds(1), Span::seconds(6)]);
+    let when = "dip: { when: { measure: availability, below: 90% }, every: 5s, times: 2, for: 2s, pause: { process: node_2 } }";
+    let when = faults(when, 7);
+    assert!(matches!(when[0].at, plan::Instant::When(_)));
+    let first =
+        plan::Instant::After { fault: plan::FaultId(1), moment: plan::Moment::Ordered, offset: Span::seconds(5) };
+    assert_eq!(when[1].at, first);
+}
+
+#[test]
+fn a_storm_is_drawn_by_the_seed_within_its_budget_and_nothing_in_it_excludes_another() {
+    let storm = "storm: { at: outage + 20s, for: 30s, storm: { budget: 5, every: 4s, of: [{ for: 3s, pause: { process: { any: node, pick: 1 } } }, \
+                 { for: 2s, kill: { process: { any: node, pick: 1 } } }, { for: 3s, burn: { cores: 1 } }] } }";
+    let from = second(&faults("x: { at: outage + 20s, for: 1s, burn: { cores: 1 } }", 1)[0]);
+    let (mut verbs, mut instants) = (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
+    for seed in 0..40 {
+        let made = faults(storm, seed);
+        assert_eq!(made, faults(storm, seed), "the same seed, the same storm");
+        assert_eq!(made.len(), 5);
+        assert!(made.is_sorted_by(|one, two| second(one) <= second(two)));
+        assert!(made.iter().all(|fault| second(fault) >= from), "{seed}");
+        for (index, one) in made.iter().enumerate() {
+            verbs.insert(one.kind.verb());
+            instants.insert(second(one).to_bits());
+            for two in &made[..index] {
+                let over = second(two) + two.lasts().unwrap().as_seconds_f64() + 1.0;
+                assert!(!one.kind.excludes(&two.kind) || second(one) >= over, "{seed}: {two:?} {one:?}");
+            }
+        }
+    }
+    assert_eq!(verbs.into_iter().collect::<Vec<_>>(), ["burn", "kill", "pause"]);
+    assert!(instants.len() > 180, "{} instants", instants.len());
+    // No more than there are stretches.
+    assert_eq!(faults(&storm.replace("budget: 5", "budget: 500"), 3).len(), 8);
+}
+
+#[test]
+fn a_target_on_several_occurrences_means_all_of_them() {
+    let flap = "flap: { at: outage + 20s, every: 5s, times: 3, for: 2s, pause: { process: node_2 } }";
+    let last = "  hang-node: { at: lose-node.healed + 5s, for: 2s, pause: { process: { any: node, pick: 1 } } }\n";
+    let text = WHOLE.replacen(last, &format!("  {flap}\n"), 1);
+    let scope = |name: &str| {
+        let text = text.replace("fault: lose-node, at-most", &format!("fault: {name}, at-most"));
+        let made = compile_text(&text, None, &[], FILES).unwrap_or_else(|found| panic!("{}", found.join("\n")));
+        let recovery = |target: &&plan::Target| matches!(target.condition.measure, plan::Measure::RecoveryTime { .. });
+        made.plan.targets.iter().find(recovery).expect("a target").condition.scope
+    };
+    assert_eq!(scope("flap"), plan::Scope::Occurrences(plan::FaultId(1)));
+    assert_eq!(scope("flap_2"), plan::Scope::Fault(plan::FaultId(2)));
+    assert_eq!(scope("lose-node"), plan::Scope::Fault(plan::FaultId(0)));
 }

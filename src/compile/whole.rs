@@ -18,9 +18,11 @@ use super::origin::Origins;
 use super::platform;
 use super::replay;
 use super::samples::Samples;
+use super::schedule::{self, Roll};
 use super::search;
 use super::target;
 use super::text::{Place, Reach};
+use super::times;
 use super::watch::{Around, watches};
 use super::{bodies, dry, kept, pool, users, watch};
 use crate::base::diagnostic::{Diagnostic, Mark, SourceId, Sources, any_error, sort};
@@ -159,10 +161,10 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
     if let Some(end) = end {
         check_phases(scenario, &phases, end, cx);
     }
-    let fault_names = Names::of("fault", &scenario.faults);
+    let roll = Roll::new(&scenario.faults, cx);
     let links = made_platform.as_ref().map(|platform| platform.links.as_slice()).unwrap_or_default();
     let scene = fault::Scene {
-        names: &fault_names,
+        roll: &roll,
         processes: &processes,
         linked: &reach.links,
         reach: &reach,
@@ -170,12 +172,12 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
         phases: &phases,
         seed,
     };
-    let mut faults = fault::faults(&scenario.faults, &scene, cx);
-    fault::settle(&mut faults, end, cx);
+    let mut faults = schedule::faults(&scenario.faults, &scene, cx);
+    times::settle(&mut faults, end, cx);
     if loads.whole {
         search::check_beside(&loads.list, &faults, &phases, &scenario.phases, cx);
     }
-    let first_fault = faults.iter().filter_map(|fault| fault.times.map(|(from, _)| from)).min();
+    let first_fault = faults.iter().filter_map(|fault| fault.times().map(|(from, _)| from)).min();
 
     let watches = made_platform.as_ref().map(|platform| platform.watches.as_slice()).unwrap_or_default();
     let mut asked = vec![false; steps.list.len()];
@@ -198,7 +200,7 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
         loads: &load_names,
         processes: &processes,
         endpoints: &endpoint_names,
-        faults: &fault_names,
+        faults: &roll,
         figures: &figure_names,
         steady: &steady_names,
         phases: &phases,
@@ -213,11 +215,12 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
         searches: search::of(&loads.list),
     };
     let load_start = loads.whole.then(|| loads.list.iter().map(|load| load.start).min()).flatten();
-    let in_time = fault::check_first(&faults, load_start, longest_hold(&scenario.steady_state), cx);
+    let in_time = times::check_first(&faults, load_start, longest_hold(&scenario.steady_state), cx);
     let first_fault = first_fault.filter(|_| in_time);
     let steady_states = scenery.steady_states(&scenario.steady_state, first_fault, cx);
     let aborts = scenery.aborts(&scenario.abort, cx);
     let searches = scenery.searches(&scenario.load, &loads.list, cx);
+    schedule::triggers(&scenario.faults, &roll, &mut faults, &scenery, cx);
     let targets = target::targets(&scenario.targets, &scenery, &faults, &steady_states, cx);
 
     let limits = limits::limits(scenario, walked.sheds, walked.longest_timeout, cx);
@@ -231,6 +234,10 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
     let conditions = steady_states.iter().flat_map(|steady| &steady.must);
     let conditions = conditions.chain(aborts.iter().map(|abort| &abort.condition));
     let conditions = conditions.chain(searches.iter().flat_map(|(_, must)| must));
+    let conditions = conditions.chain(faults.iter().filter_map(|made| match &made.fault.at {
+        plan::Instant::When(condition) => Some(condition.as_ref()),
+        _ => None,
+    }));
     let bounds = kept::bounds(conditions, &walked.made, &loads.list, &asked);
     for (step, bounds) in steps.list.iter_mut().zip(bounds) {
         step.bounds = bounds.into_iter().collect();
@@ -258,6 +265,7 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
         targets,
         limits,
         end: end? - At::START,
+        rehearsal: None,
     };
     search::settle(&mut plan, searches);
     move_phases(&mut plan, &moved);

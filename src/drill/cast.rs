@@ -1,9 +1,10 @@
 //! Whom the conductor leads, as it sees them: it can be tried on a simulated clock with others in their places.
 
 use crate::base::host::Identity;
+use crate::base::units::Span;
 use crate::fault::{Faults, Seen, Wound};
 use crate::load::{Crews, News};
-use crate::plan::{Fault, FaultId, LoadId, Trial};
+use crate::plan::{Fault, FaultId, LoadId, Trial, Undo};
 use crate::record::Sight;
 use crate::undo::Guardian;
 
@@ -30,12 +31,14 @@ pub(super) trait Crew {
 pub(super) trait Surgeon: Clone + 'static {
     /// What healing a fault needs.
     type Wound: 'static;
-    /// Ends when the fault was observed to bite.
-    async fn inject(&self, id: FaultId, fault: &Fault) -> Result<(Self::Wound, Seen), Vec<Sight>>;
+    /// Ends when the fault was observed to bite; what has not within `lasts` is given up.
+    async fn inject(&self, id: FaultId, fault: &Fault, lasts: Span) -> Result<(Self::Wound, Seen), Vec<Sight>>;
     /// What was not observed to bite yet is not waited for any longer.
     fn stop(&self);
     /// Ends when it was observed to be gone.
     async fn heal(&self, wound: Self::Wound) -> Result<Seen, Vec<Sight>>;
+    /// What is done at the end about a fault that was left to the platform.
+    async fn settle(&self, fault: &Fault, wound: Self::Wound, undo: &Undo) -> Result<Seen, Vec<Sight>>;
 }
 
 /// Who undoes everything should the harness die.
@@ -80,8 +83,8 @@ impl Crew for Crews {
 impl Surgeon for Faults {
     type Wound = Wound;
 
-    async fn inject(&self, id: FaultId, fault: &Fault) -> Result<(Wound, Seen), Vec<Sight>> {
-        Faults::inject(self, id, fault).await
+    async fn inject(&self, id: FaultId, fault: &Fault, lasts: Span) -> Result<(Wound, Seen), Vec<Sight>> {
+        Faults::inject(self, id, fault, lasts).await
     }
 
     fn stop(&self) {
@@ -90,6 +93,10 @@ impl Surgeon for Faults {
 
     async fn heal(&self, wound: Wound) -> Result<Seen, Vec<Sight>> {
         Faults::heal(self, wound).await
+    }
+
+    async fn settle(&self, fault: &Fault, wound: Wound, undo: &Undo) -> Result<Seen, Vec<Sight>> {
+        Faults::settle(self, fault, wound, undo).await
     }
 }
 

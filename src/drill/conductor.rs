@@ -13,7 +13,7 @@ use crate::base::clock::{Clock, StepWatch};
 use crate::base::host::{self, Identity};
 use crate::base::units::{At, Span};
 use crate::load::News;
-use crate::plan::{FaultId, Moment, Plan, SteadyId};
+use crate::plan::{End, FaultId, Instant, Moment, Plan, SteadyId};
 use crate::platform::Happening;
 use crate::record::{EndReason, Event, FaultEvent, Sight};
 
@@ -147,6 +147,9 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
         if now >= course.end {
             // A fault after the end would hurt a platform that nobody asks anything.
             course.timeline.cancel_waiting();
+            for fault in course.timeline.open_ended() {
+                self.heal(course, fault);
+            }
         }
         while let Some((at, due)) = course.timeline.next().filter(|(at, _)| *at <= now) {
             match due {
@@ -179,6 +182,9 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
         });
         for index in 0..self.plan.faults.len() {
             let fault = FaultId::at(index);
+            if let Some(at) = self.book.fold().triggered(fault) {
+                course.timeline.triggered(fault, at);
+            }
             for moment in [Moment::Detected, Moment::Recovered] {
                 if let Some(at) = self.book.fold().moment(fault, moment) {
                     course.timeline.found(fault, moment, at);
@@ -316,8 +322,14 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
         self.note_fault(course, fault, self.clock.now(), FaultEvent::Ordered);
         let (surgeon, clock) = (self.surgeon.clone(), self.clock.clone());
         let planned = self.plan.faults[fault.index()].clone();
+        let now = clock.now();
+        let lasts = match &planned.end {
+            End::For(lasts) => *lasts,
+            End::Until(Instant::At(until)) => until.since(now),
+            End::Until(_) | End::Platform { .. } => course.end.since(now),
+        };
         let task = course.tasks.spawn_local(async move {
-            match surgeon.inject(fault, &planned).await {
+            match surgeon.inject(fault, &planned, lasts).await {
                 Ok((wound, seen)) => Outcome {
                     fault,
                     at: seen.at,
@@ -334,10 +346,12 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
         let wound = course.wounds.get_mut(fault.index()).and_then(Option::take);
         self.note_fault(course, fault, self.clock.now(), FaultEvent::HealOrdered);
         let (surgeon, clock) = (self.surgeon.clone(), self.clock.clone());
+        let planned = self.plan.faults[fault.index()].clone();
         let task = course.tasks.spawn_local(async move {
-            let healed = match wound {
-                Some(wound) => surgeon.heal(wound).await,
-                None => Err(vec![Sight::NoWound]),
+            let healed = match (wound, &planned.end) {
+                (Some(wound), End::Platform { undo }) => surgeon.settle(&planned, wound, undo).await,
+                (Some(wound), End::For(_) | End::Until(_)) => surgeon.heal(wound).await,
+                (None, _) => Err(vec![Sight::NoWound]),
             };
             match healed {
                 Ok(seen) => {

@@ -18,7 +18,7 @@ use crate::base::units::{At, Span};
 use crate::fault::Seen;
 use crate::load::News;
 use crate::plan::{
-    Abort, Bound, Condition, Fault, FaultId, FaultKind, Instant, LoadId, Measure, ProcessId, Scope, Trial,
+    Abort, Bound, Condition, End, Fault, FaultId, FaultKind, Instant, LoadId, Measure, ProcessId, Scope, Trial, Undo,
 };
 use crate::record::{Event, FaultEvent, Item, Sight, Window, Writer};
 
@@ -206,7 +206,7 @@ struct Ward {
 impl Surgeon for Ward {
     type Wound = ();
 
-    async fn inject(&self, _: FaultId, fault: &Fault) -> Result<((), Seen), Vec<Sight>> {
+    async fn inject(&self, _: FaultId, fault: &Fault, _: Span) -> Result<((), Seen), Vec<Sight>> {
         if fault.kind == (FaultKind::Kill { processes: vec![CURSED] }) {
             panic!("as this test wants it");
         }
@@ -219,6 +219,10 @@ impl Surgeon for Ward {
     async fn heal(&self, (): ()) -> Result<Seen, Vec<Sight>> {
         self.clock.sleep(self.heal).await;
         Ok(Seen { at: self.clock.now(), proof: Vec::new() })
+    }
+
+    async fn settle(&self, _: &Fault, (): (), _: &Undo) -> Result<Seen, Vec<Sight>> {
+        self.heal(()).await
     }
 }
 
@@ -374,6 +378,39 @@ fn a_defect_in_one_fault_leaves_no_other_unhealed() {
         [("heal ordered", at(35).as_nanos()), ("healed", at(35).as_nanos() + 7_654_321)]
     );
     assert_eq!((played.conducted.reason, played.conducted.broken), (EndReason::HarnessFailed, true));
+}
+
+#[test]
+fn a_fault_waits_for_its_condition_and_lasts_until_its_instant() {
+    let script = Script::new(Sim { hurts: vec![(Hurt::Refused, 50.0, 53.0)], ..lasting(30.0, 32.0) });
+    let mut plan = script.plan();
+    plan.steady_states[0].must.truncate(1);
+    let below = condition(Measure::Availability, Scope::All, Bound::Below(share(0.5)));
+    let mut waits = plan.faults[0].clone();
+    waits.at = Instant::When(Box::new(Condition { over: Some(Span::seconds(2)), ..below }));
+    waits.end = End::Until(Instant::At(at(70)));
+    plan.faults.push(waits);
+    let played = script.play_as(plan.clone());
+    let moments = played.moments(FaultId(1));
+    // The second that ended at 52 s was the second bad one of two: it is closed 50 ms later, when all have handed it over.
+    let ordered = moments[0].1;
+    assert!((at(52).as_nanos()..at(53).as_nanos()).contains(&ordered), "{moments:?}");
+    assert_eq!(moments[2], ("heal ordered", at(70).as_nanos()));
+    // The same is found in the record afterwards.
+    let mut fold = Fold::new(&plan);
+    played.entries.iter().for_each(|entry| fold.entry(entry));
+    assert_eq!(fold.moment(FaultId(1), crate::plan::Moment::Ordered), Some(At(ordered)));
+}
+
+#[test]
+fn what_is_left_to_the_platform_is_settled_at_the_end_of_the_drill() {
+    let script = Script::new(lasting(30.0, 32.0));
+    let mut plan = script.plan();
+    plan.faults[0].end = End::Platform { undo: Undo::Start };
+    let played = script.play_as(plan);
+    let end = at(95).as_nanos();
+    assert_eq!(played.moments(FaultId(0))[2..], [("heal ordered", end), ("healed", end + 7_654_321)]);
+    assert_eq!(played.conducted.reason, EndReason::Finished);
 }
 
 #[test]

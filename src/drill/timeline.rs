@@ -1,5 +1,5 @@
 use crate::base::units::At;
-use crate::plan::{Fault, FaultId, Instant, Moment};
+use crate::plan::{End, Fault, FaultId, Instant, Moment};
 use crate::record::FaultEvent;
 
 /// Which fault is to be ordered or healed when: the plan's instants, moved by what was observed of other faults.
@@ -18,6 +18,8 @@ struct Track {
     detected: Option<At>,
     healed: Option<At>,
     recovered: Option<At>,
+    /// When what it waits for held first.
+    triggered: Option<At>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,33 +39,56 @@ pub(super) enum Due {
     Heal(FaultId),
 }
 
+impl Track {
+    /// An order or a heal is under way, or it is in force.
+    const fn is_busy(&self) -> bool {
+        matches!(self.state, State::Ordered | State::InForce | State::Healing)
+    }
+}
+
 impl Timeline {
     pub(super) fn new(faults: &[Fault]) -> Timeline {
         let track = |fault: &Fault| Track {
             fault: fault.clone(),
-            state: State::Waiting,
+            state: if fault.spared { State::Over } else { State::Waiting },
             ordered: None,
             effective: None,
             detected: None,
             healed: None,
             recovered: None,
+            triggered: None,
         };
         Timeline { tracks: faults.iter().map(track).collect() }
     }
 
-    /// The earliest thing to do whose instant is known, in the plan's order where two share one.
+    /// The earliest thing to do whose instant is known, in the plan's order where two share one. A fault waits as long as
+    /// one is on its target that it cannot be beside.
     pub(super) fn next(&self) -> Option<(At, Due)> {
         let due = |(index, track): (usize, &Track)| match track.state {
-            State::Waiting => Some((self.order_at(track)?, Due::Order(FaultId::at(index)))),
-            State::InForce => Some((track.effective? + track.fault.lasts, Due::Heal(FaultId::at(index)))),
+            State::Waiting if self.is_barred(track) => None,
+            State::Waiting => Some((self.instant(&track.fault.at, track)?, Due::Order(FaultId::at(index)))),
+            State::InForce => Some((self.heal_at(track)?, Due::Heal(FaultId::at(index)))),
             State::Ordered | State::Healing | State::Over => None,
         };
         self.tracks.iter().enumerate().filter_map(due).min_by_key(|(at, _)| *at)
     }
 
-    fn order_at(&self, track: &Track) -> Option<At> {
-        match track.fault.at {
-            Instant::At(at) => Some(at),
+    fn is_barred(&self, track: &Track) -> bool {
+        self.tracks.iter().any(|other| other.is_busy() && other.fault.kind.excludes(&track.fault.kind))
+    }
+
+    fn heal_at(&self, track: &Track) -> Option<At> {
+        match &track.fault.end {
+            End::For(lasts) => Some(track.effective? + *lasts),
+            End::Until(instant) => self.instant(instant, track),
+            End::Platform { .. } => None,
+        }
+    }
+
+    fn instant(&self, instant: &Instant, track: &Track) -> Option<At> {
+        match instant {
+            Instant::At(at) => Some(*at),
+            Instant::When(_) => track.triggered,
             Instant::After { fault, moment, offset } => {
                 let other = self.tracks.get(fault.index())?;
                 let instant = match moment {
@@ -73,7 +98,7 @@ impl Timeline {
                     Moment::Healed => other.healed,
                     Moment::Recovered => other.recovered,
                 };
-                Some(instant? + offset)
+                Some(instant? + *offset)
             }
         }
     }
@@ -110,6 +135,21 @@ impl Timeline {
         known.get_or_insert(at);
     }
 
+    /// What a fault waits for held at the end of a second.
+    pub(super) fn triggered(&mut self, fault: FaultId, at: At) {
+        if let Some(track) = self.tracks.get_mut(fault.index()) {
+            track.triggered.get_or_insert(at);
+        }
+    }
+
+    /// Faults that bite now and whose heal has no instant: they end with the drill.
+    pub(super) fn open_ended(&self) -> Vec<FaultId> {
+        let open = |(index, track): (usize, &Track)| {
+            (track.state == State::InForce && self.heal_at(track).is_none()).then(|| FaultId::at(index))
+        };
+        self.tracks.iter().enumerate().filter_map(open).collect()
+    }
+
     /// Gives up whatever has not been ordered yet.
     pub(super) fn cancel_waiting(&mut self) {
         for track in self.tracks.iter_mut().filter(|track| track.state == State::Waiting) {
@@ -138,7 +178,7 @@ impl Timeline {
 
     /// True while an order or a heal is under way, or a fault is in force.
     pub(super) fn busy(&self) -> bool {
-        self.tracks.iter().any(|track| matches!(track.state, State::Ordered | State::InForce | State::Healing))
+        self.tracks.iter().any(Track::is_busy)
     }
 
     /// True before any fault has been ordered.
@@ -159,8 +199,10 @@ mod tests {
             name: name.to_owned(),
             title: Text::default(),
             kind: FaultKind::Kill { processes: vec![ProcessId(0)] },
+            of: None,
             at,
-            lasts: Span::seconds(3),
+            end: End::For(Span::seconds(3)),
+            spared: false,
         }
     }
 
@@ -196,6 +238,48 @@ mod tests {
         assert_eq!(timeline.next(), None);
         timeline.note(At(13), FaultId(0), &healed());
         assert_eq!(timeline.next(), Some((At(18), Due::Order(FaultId(1)))));
+    }
+
+    #[test]
+    fn it_lasts_until_an_instant_or_the_end_of_the_drill() {
+        let mut until = kill("a", Instant::At(At(10)));
+        until.end = End::Until(Instant::At(At(50)));
+        let mut left = kill("b", Instant::At(At(11)));
+        left.kind = FaultKind::Kill { processes: vec![ProcessId(1)] };
+        left.end = End::Platform { undo: crate::plan::Undo::Start };
+        let mut timeline = Timeline::new(&[until, left]);
+        for fault in [FaultId(0), FaultId(1)] {
+            timeline.note(At(12), fault, &FaultEvent::Ordered);
+            timeline.note(At(20), fault, &effective());
+        }
+        assert_eq!(timeline.next(), Some((At(50), Due::Heal(FaultId(0)))));
+        assert_eq!(timeline.open_ended(), [FaultId(1)]);
+    }
+
+    #[test]
+    fn one_waits_while_another_is_on_its_target() {
+        let mut timeline = Timeline::new(&[kill("a", Instant::At(At(10))), kill("b", Instant::At(At(11)))]);
+        timeline.note(At(10), FaultId(0), &FaultEvent::Ordered);
+        assert_eq!(timeline.next(), None);
+        timeline.note(At(12), FaultId(0), &effective());
+        timeline.note(At(13), FaultId(0), &FaultEvent::HealOrdered);
+        assert_eq!(timeline.next(), None);
+        timeline.note(At(14), FaultId(0), &healed());
+        assert_eq!(timeline.next(), Some((At(11), Due::Order(FaultId(1)))), "late, and at once");
+    }
+
+    #[test]
+    fn one_that_waits_for_a_condition_is_due_when_it_first_held_and_one_that_is_spared_never() {
+        let at_most = crate::plan::Bound::Above(crate::plan::Quantity::Number(1.0));
+        let (measure, scope) = (crate::plan::Measure::Availability, crate::plan::Scope::All);
+        let condition = crate::analysis::sim::condition(measure, scope, at_most);
+        let mut spared = kill("b", Instant::At(At(5)));
+        spared.spared = true;
+        let mut timeline = Timeline::new(&[kill("a", Instant::When(Box::new(condition))), spared]);
+        assert_eq!(timeline.next(), None);
+        timeline.triggered(FaultId(0), At(30));
+        timeline.triggered(FaultId(0), At(31));
+        assert_eq!(timeline.next(), Some((At(30), Due::Order(FaultId(0)))));
     }
 
     #[test]

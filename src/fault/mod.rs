@@ -25,8 +25,8 @@ pub use strain::strain_main;
 
 use self::strain::Strain;
 use crate::base::clock::Clock;
-use crate::base::units::At;
-use crate::plan::{Fault, FaultId, FaultKind, LinkId, ProcessId};
+use crate::base::units::{At, Span};
+use crate::plan::{Fault, FaultId, FaultKind, LinkId, ProcessId, Undo};
 use crate::platform::{Platform, Process};
 use crate::proxy::{FlawId, Proxy};
 use crate::record::Sight;
@@ -71,28 +71,26 @@ impl Faults {
     }
 
     /// Injects a fault and waits until it was observed to bite all that it is aimed at. `Err` says why it did not;
-    /// then nothing of it is in force any more. `id` is its number in the plan.
-    pub async fn inject(&self, id: FaultId, fault: &Fault) -> Result<(Wound, Seen), Vec<Sight>> {
+    /// then nothing of it is in force any more. `id` is its number in the plan; what has not bitten within `lasts` is given up.
+    pub async fn inject(&self, id: FaultId, fault: &Fault, lasts: Span) -> Result<(Wound, Seen), Vec<Sight>> {
         let (kind, proof) = match &fault.kind {
             FaultKind::Kill { processes } => kill::inject(self, processes, kill::Way::Kill).await?,
             FaultKind::Terminate { processes } => kill::inject(self, processes, kill::Way::Terminate).await?,
             FaultKind::CrashLoop { processes, every } => crash::inject(self, processes, *every).await?,
             FaultKind::Pause { processes } => pause::inject(self, processes).await?,
-            FaultKind::Burn { cores } => strain::inject(self, id, Strain::Burn { cores: *cores }, fault.lasts).await?,
-            FaultKind::FillMemory { size } => {
-                strain::inject(self, id, Strain::Memory { size: *size }, fault.lasts).await?
-            }
+            FaultKind::Burn { cores } => strain::inject(self, id, Strain::Burn { cores: *cores }, lasts).await?,
+            FaultKind::FillMemory { size } => strain::inject(self, id, Strain::Memory { size: *size }, lasts).await?,
             FaultKind::FillDisk { process, size } => {
                 let process = self.platform.process(*process).ok_or_else(|| vec![Sight::NoTarget])?;
                 let folder = process.folder().ok_or_else(|| vec![Sight::NoTarget])?.to_owned();
-                strain::inject(self, id, Strain::Disk { folder, size: *size }, fault.lasts).await?
+                strain::inject(self, id, Strain::Disk { folder, size: *size }, lasts).await?
             }
             FaultKind::Run { act, undo, check, within } => {
                 let programs = run::Programs { act, undo, check, within: *within };
                 run::inject(self, &fault.name, &programs).await?
             }
             FaultKind::Link { links, flaw } => {
-                let (kind, at, proof) = link::inject(self, id, links, flaw, fault.lasts).await?;
+                let (kind, at, proof) = link::inject(self, id, links, flaw, lasts).await?;
                 return Ok((Wound(kind), Seen { at, proof }));
             }
         };
@@ -130,6 +128,19 @@ impl Faults {
             }
         };
         Ok(Seen { at: self.clock.now(), proof })
+    }
+
+    /// What is done at the end of the drill about a fault that was left to the platform.
+    pub async fn settle(&self, fault: &Fault, wound: Wound, undo: &Undo) -> Result<Seen, Vec<Sight>> {
+        let proof = match undo {
+            Undo::Start => return self.heal(wound).await,
+            Undo::None => Sight::LeftToPlatform,
+            Undo::Run(words) => {
+                run::settle(self, &fault.name, words).await?;
+                Sight::NotInForce
+            }
+        };
+        Ok(Seen { at: self.clock.now(), proof: vec![proof] })
     }
 
     /// Those that a fault is aimed at, if all of them live: a fault on something already gone would prove nothing.

@@ -63,6 +63,15 @@ async fn ask(check: &[String], folder: &Path, within: Span) -> Result<bool, Sigh
     blocking(move || run_program(&check, &folder, within)).await?.map_err(said)
 }
 
+/// How long a program that undoes a fault at the end of the drill may take.
+const SETTLE: Span = Span::seconds(30);
+
+/// Runs what the scenario says undoes it.
+pub(super) async fn settle(faults: &Faults, name: &str, words: &[Template]) -> Result<(), Vec<Sight>> {
+    let words = faults.platform.words(&format!("`undo` of fault `{name}`"), words).map_err(|why| vec![said(why)])?;
+    faults.platform.run_words(&format!("undo-{name}"), words, SETTLE).await.map_err(|why| vec![said(why)])
+}
+
 /// The undo's own check has seen that it is gone.
 pub(super) async fn heal(faults: &Faults, undo: UndoId) -> Result<Vec<Sight>, Vec<Sight>> {
     let journal = faults.journal.clone();

@@ -27,12 +27,20 @@ async fn ward(processes: Vec<crate::plan::Process>) -> Ward {
 
 /// A fault of that kind, as a plan has it.
 fn planned(kind: FaultKind) -> Fault {
-    Fault { name: "fault".into(), title: Text::default(), kind, at: Instant::At(At::START), lasts: Span::seconds(20) }
+    Fault {
+        name: "fault".into(),
+        title: Text::default(),
+        kind,
+        of: None,
+        at: Instant::At(At::START),
+        end: crate::plan::End::For(Span::seconds(20)),
+        spared: false,
+    }
 }
 
 impl Ward {
     async fn inject(&self, kind: &FaultKind) -> Result<(Wound, Seen), Vec<Sight>> {
-        self.faults.inject(FaultId(0), &planned(kind.clone())).await
+        self.faults.inject(FaultId(0), &planned(kind.clone()), Span::seconds(20)).await
     }
 
     fn origin(&self, id: ProcessId) -> Origin {

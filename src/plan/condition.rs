@@ -229,6 +229,8 @@ pub enum Scope {
     Process(ProcessId),
     Endpoint(EndpointId),
     Fault(FaultId),
+    /// All of those that this one is the first of: the worst counts.
+    Occurrences(FaultId),
     /// The numbers that a capture keeps.
     Figure(FigureId),
 }
@@ -246,6 +248,7 @@ impl Scope {
             Scope::Endpoint(id) => ("endpoint", &plan.platform.endpoints.get(id.index())?.name),
             Scope::Figure(id) => ("figure", &plan.figures.get(id.index())?.name),
             Scope::Fault(id) => ("fault", &plan.faults.get(id.index())?.name),
+            Scope::Occurrences(id) => return Some(format!("fault {}", plan.faults.get(id.index())?.written())),
         };
         Some(format!("{kind} {name}"))
     }

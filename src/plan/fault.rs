@@ -1,17 +1,60 @@
 use serde::{Deserialize, Serialize};
 
-use super::{FaultId, Flaw, LinkId, ProcessId, Template};
+use super::{Condition, FaultId, Flaw, LinkId, ProcessId, Template};
 use crate::base::units::{At, Size, Span, Text};
 
-/// One planned injury and its natural end.
+/// One planned injury and how it ends. One that is written as several (`times`, a storm) is as many of these.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fault {
     pub name: String,
+    /// The name that is written, where this is one of several of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
     pub title: Text,
     pub kind: FaultKind,
     pub at: Instant,
-    /// From *effective* to the order to heal.
-    pub lasts: Span,
+    pub end: End,
+    /// It is not ordered: a rehearsal without faults, or a search for those that matter.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spared: bool,
+}
+
+/// How a fault ends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// Healed so long after it was seen to bite.
+    For(Span),
+    /// Healed at an instant, or as soon as it bites where that is later.
+    Until(Instant),
+    /// Left to the platform; what is done at the end of the drill.
+    Platform { undo: Undo },
+}
+
+/// What is done at the end of the drill about what was left to the platform.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Undo {
+    /// It is healed in its natural way.
+    Start,
+    None,
+    /// A program of the user's does it.
+    Run(Vec<Template>),
+}
+
+impl Fault {
+    /// How long it is to last, where that is known beforehand.
+    pub const fn lasts(&self) -> Option<Span> {
+        match self.end {
+            End::For(lasts) => Some(lasts),
+            End::Until(_) | End::Platform { .. } => None,
+        }
+    }
+
+    /// The name that is written.
+    pub fn written(&self) -> &str {
+        self.of.as_ref().unwrap_or(&self.name)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -93,11 +136,17 @@ impl FaultKind {
 }
 
 /// When something happens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Instant {
     At(At),
-    After { fault: FaultId, moment: Moment, offset: Span },
+    After {
+        fault: FaultId,
+        moment: Moment,
+        offset: Span,
+    },
+    /// With the second at whose end this held first.
+    When(Box<Condition>),
 }
 
 /// The instants of a fault, in the order in which they come.

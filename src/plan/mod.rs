@@ -8,6 +8,7 @@
 pub mod arrivals;
 mod condition;
 mod demand;
+mod dry;
 mod fault;
 mod id;
 mod journey;
@@ -20,7 +21,7 @@ mod search;
 mod users;
 
 pub use condition::{Abort, Basis, Bound, Condition, Measure, Quantity, Scope, SteadyState, Target, Timing, Unit};
-pub use fault::{Fault, FaultKind, Instant, Moment};
+pub use fault::{End, Fault, FaultKind, Instant, Moment, Undo};
 pub use id::{
     AbortId, EndpointId, FaultId, FeedId, FigureId, JourneyId, LegId, LinkId, LoadId, PhaseId, ProcessId, SeriesId,
     SteadyId, StepId, TargetId, WatchId,
@@ -109,4 +110,15 @@ pub struct Plan {
     pub limits: Limits,
     /// When the drill ends: the last stage's end, or what `end:` says.
     pub end: Span,
+    /// Something is left out on purpose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rehearsal: Option<Rehearsal>,
+}
+
+/// A drill of which something is left out on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rehearsal {
+    NoFaults,
+    NoLoad,
 }

@@ -132,6 +132,7 @@ fn scene_watching(processes: Vec<crate::plan::Process>, watch: Watch) -> Scene {
             lag: Span::millis(10),
         },
         end: Span::seconds(1),
+        rehearsal: None,
     };
     let clock = Clock::start();
     let run = format!("platform-{}", folder.path().file_name().unwrap().to_string_lossy().replace('.', ""));

@@ -72,6 +72,8 @@ pub enum Sight {
     InForceAlready,
     /// It was not seen to be in force in time.
     NeverSeen,
+    /// Nothing was done: it was left to the platform.
+    LeftToPlatform,
     /// It was gone before anything was done to it.
     GoneAlready {
         process: ProcessId,

@@ -43,6 +43,7 @@ pub(super) fn plan() -> Plan {
             lag: Span::millis(10),
         },
         end: Span::seconds(60),
+        rehearsal: None,
     }
 }
 

@@ -7,8 +7,8 @@ use super::table::{Align, Paint, Table, one_line};
 use super::{Colour, Words};
 use crate::base::units::{At, Rate};
 use crate::plan::{
-    Action, Allow, Attach, ChoreWork, FeedId, Instant, JourneyId, Load, Moment, Plan, ProcessSource, Replay, Scope,
-    Spacing, StageKind, Turns, WatchKind,
+    Action, Allow, Attach, ChoreWork, End, FeedId, Instant, JourneyId, Load, Moment, Plan, ProcessSource, Replay,
+    Scope, Spacing, StageKind, Turns, WatchKind,
 };
 
 const INDENT: &str = "  ";
@@ -281,17 +281,27 @@ fn timeline(out: &mut String, plan: &Plan, words: Words, colour: Colour) {
     let mut later = Vec::new();
     for fault in &plan.faults {
         let what = words.with_name(words.title(&fault.title, &fault.name), fault_deed(words, plan, &fault.kind));
-        match fault.at {
-            Instant::At(at) => {
-                let text = words.plan_fault_lasts(what, words.instant(at), words.span(fault.lasts));
-                let to = at + fault.lasts;
-                lines.push((at, bar(at.as_seconds_f64(), to.as_seconds_f64(), '█'), text));
+        if fault.spared {
+            later.push(words.plan_fault_spared(what));
+            continue;
+        }
+        let at = instant(words, plan, &fault.at);
+        let text = match &fault.end {
+            End::For(lasts) => words.plan_fault_lasts(what, at, words.span(*lasts)),
+            End::Until(until) => words.plan_fault_until(what, at, instant(words, plan, until)),
+            End::Platform { .. } => words.plan_fault_platform(what, at),
+        };
+        match (&fault.at, &fault.end) {
+            (Instant::At(at), ends) => {
+                let to = match ends {
+                    End::For(lasts) => *at + *lasts,
+                    End::Until(Instant::At(until)) => *until,
+                    // Until something that is not known beforehand.
+                    End::Until(_) | End::Platform { .. } => At(plan.end.as_nanos()),
+                };
+                lines.push((*at, bar(at.as_seconds_f64(), to.as_seconds_f64(), '█'), text));
             }
-            Instant::After { fault: other, moment, offset } => {
-                let other = plan.faults.get(other.index()).map_or("", |other| other.name.as_str());
-                let at = words.plan_fault_after(other, moment_word(words, moment), words.span(offset));
-                later.push(words.plan_fault_lasts(what, at, words.span(fault.lasts)));
-            }
+            (Instant::After { .. } | Instant::When(_), _) => later.push(text),
         }
     }
     lines.sort_by_key(|(at, _, _)| *at);
@@ -305,6 +315,20 @@ fn timeline(out: &mut String, plan: &Plan, words: Words, colour: Colour) {
     let done = words.pair(words.instant(At(plan.end.as_nanos())), words.plan_drill_end());
     table.plain(vec![bar(end, end, '┤'), done]);
     out.push_str(&table.render(INDENT, colour));
+}
+
+fn instant(words: Words, plan: &Plan, instant: &Instant) -> String {
+    match instant {
+        Instant::At(at) => words.instant(*at),
+        Instant::After { fault, moment, offset } => {
+            let other = plan.faults.get(fault.index()).map_or("", |other| other.name.as_str());
+            words.plan_fault_after(other, moment_word(words, *moment), words.span(*offset))
+        }
+        Instant::When(condition) => {
+            let bound = words.objective(&condition.measure, condition.bound);
+            words.plan_fault_when(words.subject(plan, condition), bound)
+        }
+    }
 }
 
 fn moment_word(words: Words, moment: Moment) -> String {

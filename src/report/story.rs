@@ -3,7 +3,7 @@
 
 use crate::analysis::{Curve, FaultFigures, Gap, Recovery, Row, Table};
 use crate::base::units::{At, Rate, Share, Span};
-use crate::plan::{FaultId, FaultKind, FlawKind, Measure, Plan, Quantity, Scope, SeriesId};
+use crate::plan::{FaultId, FaultKind, FlawKind, Measure, Plan, Quantity, Rehearsal, Scope, SeriesId};
 use crate::record::{BadKind, Event, Failure, FaultEvent};
 use crate::verdict::{Cause, Doubt, Exit, Judgement, Reason, Verdict};
 
@@ -95,7 +95,11 @@ impl<'a> Model<'a> {
     /// Why the run ended so: its causes first, else the tally of its targets.
     pub(super) fn because(&self, words: Words) -> Vec<String> {
         let mut said: Vec<String> = self.outcome.causes.iter().map(|cause| words.cause(self.plan, cause)).collect();
-        said.push(words.tally(self.outcome));
+        match self.plan.rehearsal {
+            Some(Rehearsal::NoLoad) => said.push(words.rehearsal_no_load()),
+            Some(Rehearsal::NoFaults) => said.extend([words.tally(self.outcome), words.rehearsal_no_faults()]),
+            None => said.push(words.tally(self.outcome)),
+        }
         said
     }
 
@@ -132,7 +136,10 @@ impl<'a> Model<'a> {
         };
         Some(TargetRow {
             name: words.title(&target.title, &target.name),
-            measure: words.subject(self.plan, condition),
+            measure: match self.analysis.targets.get(judgement.target.index()).and_then(|of| of.occurrence) {
+                Some(worst) => words.worst_of(words.subject(self.plan, condition), words.fault(self.plan, worst)),
+                None => words.subject(self.plan, condition),
+            },
             measured,
             objective: words.objective(&condition.measure, judgement.bound),
             margin: words.margin(judgement.margin),
@@ -175,7 +182,7 @@ impl<'a> Model<'a> {
         }
         steps.sort_by_key(|(at, _)| *at);
         if figures.ordered.is_none() {
-            notes.push(words.fault_never_ordered());
+            notes.push(if fault.spared { words.fault_spared() } else { words.fault_never_ordered() });
         }
         notes.extend(figures.not_effective.as_ref().map(|why| words.fault_not_effective(words.sights(plan, why))));
         notes.extend(figures.not_healed.as_ref().map(|why| words.fault_not_healed(words.sights(plan, why))));

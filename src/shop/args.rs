@@ -192,9 +192,21 @@ pub struct GatewayArgs {
     pub bounds: Bounds,
 }
 
+/// Which of the nodes that may take a request is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Pick {
+    /// The one with the fewest unanswered requests
+    Fewest,
+    /// Each in its turn
+    Turns,
+}
+
 /// How the gateway judges and calls its nodes.
 #[derive(Debug, Clone, Args)]
 pub struct Balance {
+    /// Which node is asked
+    #[arg(long, value_enum, default_value = "fewest")]
+    pub pick: Pick,
     /// For a connection to a node
     #[arg(long, value_name = "TIME", default_value = "300ms", value_parser = duration)]
     pub connect_timeout: Duration,

@@ -3,7 +3,7 @@
 use super::judge::{busy, judge, unsent};
 use super::{Cause, Doubt, Exit, Judgement, Outcome, Verdict};
 use crate::analysis::Analysis;
-use crate::plan::{FaultId, Plan, Scope, SteadyId};
+use crate::plan::{FaultId, Plan, Rehearsal, Scope, SteadyId};
 use crate::record::{EndReason, Event};
 
 /// A drill of which the generator did not send more than this is another drill than the one planned.
@@ -72,13 +72,16 @@ fn causes(plan: &Plan, analysis: &Analysis) -> Vec<Cause> {
     }
     causes.extend(analysis.events.iter().filter_map(|entry| part(&entry.event)));
     causes.extend(generator(analysis));
-    if !has_traffic(analysis) {
+    if !has_traffic(analysis) && plan.rehearsal != Some(Rehearsal::NoLoad) {
         causes.push(Cause::NoTraffic);
     }
     // Of several parts the first one alone injects faults.
     let idle = analysis.events.iter().any(|entry| matches!(&entry.event, Event::Part(one) if one.part > 1));
     let faults = if idle { 0 } else { plan.faults.len() };
     for (index, fault) in analysis.faults.iter().enumerate().take(faults) {
+        if plan.faults.get(index).is_some_and(|fault| fault.spared) {
+            continue;
+        }
         let fault_id = FaultId::at(index);
         match (fault.ordered, fault.effective) {
             (None, _) => causes.push(Cause::FaultNotOrdered { fault: fault_id }),

@@ -79,6 +79,7 @@ impl Maker {
                 lag: Span::millis(10),
             },
             end: Span::ZERO,
+            rehearsal: None,
         };
         Maker { plan }
     }

@@ -352,6 +352,16 @@ messages! {
     moment_healed() "healed" "撤除完成";
     moment_recovered() "recovered" "恢复";
     fault_never_ordered() "was never ordered" "未曾下达";
+    one_of_several(title, name) "{title} ({name})" "{title}（{name}）";
+    shrink_trial(faults, verdict) "{faults}: {verdict}" "{faults}：{verdict}";
+    shrink_no_fault() "no fault" "无故障";
+    shrink_none() "the drill fails without any fault: look at the load and the platform first" "即使没有故障，演练也会失败：请先检查负载与平台";
+    shrink_found(faults) "the smallest set of faults that still fails it: {faults}" "仍会导致失败的最小故障集合：{faults}";
+    shrink_again(flags) "to run it again with these alone, add: {flags}" "仅以这些故障重新运行，请加上：{flags}";
+    rehearsal_no_faults() "A rehearsal without faults: targets on faults are not judged." "无故障排练：不评定与故障相关的目标。";
+    rehearsal_no_load() "A rehearsal without load: all that is judged is that each fault bites and is undone." "无负载排练：仅评定每个故障是否生效并被撤销。";
+    fault_spared() "left out of this run" "本次运行不注入";
+    worst_of(subject, fault) "{subject} (the worst: {fault})" "{subject}（最差一次：{fault}）";
     fault_not_effective(why) "did not take effect: {why}" "未生效：{why}";
     fault_not_healed(why) "could not be healed: {why}" "未能撤除：{why}";
     fault_not_detected() "not measured: no signal of the platform turned" "未测得：平台信号没有变化";
@@ -481,6 +491,7 @@ messages! {
     sight_not_in_force() "its check says that it is not in force any more" "检查程序确认故障已解除";
     sight_in_force_already() "its check said so before anything was done" "注入之前检查程序已报告生效";
     sight_never_seen() "it was not seen to be in force in time" "未能及时观测到故障生效";
+    sight_left_to_platform() "left to the platform, as planned" "按计划由平台自行恢复，未作处理";
     sight_gone_already(process) "{process} was gone already" "{process}此前已不在";
     sight_foreign(process) "{process} runs outside the drill, which could not start it again" "{process}在演练之外运行，无法由演练重新启动";
     sight_lives(process) "{process} still lives" "{process}仍在运行";
@@ -612,6 +623,10 @@ messages! {
     plan_drill_end() "the drill ends" "演练结束";
     plan_fault_after(fault, moment, offset) "{fault}.{moment} + {offset}" "{fault}.{moment} + {offset}";
     plan_fault_lasts(what, at, lasts) "{what}, at {at}, for {lasts}" "{what}，于{at}开始，持续{lasts}";
+    plan_fault_until(what, at, until) "{what}, at {at}, until {until}" "{what}，于{at}开始，至{until}";
+    plan_fault_platform(what, at) "{what}, at {at}, left to the platform" "{what}，于{at}开始，由平台自行恢复";
+    plan_fault_when(subject, bound) "once {subject} is {bound}" "{subject}{bound}时";
+    plan_fault_spared(what) "{what}: left out of this run" "{what}：本次运行不注入";
     plan_steady() "Steady states" "稳态";
     plan_hold(hold) "for {hold}" "保持{hold}";
     plan_aborts() "Aborts when" "中止条件";

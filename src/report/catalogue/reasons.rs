@@ -369,11 +369,15 @@ impl Words {
             }
             Scope::Figure(id) => plan.figures.get(id.index()).map_or_else(missing, |it| it.name.clone()),
             Scope::Fault(id) => self.fault(plan, id),
+            Scope::Occurrences(id) => plan.faults.get(id.index()).map_or_else(missing, |it| it.written().to_owned()),
         }
     }
 
     pub(crate) fn fault(self, plan: &Plan, fault: FaultId) -> String {
-        plan.faults.get(fault.index()).map_or_else(String::new, |fault| self.title(&fault.title, &fault.name))
+        let Some(fault) = plan.faults.get(fault.index()) else { return String::new() };
+        let title = self.title(&fault.title, &fault.name);
+        // One of several has the title of all.
+        if fault.of.is_some() && title != fault.name { self.one_of_several(title, &fault.name) } else { title }
     }
 
     pub(crate) fn steady(self, plan: &Plan, steady: SteadyId) -> String {

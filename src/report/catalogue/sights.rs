@@ -35,6 +35,7 @@ impl Words {
             Sight::NotInForce => self.sight_not_in_force(),
             Sight::InForceAlready => self.sight_in_force_already(),
             Sight::NeverSeen => self.sight_never_seen(),
+            Sight::LeftToPlatform => self.sight_left_to_platform(),
             Sight::GoneAlready { process } => self.sight_gone_already(name(process)),
             Sight::Foreign { process } => self.sight_foreign(name(process)),
             Sight::Lives { process } => self.sight_lives(name(process)),

@@ -189,7 +189,9 @@ pub(crate) fn plan() -> Plan {
             title: text("node lost at the peak", "高峰期节点丢失"),
             kind: FaultKind::Kill { processes: vec![ProcessId(1)] },
             at: Instant::At(seconds(14.0)),
-            lasts: Span::seconds(3),
+            of: None,
+            end: crate::plan::End::For(Span::seconds(3)),
+            spared: false,
         }],
         steady_states: vec![SteadyState {
             name: "ordering".to_owned(),
@@ -268,6 +270,7 @@ pub(crate) fn plan() -> Plan {
             lag: Span::millis(10),
         },
         end: Span::seconds(38),
+        rehearsal: None,
     }
 }
 

@@ -138,7 +138,6 @@ const CASES: &[(&str, &str)] = &[
     ("for: 20s, kill: { process: store }", "for: 20s, kil: { process: store }"),
     ("for: 20s, kill: { process: store }", "for: 20s, kill: { process: store }, pause: { process: store }"),
     ("for: 20s, kill: { process: store }", "for: 20s, throttle: { link: x, rate: 5 }"),
-    ("for: 20s, kill: { process: store }", "kill: { process: store }"),
     ("{ any: node, pick: 1 }", "{ any: node, pick: 0 }"),
     ("at-least: 99%, over: 5s", "above: 99%, over: 5s"),
     ("at-least: 99%, over: 5s", "at-least: 99, over: 5s"),

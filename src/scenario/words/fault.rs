@@ -1,26 +1,44 @@
 use serde_json::{Value, json};
 
 use super::Arguments;
+use super::condition::Trigger;
 use super::flaw::{
     CloseAfter, Corrupt, Delay, Direction, Hang, OnlyRequests, Refuse, Reset, Respond, Slice, SlowClose, Throttle,
 };
-use crate::base::diagnostic::{Diagnostic, Mark, nearest};
-use crate::base::units::{Share, Size, Span, Text, parse_span};
-use crate::base::yaml::{Kind, Node, ScalarKind};
+use super::instant::When;
+use super::schedule::{Healer, Storm, UndoAtEnd};
+use crate::base::diagnostic::{Diagnostic, Mark};
+use crate::base::units::{Share, Size, Span, Text};
+use crate::base::yaml::{Kind, Node};
 use crate::scenario::decode::{Context, Raw};
-use crate::scenario::define::{block, words};
+use crate::scenario::define::block;
 use crate::scenario::field::{Field, List, Spanned};
-use crate::scenario::schema::{Defs, or_var};
-use crate::scenario::value::{say_unit, text};
+use crate::scenario::schema::Defs;
 
 block! {
     /// One planned injury, named by its verb.
     pub struct Fault("a fault") {
         title: optional("title") Text,
         /// When it is ordered: an instant, such as 30s, outage + 1s or other-fault.healed + 30s.
-        at: required("at") When,
-        /// How long it lasts from the moment it bites; then it is healed.
-        lasts: required("for") Span,
+        at: optional("at") When,
+        /// It is ordered after an instant of another fault, such as other-fault.healed + 30s.
+        after: optional("after") When,
+        /// It is ordered as soon as this holds.
+        when: optional("when") Trigger,
+        /// How long it lasts from the moment it bites; then it is healed. Of a storm: how long faults are drawn.
+        lasts: optional("for") Span,
+        /// It is healed at this instant.
+        until: optional("until") When,
+        /// `platform`: it is left to the platform to get over it.
+        heal: optional("heal") Healer,
+        /// Beside `heal`: what is done about it at the end of the drill.
+        undo: optional("undo") UndoAtEnd,
+        /// Beside `times`: it is ordered again so long after each time.
+        every: optional("every") Span,
+        /// How often it is ordered.
+        times: optional("times") u64,
+        /// Faults drawn by the seed, one after another.
+        storm: optional("storm") Storm,
         /// KILL to the whole tree of processes; healed by starting it again.
         kill: optional("kill") Kill,
         /// TERM to the whole tree of processes; healed by starting it again.
@@ -56,17 +74,18 @@ block! {
     }
     one_of(
         "kill", "terminate", "crash-loop", "pause", "burn", "fill-memory", "fill-disk", "run", "delay", "throttle", "slice", "close-after", "refuse", "reset", "hang", "slow-close",
-        "corrupt", "respond"
+        "corrupt", "respond", "storm"
     );
     later(
-        "after", "when", "every", "times", "until", "heal", "undo", "restart", "slow-start", "disconnect",
-        "slow-disk", "exhaust-files", "skew-clock", "partition", "drop", "break-dns", "storm"
+        "restart", "slow-start", "disconnect", "slow-disk", "exhaust-files", "skew-clock", "partition", "drop",
+        "break-dns"
     );
     check(check_fault);
 }
 
 fn check_fault(fault: &Fault, _: Mark, cx: &mut Context<'_>) {
     super::load::positive(&fault.lasts, "for", cx);
+    super::schedule::check_repeats(fault, cx);
     if let Some(share) = fault.share.get().filter(|share| !(share.as_f64() > 0.0 && share.as_f64() <= 1.0)) {
         cx.say(Diagnostic::error("range", share.mark, "`share` is over 0% and at most 100%"));
     }
@@ -81,6 +100,7 @@ fn check_fault(fault: &Fault, _: Mark, cx: &mut Context<'_>) {
         fault.fill_memory.written(),
         fault.fill_disk.written(),
         fault.run.written(),
+        fault.storm.written(),
     ];
     let whole_link = [(&"refuse", fault.refuse.written())];
     for (word, mark) in beside.into_iter().filter_map(|(word, mark)| Some((word, mark?))) {
@@ -254,110 +274,5 @@ impl Raw for Target {
     fn schema(defs: &mut Defs) -> Value {
         let list = json!({ "type": "array", "items": String::schema(defs), "minItems": 1 });
         json!({ "anyOf": [String::schema(defs), list, AnyOf::schema(defs)] })
-    }
-}
-
-words! {
-    /// The instants of a fault.
-    pub enum Moment("a fault's instants") {
-        Ordered = "ordered", Effective = "effective", Detected = "detected", Healed = "healed", Recovered = "recovered",
-    }
-}
-
-/// An instant as written: `30s`, `outage`, `outage + 5s`, `lose-primary.healed + 30s`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct When {
-    pub from: Reference,
-    pub offset: Span,
-}
-
-/// What an instant counts from.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Reference {
-    Start,
-    /// The beginning of a phase.
-    Phase(Spanned<String>),
-    /// An instant of a fault.
-    Fault {
-        name: Spanned<String>,
-        moment: Moment,
-    },
-}
-
-const WHEN: &str = "an instant such as 30s, outage + 5s or fault.healed + 30s";
-
-impl Raw for When {
-    fn decode(node: &Node, at: Mark, cx: &mut Context<'_>) -> Option<When> {
-        if let Some(scalar) = node.as_scalar().filter(|s| matches!(s.kind, ScalarKind::Int(_) | ScalarKind::Float(_))) {
-            let message = format!("`{}` has no unit", scalar.text);
-            cx.say(Diagnostic::error("unit", node.mark, message).help(format!("write {WHEN}")));
-            return None;
-        }
-        let written = text(node, WHEN, cx)?;
-        if written.contains("{{") {
-            // The check of plain texts says it.
-            return String::decode(node, at, cx).and(None);
-        }
-        let part = |part: &str| {
-            let start = part.as_ptr() as usize - written.as_ptr() as usize;
-            cx.sources.inside(node.mark, written, start..start + part.len())
-        };
-        let (name, offset) = match written.split_once('+') {
-            Some((name, offset)) => (name.trim(), Some(offset.trim())),
-            None => (written.trim(), None),
-        };
-        if offset.is_none() && name.starts_with(|c: char| c.is_ascii_digit()) {
-            let mark = node.mark;
-            let offset = parse_span(name).map_err(|error| say_unit(&error, mark, cx)).ok()?;
-            return Some(When { from: Reference::Start, offset });
-        }
-        let (name_mark, offset_mark) = (part(name), offset.map(part));
-        let named = |name: &str, mark| Spanned { value: name.to_owned(), mark, key: node.mark };
-        let word = |text: &str| {
-            text.starts_with(char::is_alphabetic) && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'))
-        };
-        let from = match name.split_once('.') {
-            None if word(name) => Reference::Phase(named(name, name_mark)),
-            Some((fault, moment)) if word(fault) => {
-                let mark = part(moment);
-                let fault = named(fault, part(fault));
-                let Some(moment) = Moment::of(moment) else {
-                    let message = format!("`{moment}` is no instant of a fault");
-                    let meant = nearest(moment, Moment::WORDS.iter().copied());
-                    let help = meant.map_or_else(
-                        || format!("a fault has {}", Moment::WORDS.join(" ")),
-                        |meant| format!("did you mean `{meant}`?"),
-                    );
-                    cx.say(Diagnostic::error("unknown-word", mark, message).help(help));
-                    return None;
-                };
-                Reference::Fault { name: fault, moment }
-            }
-            _ => {
-                cx.say(
-                    Diagnostic::error("instant", node.mark, format!("`{written}` is no instant"))
-                        .help(format!("write {WHEN}")),
-                );
-                return None;
-            }
-        };
-        let offset = match (offset, offset_mark) {
-            (Some(""), _) => {
-                let wrong = Diagnostic::error("instant", node.mark, format!("`{written}` does not say how long after"));
-                cx.say(wrong.help(format!("write a duration after the `+`, such as {name} + 5s")));
-                return None;
-            }
-            (Some(offset), Some(mark)) => parse_span(offset).map_err(|error| say_unit(&error, mark, cx)).ok()?,
-            _ => Span::ZERO,
-        };
-        Some(When { from, offset })
-    }
-
-    fn schema(_: &mut Defs) -> Value {
-        let span = r"([0-9]+(\.[0-9]*)?(ns|us|ms|s|m|h|d))+";
-        let name = r"\p{Alphabetic}[\p{Alphabetic}\p{N}_-]*";
-        let moments = Moment::WORDS.join("|");
-        let pattern = format!(r"^\s*({span}|{name}(\.({moments}))?(\s*\+\s*{span})?)\s*$");
-        or_var(json!({ "type": "string", "pattern": pattern }))
     }
 }

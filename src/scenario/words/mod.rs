@@ -6,28 +6,28 @@ mod fault;
 mod feed;
 mod figure;
 mod flaw;
+mod instant;
 mod journey;
 mod load;
 mod platform;
 mod replay;
 mod request;
 mod retry;
+mod schedule;
 mod search;
 mod top;
 mod users;
 
 pub use body::{BodyFile, BodyText, PartBlock, PartValue};
 pub use condition::{Basis, Condition, Measure, Obligation, SteadyState, Timing, Trigger, is_metric};
-pub use fault::{
-    AnyOf, Burn, CrashLoop, Fault, FillDisk, FillMemory, Kill, Moment, Pause, Reference, RunFault, Target, Terminate,
-    When,
-};
+pub use fault::{AnyOf, Burn, CrashLoop, Fault, FillDisk, FillMemory, Kill, Pause, RunFault, Target, Terminate};
 pub use feed::{Feed, Pick};
 pub use figure::Figure;
 pub use flaw::{
     CloseAfter, Corrupt, Delay, Direction, Hang, Link, OnlyRequests, Protocol, Refuse, Reset, Respond, Slice,
     SlowClose, Spread, Throttle,
 };
+pub use instant::{Moment, Reference, When};
 pub use journey::{
     Branch, ChooseStep, Exponential, Group, GroupStep, IfStep, Journey, JourneyBlock, JourneyStep, LetStep, Lognormal,
     Poll, PollStep, Rendezvous, RendezvousStep, Repeat, RepeatStep, Step, Steps, Switch, Think, ThinkBlock, ThinkStep,
@@ -44,6 +44,7 @@ pub use request::{
     Until,
 };
 pub use retry::{Retry, RetryCauses, RetryOn, RetryWord};
+pub use schedule::{Healer, Storm, UndoAtEnd, UndoRun, UndoWord};
 pub use search::Search;
 pub use top::{Overlay, Scenario, Version};
 pub use users::{Refresh, UserHold, UserRamp, UserSpike, UserStage, UserStairs};

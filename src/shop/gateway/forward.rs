@@ -99,7 +99,7 @@ async fn balance(gateway: &Gateway, request: Request) -> Result<Response, Proble
     let mut payload = Some(payload);
     for nth in 1..=TRIES {
         let turn = gateway.turn.fetch_add(1, Ordering::Relaxed);
-        let Some((at, member)) = choose(&gateway.members, &tried, turn) else { break };
+        let Some((at, member)) = choose(&gateway.members, gateway.balance.pick, &tried, turn) else { break };
         if let Some(mark) = tried.get_mut(at) {
             *mark = true;
         }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use crate::shop::args::Pick;
 use crate::shop::client::Upstream;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,9 +192,14 @@ impl Member {
     }
 }
 
-/// The one to ask: the fewest unanswered requests among those that may take one, and new ones before those that were
+/// The one to ask: as `pick` says among those that may take one, and new ones before those that were
 /// `tried`. With nobody in, everybody is asked: a gateway that is sure that all are gone is more often wrong than right.
-pub(super) fn choose<'a>(members: &'a [Arc<Member>], tried: &[bool], turn: usize) -> Option<(usize, &'a Arc<Member>)> {
+pub(super) fn choose<'a>(
+    members: &'a [Arc<Member>],
+    pick: Pick,
+    tried: &[bool],
+    turn: usize,
+) -> Option<(usize, &'a Arc<Member>)> {
     let count = members.len().max(1);
     // Begun at another one each time, so that idle nodes share the work.
     let in_turn = (0..count).filter_map(|i| {
@@ -209,7 +215,11 @@ pub(super) fn choose<'a>(members: &'a [Arc<Member>], tried: &[bool], turn: usize
             (false, false, _) => 3,
             (false, true, _) => 4,
         };
-        (rank, member.outstanding())
+        let outstanding = match pick {
+            Pick::Fewest => member.outstanding(),
+            Pick::Turns => 0,
+        };
+        (rank, outstanding)
     })
 }
 
@@ -287,17 +297,22 @@ mod tests {
     #[test]
     fn the_least_busy_is_chosen_and_everybody_when_nobody_is_in() {
         let (members, now) = ([member(), member(), member()], Instant::now());
-        assert!(choose(&members, &[false; 3], 0).is_some(), "nobody is in");
+        assert!(choose(&members, Pick::Fewest, &[false; 3], 0).is_some(), "nobody is in");
         members.iter().for_each(|member| member.checked(ALIVE, now));
         members[0].upstream.outstanding.store(2, Ordering::Relaxed);
         members[1].upstream.outstanding.store(1, Ordering::Relaxed);
         members[2].upstream.outstanding.store(1, Ordering::Relaxed);
-        assert_eq!(choose(&members, &[false; 3], 1).map(|(at, _)| at), Some(1));
-        assert_eq!(choose(&members, &[false; 3], 2).map(|(at, _)| at), Some(2));
-        assert_eq!(choose(&members, &[false, true, true], 2).map(|(at, _)| at), Some(0));
+        assert_eq!(
+            choose(&members, Pick::Turns, &[false; 3], 0).map(|(at, _)| at),
+            Some(0),
+            "in its turn, busy or not"
+        );
+        assert_eq!(choose(&members, Pick::Fewest, &[false; 3], 1).map(|(at, _)| at), Some(1));
+        assert_eq!(choose(&members, Pick::Fewest, &[false; 3], 2).map(|(at, _)| at), Some(2));
+        assert_eq!(choose(&members, Pick::Fewest, &[false, true, true], 2).map(|(at, _)| at), Some(0));
         (0..3).for_each(|_| members[1].failed(now));
-        assert_eq!(choose(&members, &[false, false, true], 1).map(|(at, _)| at), Some(0));
-        assert_eq!(choose(&members, &[true, false, true], 1).map(|(at, _)| at), Some(2), "in before out");
-        assert!(choose(&[], &[], 7).is_none());
+        assert_eq!(choose(&members, Pick::Fewest, &[false, false, true], 1).map(|(at, _)| at), Some(0));
+        assert_eq!(choose(&members, Pick::Fewest, &[true, false, true], 1).map(|(at, _)| at), Some(2), "in before out");
+        assert!(choose(&[], Pick::Fewest, &[], 7).is_none());
     }
 }

@@ -1,0 +1,169 @@
+//! When each fault comes at the earliest, which never can, and which cannot be beside another.
+
+use super::context::Cx;
+use super::schedule::Made;
+use crate::base::diagnostic::{Diagnostic, Mark};
+use crate::base::units::{At, Span};
+use crate::plan::{self, End, FaultId, Instant, Moment};
+
+/// Settles when each fault comes at the earliest, and says which never can. One that lies outside of the drill has no times:
+/// what follows from it is not said as well.
+pub(super) fn settle(made: &mut [Made], end: Option<At>, cx: &mut Cx<'_>) {
+    let mut outside = vec![false; made.len()];
+    for _ in 0..=made.len() {
+        for (index, outside) in outside.iter_mut().enumerate() {
+            if *outside {
+                continue;
+            }
+            let Some(fault) = made.get(index) else { continue };
+            let from = fault.from.or_else(|| known(&fault.fault.at, made).filter(|_| !fault.floats));
+            let to = fault.to.or_else(|| match &fault.fault.end {
+                End::For(lasts) => from.map(|from| from + *lasts),
+                End::Until(instant) => known(instant, made),
+                End::Platform { .. } => end,
+            });
+            let floats = fault.floats || hangs_on_floating(&fault.fault, made);
+            let wrong = end.zip(from).and_then(|(end, from)| outside_drill(fault, from, to, end));
+            if let Some(wrong) = wrong {
+                let first = fault.fault.of.is_none() || !cx.found.iter().any(|said| said.mark == fault.at);
+                if first {
+                    cx.say(wrong);
+                }
+                cx.broken = true;
+                *outside = true;
+            } else if let Some(fault) = made.get_mut(index) {
+                (fault.from, fault.to, fault.floats) = (from, to, floats);
+            }
+        }
+    }
+    // One circle is one mistake, said of the first in it.
+    let mut said = false;
+    for fault in made.iter().filter(|fault| fault.times().is_none() && !fault.floats) {
+        cx.broken = true;
+        if said {
+            continue;
+        }
+        let begins = is_circular(fault, false, made);
+        said = begins || is_circular(fault, true, made);
+        if said {
+            let message = format!("fault `{}` waits for one that waits for it", fault.fault.name);
+            let mark = fault.until.filter(|_| !begins).unwrap_or(fault.at);
+            cx.say(Diagnostic::error("circular", mark, message));
+        }
+    }
+    for (index, one) in made.iter().enumerate() {
+        for other in made.iter().take(index) {
+            check_pair(other, one, cx);
+        }
+    }
+}
+
+/// The earliest that an instant can come, as far as it is known by now.
+fn known(instant: &Instant, made: &[Made]) -> Option<At> {
+    match instant {
+        Instant::At(at) => Some(*at),
+        Instant::After { fault, moment, offset } => {
+            let other = made.iter().find(|made| made.id == *fault)?;
+            other.known(*moment).map(|at| at + *offset)
+        }
+        Instant::When(_) => None,
+    }
+}
+
+fn hangs_on_floating(fault: &plan::Fault, made: &[Made]) -> bool {
+    let floats = |instant: &Instant| match instant {
+        Instant::After { fault, .. } => made.iter().any(|made| made.id == *fault && made.floats),
+        Instant::At(_) | Instant::When(_) => false,
+    };
+    floats(&fault.at) || matches!(&fault.end, End::Until(instant) if floats(instant))
+}
+
+fn outside_drill(fault: &Made, from: At, to: Option<At>, end: At) -> Option<Diagnostic> {
+    let name = &fault.fault.name;
+    if from >= end {
+        let message = format!("fault `{name}` comes at {from}, and the drill ends at {end}");
+        return Some(Diagnostic::error("outside-drill", fault.at, message));
+    }
+    let to = to.filter(|_| !matches!(fault.fault.end, End::Platform { .. }))?;
+    if to <= from && matches!(fault.fault.end, End::Until(Instant::At(_))) {
+        let message = format!("fault `{name}` comes at {from}, and lasts until {to}, which is before");
+        return Some(Diagnostic::error("range", fault.at, message));
+    }
+    let message =
+        format!("fault `{name}` lasts until {to}, and the drill ends at {end}: its healing would not be seen");
+    let help = format!("it comes at {from}; let the load go on for longer, or shorten `for`");
+    (to >= end).then(|| Diagnostic::error("outside-drill", fault.at, message).help(help))
+}
+
+/// Whether what a fault waits for, to begin or to end, waits for that.
+fn is_circular(fault: &Made, ends: bool, made: &[Made]) -> bool {
+    let needs = |(id, ends): (FaultId, bool)| -> Vec<(FaultId, bool)> {
+        let Some(made) = made.iter().find(|made| made.id == id) else { return Vec::new() };
+        let of = |instant: &Instant| match instant {
+            Instant::After { fault, moment, .. } => Some((*fault, *moment >= Moment::Healed)),
+            Instant::At(_) | Instant::When(_) => None,
+        };
+        match (&made.fault.end, ends) {
+            (_, false) => of(&made.fault.at).into_iter().collect(),
+            (End::Until(instant), true) => of(instant).into_iter().chain([(id, false)]).collect(),
+            (_, true) => vec![(id, false)],
+        }
+    };
+    let start = (fault.id, ends);
+    let (mut seen, mut next) = (Vec::new(), needs(start));
+    while let Some(one) = next.pop() {
+        if one == start {
+            return true;
+        }
+        if !seen.contains(&one) {
+            seen.push(one);
+            next.extend(needs(one));
+        }
+    }
+    false
+}
+
+/// What ends or stops a process excludes all else of that kind on it at one time; what lets nothing pass excludes all else on a
+/// link.
+fn check_pair(first: &Made, second: &Made, cx: &mut Cx<'_>) {
+    let (Some(one), Some(two)) = (first.times(), second.times()) else { return };
+    if first.fault.of.is_some() && first.fault.of == second.fault.of {
+        // Those of one entry were looked at there.
+        return;
+    }
+    let overlap = one.0 < two.1 && two.0 < one.1;
+    let said = cx.found.iter().any(|said| said.code == "excluded" && said.mark == second.target);
+    if overlap && !said && first.fault.kind.excludes(&second.fault.kind) {
+        let what = if first.fault.kind.links().is_empty() { "process" } else { "link" };
+        let message = format!(
+            "`{}` ({}) and `{}` ({}) exclude each other on one {what}, and overlap from {} to {}",
+            second.fault.name,
+            second.fault.kind.verb(),
+            first.fault.name,
+            first.fault.kind.verb(),
+            one.0.max(two.0),
+            one.1.min(two.1),
+        );
+        let help = format!("let it come later: at: {}.healed + {}", first.fault.name, Span::seconds(5));
+        cx.say(Diagnostic::error("excluded", second.target, message).related(first.target, "the other one").help(help));
+    }
+}
+
+/// Before the first fault the steady states must have had the time to hold; false, and said, when they have not.
+pub(super) fn check_first(made: &[Made], start: Option<At>, hold: Option<(Span, Mark)>, cx: &mut Cx<'_>) -> bool {
+    let (Some(start), Some((hold, mark))) = (start, hold) else { return true };
+    let first =
+        made.iter().filter_map(|fault| fault.times().map(|(from, _)| (from, fault))).min_by_key(|(from, _)| *from);
+    if let Some((from, fault)) = first
+        && from < start + hold
+    {
+        let message = format!(
+            "fault `{}` comes at {from}: the steady state, which must hold for {hold} before it, has had {} of load only",
+            fault.fault.name,
+            from - start
+        );
+        cx.say(Diagnostic::error("too-early", fault.at, message).related(mark, "it must hold that long"));
+        return false;
+    }
+    true
+}

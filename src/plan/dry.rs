@@ -1,0 +1,99 @@
+use super::{Basis, End, Instant, Measure, Plan, Rehearsal, Scope, Stage, StageKind};
+use crate::base::units::Rate;
+
+impl Plan {
+    /// Leaves faults out: those that `is_out` says, and those that wait for an instant of one that is left out. Targets on
+    /// nothing but those go with them.
+    pub fn spare(&mut self, is_out: impl Fn(&super::Fault) -> bool) {
+        for fault in &mut self.faults {
+            fault.spared |= is_out(fault);
+        }
+        loop {
+            let spared: Vec<bool> = self.faults.iter().map(|fault| fault.spared).collect();
+            let gone = |instant: &Instant| match instant {
+                Instant::After { fault, .. } => spared.get(fault.index()) == Some(&true),
+                Instant::At(_) | Instant::When(_) => false,
+            };
+            let follows =
+                |fault: &super::Fault| gone(&fault.at) || matches!(&fault.end, End::Until(instant) if gone(instant));
+            let more: Vec<usize> = (0..self.faults.len())
+                .filter(|index| self.faults.get(*index).is_some_and(|fault| !fault.spared && follows(fault)))
+                .collect();
+            if more.is_empty() {
+                break;
+            }
+            more.into_iter().filter_map(|index| self.faults.get_mut(index).map(|fault| fault.spared = true)).count();
+        }
+        let faults = &self.faults;
+        let all_spared = faults.iter().all(|fault| fault.spared);
+        self.targets.retain(|target| match (target.condition.scope, target.condition.measure) {
+            (Scope::Fault(id), _) => faults.get(id.index()).is_none_or(|fault| !fault.spared),
+            (Scope::Occurrences(first), _) => {
+                let of = faults.get(first.index()).map(super::Fault::written);
+                faults.iter().any(|fault| Some(fault.written()) == of && !fault.spared)
+            }
+            (_, Measure::FaultRate { basis: Basis::Outages, .. }) => !all_spared,
+            _ => true,
+        });
+    }
+
+    /// A rehearsal of the load alone.
+    pub fn without_faults(&mut self) {
+        self.spare(|_| true);
+        self.rehearsal = Some(Rehearsal::NoFaults);
+    }
+
+    /// A rehearsal of the faults alone: nobody comes, so that nothing but the faults themselves is judged. A fault that
+    /// waits for what requests show is left out.
+    pub fn without_load(&mut self) {
+        self.spare(|fault| matches!(fault.at, Instant::When(_)));
+        for load in &mut self.loads {
+            let span = load.end() - load.start;
+            (load.replay, load.search, load.users) = (None, None, None);
+            load.stages = vec![Stage { kind: StageKind::Hold { rate: Rate::ZERO, span }, phase: None }];
+        }
+        (self.targets, self.steady_states, self.aborts) = (Vec::new(), Vec::new(), Vec::new());
+        self.rehearsal = Some(Rehearsal::NoLoad);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::sim::Sim;
+    use crate::plan::{FaultId, Moment};
+
+    #[test]
+    fn what_waits_for_a_fault_that_is_left_out_is_left_out_and_so_are_targets_on_it() {
+        let measure = Measure::RecoveryTime { to: super::super::SteadyId(0) };
+        let bound = super::super::Bound::AtMost(crate::analysis::sim::seconds(5));
+        let on = |fault| crate::analysis::sim::target(measure, Scope::Fault(FaultId(fault)), bound);
+        let mut plan = Sim { fault: Some((30.0, 40.0)), targets: vec![on(0), on(1), on(2)], ..Sim::default() }.plan();
+        for (index, name) in [(1, "next"), (2, "own")] {
+            let mut fault = plan.faults[0].clone();
+            fault.name = name.to_owned();
+            if index == 1 {
+                fault.at = Instant::After { fault: FaultId(0), moment: Moment::Healed, offset: Default::default() };
+            }
+            plan.faults.push(fault);
+        }
+        plan.spare(|fault| fault.name == "lose");
+        assert_eq!(plan.faults.iter().map(|fault| fault.spared).collect::<Vec<_>>(), [true, true, false]);
+        assert_eq!(
+            plan.targets.iter().map(|target| target.condition.scope).collect::<Vec<_>>(),
+            [Scope::Fault(FaultId(2))]
+        );
+        plan.without_faults();
+        assert!(plan.targets.is_empty() && plan.faults.iter().all(|fault| fault.spared));
+    }
+
+    #[test]
+    fn without_load_nobody_comes_for_as_long_as_before() {
+        let mut plan = Sim { fault: Some((30.0, 40.0)), ..Sim::default() }.plan();
+        let end = plan.loads[0].end();
+        plan.without_load();
+        assert_eq!(plan.loads[0].end(), end);
+        assert_eq!(super::super::arrivals::Schedule::new(&plan.loads[0], 1, super::super::LoadId(0)).most(), 0);
+        assert!(!plan.faults[0].spared);
+    }
+}
