@@ -259,7 +259,7 @@ fn goose(url: &str, users: usize, span: &str) -> Vec<String> {
     words.into_iter().chain(rest).map(str::to_owned).collect()
 }
 
-fn wrk(output: &str) -> Result<Told, Failed> {
+pub(crate) fn wrk(output: &str) -> Result<Told, Failed> {
     if let Some(line) = output.lines().find(|line| line.contains("Non-2xx") || line.contains("Socket errors")) {
         return Err(line.trim().into());
     }

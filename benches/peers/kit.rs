@@ -50,7 +50,11 @@ impl Tool {
 pub(crate) struct Kit {
     folder: PathBuf,
     found: Vec<(Tool, PathBuf, String)>,
+    toxiproxy: Option<PathBuf>,
 }
+
+/// Its module; what Go builds of it is called `server`.
+const TOXIPROXY: &str = "github.com/Shopify/toxiproxy/v2/cmd/server@v2.5.0";
 
 impl Kit {
     pub(crate) fn find(folder: &Path) -> Kit {
@@ -60,7 +64,14 @@ impl Kit {
             let version = version(tool, &path, folder);
             Some((tool, path, version))
         });
-        Kit { found: found.collect(), folder: folder.to_owned() }
+        let own = Some(folder.join("bin/server")).filter(|file| file.is_file());
+        let toxiproxy = own.or_else(|| in_path("toxiproxy-server"));
+        Kit { found: found.collect(), toxiproxy, folder: folder.to_owned() }
+    }
+
+    /// The fault proxy to compare ours with.
+    pub(crate) fn toxiproxy(&self) -> Option<&Path> {
+        self.toxiproxy.as_deref()
     }
 
     pub(crate) fn path(&self, tool: Tool) -> Result<&Path, Failed> {
@@ -83,6 +94,11 @@ impl Kit {
                 None => text.push_str(&format!("- {}: not found ({})\n", tool.name(), tool.how_to_get())),
             }
         }
+        match &self.toxiproxy {
+            Some(path) => text.push_str(&format!("- Toxiproxy: {}\n", module(path))),
+            None => text
+                .push_str("- Toxiproxy: not found (built by `cargo bench --bench peers -- install`, which needs Go)\n"),
+        }
         text
     }
 
@@ -101,6 +117,12 @@ impl Kit {
             match built {
                 Ok(()) => eprintln!("{}: built", tool.name()),
                 Err(error) => eprintln!("{}: {error}", tool.name()),
+            }
+        }
+        if self.toxiproxy.is_none() {
+            match self.go(TOXIPROXY) {
+                Ok(()) => eprintln!("Toxiproxy: built"),
+                Err(error) => eprintln!("Toxiproxy: {error}"),
             }
         }
         Ok(())
@@ -150,17 +172,25 @@ fn version(tool: Tool, path: &Path, folder: &Path) -> String {
         Tool::Hey => first_line(Command::new("dpkg-query").args(["-W", "hey"]), |line| line.starts_with("hey")),
         Tool::Oha => first_line(Command::new(path).arg("--version"), |line| line.starts_with("oha")),
         Tool::K6 => first_line(Command::new(path).arg("version"), |line| line.starts_with("k6")),
-        Tool::Vegeta => {
-            let mut go = Command::new("go");
-            first_line(go.args(["version", "-m"]).arg(path), |line| line.trim_start().starts_with("mod"))
-        }
+        Tool::Vegeta => Some(module(path)),
         Tool::Goose => {
             let lock = fs::read_to_string(folder.join("goose/Cargo.lock")).unwrap_or_default();
             let version = lock.split("name = \"goose\"\n").nth(1).and_then(|rest| rest.lines().next());
             version.map(str::to_owned)
         }
     };
-    let found = found.unwrap_or_else(|| "of an unknown version".to_owned());
+    found.unwrap_or_else(unknown)
+}
+
+fn unknown() -> String {
+    "of an unknown version".to_owned()
+}
+
+/// Of a program that Go built.
+fn module(path: &Path) -> String {
+    let mut go = Command::new("go");
+    let found = first_line(go.args(["version", "-m"]).arg(path), |line| line.trim_start().starts_with("mod"));
+    let found = found.unwrap_or_else(unknown);
     found.split_whitespace().filter(|word| !word.starts_with("h1:")).collect::<Vec<_>>().join(" ")
 }
 

@@ -1,9 +1,11 @@
 //! This engine and its peers against the same servers, interleaved in one sitting: what a request costs, what connections
-//! cost in memory, how late arrivals are, and what each says of a server whose true figures are known.
+//! cost in memory, how late arrivals are, and what each says of a server whose true figures are known. And our fault proxy
+//! against a bare copier and Toxiproxy: what a link costs, and how exactly it delays.
 //!
 //! - `cargo bench --bench peers -- install` builds the peers that no package brings (some minutes), once;
-//! - `cargo bench --bench peers` measures everything (about 12 minutes) and writes `benches/RESULTS.md`;
-//! - `cargo bench --bench peers -- [--quick] saturation memory lag truth` measures some of it, and prints it only.
+//! - `cargo bench --bench peers` measures everything (about 15 minutes) and writes `benches/RESULTS.md`;
+//! - `cargo bench --bench peers -- saturation memory lag truth links delay` measures some of it, and writes those sections anew;
+//! - with `--quick` it prints what it finds, only to see that it works.
 //!
 //! It needs `nginx` and `taskset`; a peer that is not found, or fails, is named as such. `--tools FOLDER` says where the
 //! built ones lie, if not beside the build. Every trial is a child of its own, measured the same for all.
@@ -11,12 +13,15 @@
 
 mod asks;
 mod child;
+mod delay;
 mod engine;
 mod kit;
 mod lag;
+mod links;
 mod memory;
 mod saturation;
 mod server;
+mod stand;
 mod truth;
 
 use std::fs;
@@ -32,11 +37,14 @@ use server::Nginx;
 
 pub(crate) type Failed = Box<dyn std::error::Error>;
 
-const SECTIONS: [(&str, &str); 4] = [
+const RESULTS: &str = "benches/RESULTS.md";
+const SECTIONS: [(&str, &str); 6] = [
     ("saturation", "What a request costs"),
     ("memory", "What connections cost in memory"),
     ("lag", "How late arrivals are"),
     ("truth", "What each says of a troubled server"),
+    ("links", "What a link through the fault proxy costs"),
+    ("delay", "How exactly a link delays"),
 ];
 
 /// How much time a sitting may take.
@@ -65,6 +73,9 @@ fn main() -> Result<(), Failed> {
             return engine::scheduled(rate.parse()?, spin, seconds.parse()?, url);
         }
         ["serve", trouble, port] => return server::serve(trouble, port.parse()?),
+        ["copy", at, to] => return stand::copy(at.parse()?, to.parse()?),
+        ["echo", at] => return delay::echo(at.parse()?),
+        ["exchange", to, rate, seconds] => return delay::exchange(to.parse()?, rate.parse()?, seconds.parse()?),
         _ => {}
     }
     let mut folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("peers");
@@ -83,7 +94,10 @@ fn main() -> Result<(), Failed> {
     }
     let known = |word: &&str| SECTIONS.iter().any(|(name, _)| name == word);
     if let Some(unknown) = words.iter().find(|word| !known(word)) {
-        return Err(format!("`{unknown}` is none of: install, saturation, memory, lag, truth, --quick, --tools").into());
+        return Err(format!(
+            "`{unknown}` is none of: install, saturation, memory, lag, truth, links, delay, --quick, --tools"
+        )
+        .into());
     }
     sit(&Kit::find(&folder), effort, &words)
 }
@@ -96,7 +110,7 @@ fn sit(kit: &Kit, effort: Effort, wanted: &[&str]) -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let nginx = Nginx::start(cores.server)?;
     let asker = Asker { kit, cores, folder: folder.path() };
-    let mut report = format!(
+    let head = format!(
         "# Against its peers\n\n\
          Written by `cargo bench --bench peers` on a machine of {} cores, Linux {}: the server on core {}, each generator alone on core {}, over \
          loopback. Trust the ratios of one sitting, not the absolutes. Figures of ours are bold where a goal stands beside them; goals that \
@@ -107,23 +121,46 @@ fn sit(kit: &Kit, effort: Effort, wanted: &[&str]) -> Result<(), Failed> {
         cores.generator,
         kit.describe(),
     );
+    let mut found = Vec::new();
     for (name, title) in SECTIONS.into_iter().filter(|(name, _)| wanted.is_empty() || wanted.contains(name)) {
         let measured = match name {
             "saturation" => saturation::measure(&asker, &nginx, effort),
             "memory" => memory::measure(&asker, &nginx, effort),
             "lag" => lag::measure(&asker, &nginx, effort),
+            "links" => links::measure(&asker, &nginx, effort),
+            "delay" => delay::measure(&asker, effort),
             _ => truth::measure(&asker, effort),
         };
         // One that fails takes no other with it.
         let measured = measured.unwrap_or_else(|error| format!("Not measured: {error}\n"));
-        report.push_str(&format!("\n## {title}\n{measured}"));
+        found.push((title, measured));
         eprintln!("{name}: done after {:.0} s", clock.now().as_seconds_f64());
     }
-    println!("{report}");
-    if wanted.is_empty() && effort == Effort::Full {
-        fs::write("benches/RESULTS.md", &report)?;
+    // Sections that were not measured now stay as they were.
+    let before = if wanted.is_empty() { String::new() } else { fs::read_to_string(RESULTS).unwrap_or_default() };
+    let mut report = if before.is_empty() { head } else { before };
+    for (title, measured) in found {
+        let section = format!("## {title}\n{measured}");
+        println!("{section}");
+        report = replaced(&report, title, &section);
+    }
+    if effort == Effort::Full {
+        fs::write(RESULTS, &report)?;
     }
     Ok(())
+}
+
+/// The report with this section in the place of the one of that title, or at its end.
+fn replaced(report: &str, title: &str, section: &str) -> String {
+    let heading = format!("\n## {title}\n");
+    match report.find(&heading) {
+        None => format!("{}\n\n{}\n", report.trim_end(), section.trim_end()),
+        Some(at) => {
+            let (before, rest) = (&report[..at], &report[at + heading.len()..]);
+            let after = rest.find("\n## ").map_or("", |next| &rest[next..]);
+            format!("{}\n\n{}\n{after}", before.trim_end(), section.trim_end())
+        }
+    }
 }
 
 /// The goals that were not reached, in words.

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
@@ -14,6 +15,8 @@ use tokio::net::{TcpSocket, TcpStream};
 use super::Failed;
 use super::child::on_core;
 
+/// What `/large` answers.
+pub(crate) const LARGE: usize = 256 * 1024;
 const SOON: Span = Span::seconds(10);
 
 /// One worker on one core; it listens on several addresses, so that the ports of one client's connections are not missing for
@@ -26,7 +29,7 @@ pub(crate) struct Nginx {
 
 impl Nginx {
     pub(crate) fn start(core: &str) -> Result<Nginx, Failed> {
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free_port()?;
         let folder = tempfile::tempdir()?;
         let place = folder.path().display();
         let order = r#"{"id":"o-17","state":"placed","amount":17}"#;
@@ -37,14 +40,20 @@ impl Nginx {
              http {{ access_log off; keepalive_requests 1000000000; keepalive_timeout 600; client_body_temp_path {place}/body;
                proxy_temp_path {place}/p; fastcgi_temp_path {place}/f; uwsgi_temp_path {place}/u; scgi_temp_path {place}/s;
                server {{ {listen} default_type application/json;
+                 location /large {{ root {place}; }}
                  location / {{ return 200 '{{\"ok\":true}}'; }} location /order {{ return 200 '{order}'; }} }} }}"
         );
+        fs::write(folder.path().join("large"), vec![b'x'; LARGE])?;
         let file = folder.path().join("nginx.conf");
         fs::write(&file, config)?;
         let child = on_core(core, Path::new("nginx")).arg("-c").arg(&file).stderr(Stdio::null()).spawn()?;
         let nginx = Nginx { child, folder, port };
         await_listening(port)?;
         Ok(nginx)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
     }
 
     /// At one of its 32 addresses.
@@ -63,7 +72,11 @@ impl Drop for Nginx {
     }
 }
 
-fn await_listening(port: u16) -> Result<(), Failed> {
+pub(crate) fn free_port() -> Result<u16, Failed> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+pub(crate) fn await_listening(port: u16) -> Result<(), Failed> {
     let clock = Clock::start();
     while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
         if clock.now() > At::START + SOON {
@@ -100,7 +113,7 @@ pub(crate) struct Troubled {
 
 impl Troubled {
     pub(crate) fn start(core: &str, trouble: Trouble) -> Result<Troubled, Failed> {
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free_port()?;
         let me = std::env::current_exe()?;
         let child = on_core(core, &me).args(["serve", trouble.word(), &port.to_string()]).spawn()?;
         let troubled = Troubled { child, port };
