@@ -23,7 +23,7 @@ pub enum Protocol {
     /// Bytes. Shares count connections.
     #[default]
     Tcp,
-    /// HTTP/1.1: shares count requests.
+    /// HTTP/1.1, or HTTP/2 without TLS: shares count requests.
     Http,
     /// Bytes that nobody but the ends can read.
     Tls,

@@ -1,17 +1,22 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::io::ErrorKind;
+use std::future::poll_fn;
+use std::io::{self, ErrorKind};
 use std::net::Shutdown;
-use std::pin::pin;
+use std::os::fd::OwnedFd;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 
 use bytes::Bytes;
 use socket2::SockRef;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::Notify;
 
 use super::flow::{End, Flow};
 use super::http::{Asked, Seen, Tracker};
+use super::http2::relay;
 use super::link::Link;
 use super::live::Fate;
 use crate::base::units::At;
@@ -29,8 +34,9 @@ pub(super) struct Connection {
     /// Requests whose answers have not ended.
     exchanges: RefCell<VecDeque<Exchange>>,
     exchanged: Notify,
-    /// Both sides have stopped speaking HTTP that is understood.
+    /// What passes is not told apart: both sides have stopped speaking HTTP/1.1 that is understood.
     bytes: Cell<bool>,
+    is_http2: Cell<bool>,
 }
 
 struct Exchange {
@@ -54,12 +60,13 @@ impl Connection {
             exchanges: RefCell::default(),
             exchanged: Notify::new(),
             bytes: Cell::new(link.protocol != Protocol::Http),
+            is_http2: Cell::new(false),
         }
     }
 
     /// Carries it until both sides have ended, or a flaw or an error ends it.
-    pub(super) async fn carry(&self, client: TcpStream) {
-        let server = match self.link.dial().await {
+    pub(super) async fn carry(&self, mut client: TcpStream) {
+        let mut server = match self.link.dial().await {
             Ok(server) => server,
             // As if the one who was to be asked had not taken the connection.
             Err(_) => return reset(&client),
@@ -67,26 +74,61 @@ impl Connection {
         for end in [&client, &server] {
             let _ = end.set_nodelay(true);
         }
-        *self.fate.borrow_mut() = self.link.lives.of_connection(self.number);
-        let up = Pump { of: self, from: &client, to: &server, way: Direction::Up };
-        let down = Pump { of: self, from: &server, to: &client, way: Direction::Down };
+        *self.fate.borrow_mut() = self.fate_now();
+        let (mut up, mut down) = (Course::new(Direction::Up), Course::new(Direction::Down));
+        let ended = self.pass(&mut client, &mut server, &mut up, &mut down).await;
+        let ended = if ended == Err(End::Http2) { self.http2(&mut client, server, up, down).await } else { ended };
+        if ended == Err(End::Reset) {
+            reset(&client);
+        }
+    }
+
+    /// Passes bytes both ways until both have ended. What one side was told by a reset, the other is, too.
+    async fn pass(
+        &self,
+        client: &mut TcpStream,
+        server: &mut TcpStream,
+        up: &mut Course,
+        down: &mut Course,
+    ) -> Result<(), End> {
         let ended = {
-            let (mut up, mut down) = (pin!(up.run()), pin!(down.run()));
+            let ((from_client, to_client), (from_server, to_server)) = (client.split(), server.split());
+            let upward = Pump { of: self, to: to_server, way: Direction::Up };
+            let downward = Pump { of: self, to: to_client, way: Direction::Down };
+            let (mut upward, mut downward) = (pin!(upward.run(from_client, up)), pin!(downward.run(from_server, down)));
             tokio::select! {
-                ended = &mut up => match ended {
-                    Ok(()) => down.await,
+                ended = &mut upward => match ended {
+                    Ok(()) => downward.await,
                     ended => ended,
                 },
-                ended = &mut down => match ended {
-                    Ok(()) => up.await,
+                ended = &mut downward => match ended {
+                    Ok(()) => upward.await,
                     ended => ended,
                 },
             }
         };
         if ended == Err(End::Reset) {
-            reset(&client);
-            reset(&server);
+            reset(server);
         }
+        ended
+    }
+
+    /// Its requests are told apart by those who speak HTTP/2: from here on they stand before the server, and what is left to be done here
+    /// is to pass bytes between them and the client.
+    async fn http2(&self, client: &mut TcpStream, server: TcpStream, up: Course, down: Course) -> Result<(), End> {
+        let Ok((mut near, far)) = pair() else { return Err(End::Reset) };
+        drop(tokio::task::spawn_local(relay(self.link.clone(), far, server, down.untold)));
+        self.bytes.set(true);
+        self.is_http2.set(true);
+        *self.fate.borrow_mut() = self.fate_now();
+        let up = &mut Course { early: up.early, ..Course::new(Direction::Up) };
+        self.pass(client, &mut near, up, &mut Course::new(Direction::Down)).await
+    }
+
+    /// What is wrong with it as a whole now.
+    fn fate_now(&self) -> Fate {
+        let lives = &self.link.lives;
+        if self.is_http2.get() { lives.of_bytes(self.number) } else { lives.of_connection(self.number) }
     }
 
     /// The fate of bytes that belong to no request.
@@ -100,11 +142,19 @@ fn reset(stream: &TcpStream) {
     let _ = SockRef::from(stream).set_linger(Some(std::time::Duration::ZERO));
 }
 
+/// Two ends of one connection within this process: for us one as any other, on which bytes come and go.
+fn pair() -> io::Result<(TcpStream, UnixStream)> {
+    let (near, far) = std::os::unix::net::UnixStream::pair()?;
+    near.set_nonblocking(true)?;
+    far.set_nonblocking(true)?;
+    let near = std::net::TcpStream::from(OwnedFd::from(near));
+    Ok((TcpStream::from_std(near)?, UnixStream::from_std(far)?))
+}
+
 /// One direction of a connection.
 struct Pump<'c> {
     of: &'c Connection,
-    from: &'c TcpStream,
-    to: &'c TcpStream,
+    to: WriteHalf<'c>,
     way: Direction,
 }
 
@@ -114,6 +164,8 @@ struct Course {
     tracker: Tracker,
     /// What has come and cannot be told yet.
     untold: Vec<u8>,
+    /// What came before this began.
+    early: Vec<u8>,
     /// Of the request, or the answer, that passes now.
     fate: Fate,
     /// The request that passes now is answered here, and goes no further.
@@ -126,31 +178,39 @@ struct Course {
     blocked: bool,
 }
 
-impl Pump<'_> {
-    async fn run(&self) -> Result<(), End> {
-        let link = &self.of.link;
-        let timer = &link.timer;
-        let mut course = Course {
-            flow: Flow::new(self.way),
+impl Course {
+    fn new(way: Direction) -> Course {
+        Course {
+            flow: Flow::new(way),
             tracker: Tracker::default(),
             untold: Vec::new(),
+            early: Vec::new(),
             fate: Fate::default(),
             swallowed: false,
             ended: false,
             closing: None,
             blocked: false,
-        };
+        }
+    }
+}
+
+impl Pump<'_> {
+    async fn run(&self, mut from: ReadHalf<'_>, course: &mut Course) -> Result<(), End> {
+        let link = &self.of.link;
+        let timer = &link.timer;
         let mut changed = pin!(link.changed.notified());
         changed.as_mut().enable();
-        self.strike(&mut course, timer.now(), false);
+        self.strike(course, timer.now(), false);
+        let early = std::mem::take(&mut course.early);
+        self.take(course, &early)?;
         loop {
-            self.write(&mut course)?;
+            self.write(course)?;
             if course.ended && course.flow.is_empty() {
                 let now = timer.now();
                 let at =
                     *course.closing.get_or_insert_with(|| course.flow.closing(&self.fate_at_end(&course.fate), now));
                 if at <= now {
-                    let _ = SockRef::from(self.to).shutdown(Shutdown::Write);
+                    let _ = SockRef::from(self.to.as_ref()).shutdown(Shutdown::Write);
                     return Ok(());
                 }
             }
@@ -161,12 +221,15 @@ impl Pump<'_> {
                 () = changed.as_mut() => {
                     changed.set(link.changed.notified());
                     changed.as_mut().enable();
-                    self.changed(&mut course);
+                    self.changed(course);
                 }
                 // On the answers' side: requests that are answered here.
-                () = self.of.exchanged.notified(), if self.way == Direction::Down => self.answer_here(&mut course),
+                () = self.of.exchanged.notified(), if self.way == Direction::Down => {
+                    self.answer_here(course);
+                    self.take(course, &[])?;
+                }
                 _ = self.to.writable(), if course.blocked => course.blocked = false,
-                _ = self.from.readable(), if !course.ended && course.flow.has_room() => self.read(&mut course)?,
+                read = self.come(&mut from), if !course.ended && course.flow.has_room() => self.read(course, read)?,
                 () = timer.until(next.unwrap_or(At::MAX)), if next.is_some() => {}
             }
             if course.flow.end_at().is_some()
@@ -181,17 +244,30 @@ impl Pump<'_> {
         if self.of.bytes.get() { self.of.whole() } else { last.clone() }
     }
 
+    /// Waits for bytes, which lie in the scratch then: nothing else of this thread runs before they are taken in. A read that did not fill
+    /// it is known to have taken all, so that no second one is needed to see that.
+    async fn come(&self, from: &mut ReadHalf<'_>) -> io::Result<usize> {
+        poll_fn(|context| {
+            let mut scratch = self.of.link.scratch.borrow_mut();
+            let mut buffer = ReadBuf::new(&mut scratch);
+            let read = Pin::new(&mut *from).poll_read(context, &mut buffer);
+            read.map_ok(|()| buffer.filled().len())
+        })
+        .await
+    }
+
     /// Takes in what has come, and passes on at once what nothing stands in the way of.
-    fn read(&self, course: &mut Course) -> Result<(), End> {
-        let mut scratch = self.of.link.scratch.borrow_mut();
-        match self.from.try_read(&mut scratch) {
+    fn read(&self, course: &mut Course, read: io::Result<usize>) -> Result<(), End> {
+        match read {
             Ok(0) => {
                 course.ended = true;
                 let rest = std::mem::take(&mut course.untold);
                 self.admit(course, &rest, &self.fate_at_end(&course.fate))
             }
-            Ok(size) => self.take(course, &scratch[..size]),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(()),
+            Ok(size) => {
+                let scratch = self.of.link.scratch.borrow();
+                self.take(course, &scratch[..size])
+            }
             Err(_) => Err(End::Reset),
         }
     }
@@ -226,10 +302,11 @@ impl Pump<'_> {
             }
             let seen = match self.way {
                 Direction::Up => course.tracker.request(rest),
-                _ => {
-                    let head = self.of.exchanges.borrow().front().is_some_and(|exchange| exchange.head);
-                    course.tracker.answer(rest, head)
-                }
+                _ => match self.of.exchanges.borrow().front() {
+                    // A server of HTTP/2 may speak first. Whether it is one is for the client to say.
+                    None if rest[0] == 0 && rest.len() < BUFFER => Seen::More,
+                    exchange => course.tracker.answer(rest, exchange.is_some_and(|exchange| exchange.head)),
+                },
             };
             let size = match seen {
                 Seen::More => break,
@@ -261,8 +338,13 @@ impl Pump<'_> {
                 }
                 Seen::Body { size: 0, last: false } => break,
                 Seen::Body { size, .. } => size,
+                Seen::Http2 => {
+                    course.early = rest.to_vec();
+                    return Err(End::Http2);
+                }
                 Seen::Bytes => {
                     self.of.bytes.set(true);
+                    self.of.exchanged.notify_one();
                     continue;
                 }
             };
@@ -357,7 +439,7 @@ impl Pump<'_> {
     /// Something has begun or ended to be wrong with the link.
     fn changed(&self, course: &mut Course) {
         let now = self.of.link.timer.now();
-        let whole = self.of.link.lives.of_connection(self.of.number);
+        let whole = self.of.fate_now();
         *self.of.fate.borrow_mut() = whole.clone();
         course.flow.rearrange(self.of.bytes.get().then_some(&whole), now);
         course.closing = None;

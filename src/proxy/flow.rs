@@ -25,6 +25,8 @@ const NOTICED: Span = Span::millis(1);
 pub(super) enum End {
     Close,
     Reset,
+    /// It does not end: its two ends speak HTTP/2 to each other.
+    Http2,
 }
 
 /// What passes in one direction of a connection, and has not passed yet. It is told the time.
@@ -54,6 +56,13 @@ struct Piece {
     held: bool,
     /// With it the connection ends.
     closes: bool,
+}
+
+impl Piece {
+    /// On the accounts of those who hold it: what is no bytes is held, too.
+    fn weight(&self) -> usize {
+        self.bytes.len().max(1)
+    }
 }
 
 impl Flow {
@@ -90,6 +99,25 @@ impl Flow {
         self.passed.clear();
     }
 
+    /// Takes in what is no bytes and has a place among them: a piece that is empty.
+    pub(super) fn mark(&mut self, fate: &Fate, now: At) {
+        self.strike(fate, now);
+        let piece =
+            Piece { bytes: Bytes::new(), arrived: now, due: now, fate: fate.clone(), held: false, closes: false };
+        self.enqueue(piece, now);
+    }
+
+    /// What comes meets those who put an end to the connection.
+    fn strike(&mut self, fate: &Fate, now: At) {
+        for live in fate.acting(self.way) {
+            match live.flaw.kind {
+                FlawKind::Reset { after } => self.ends(now + after, End::Reset, live),
+                FlawKind::Hang { close: Some(after) } => self.ends(now + after, End::Close, live),
+                _ => {}
+            }
+        }
+    }
+
     /// Takes in what has come.
     pub(super) fn push(&mut self, bytes: Bytes, fate: &Fate, now: At) {
         let mut bytes = bytes;
@@ -107,11 +135,10 @@ impl Flow {
                     }
                     *passed += bytes.len() as u64;
                 }
-                FlawKind::Reset { after } => self.ends(now + after, End::Reset, live),
-                FlawKind::Hang { close: Some(after) } => self.ends(now + after, End::Close, live),
                 _ => {}
             }
         }
+        self.strike(fate, now);
         while !bytes.is_empty() || closes {
             let size = self.size(fate, bytes.len(), now);
             let piece = bytes.split_to(size.min(bytes.len()));
@@ -176,20 +203,20 @@ impl Flow {
         self.last = piece.due;
         if piece.due > now {
             piece.held = true;
-            holders(&piece.fate, self.way).for_each(|live| live.holds(piece.bytes.len()));
+            holders(&piece.fate, self.way).for_each(|live| live.holds(piece.weight()));
         }
         self.queue.push_back(piece);
     }
 
     fn release(&self, piece: &mut Piece) {
         if std::mem::take(&mut piece.held) {
-            holders(&piece.fate, self.way).for_each(|live| live.lets_go(piece.bytes.len()));
+            holders(&piece.fate, self.way).for_each(|live| live.lets_go(piece.weight()));
         }
     }
 
     /// What is to be written now. Nothing where nothing is due.
-    pub(super) fn due(&self, now: At) -> Option<&[u8]> {
-        self.queue.front().filter(|piece| piece.due <= now).map(|piece| &piece.bytes[..])
+    pub(super) fn due(&self, now: At) -> Option<&Bytes> {
+        self.queue.front().filter(|piece| piece.due <= now).map(|piece| &piece.bytes)
     }
 
     /// When more is due, if something waits.

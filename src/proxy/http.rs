@@ -5,6 +5,8 @@ use crate::wire::{Chunks, Piece};
 
 /// No honest head is longer.
 const LONGEST: usize = 64 * 1024;
+/// What a client of HTTP/2 sends first (RFC 9113, 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const MOST_HEADERS: usize = 128;
 
 /// What is asked for, read where it lies.
@@ -29,7 +31,9 @@ pub(super) enum Seen<'b> {
     Interim { size: usize },
     /// So many bytes of a body; `last` when that ends it.
     Body { size: usize, last: bool },
-    /// All that follows are bytes.
+    /// What follows, and this, is HTTP/2.
+    Http2,
+    /// All that follow are bytes.
     Bytes,
 }
 
@@ -46,14 +50,25 @@ enum State {
 
 /// Follows one direction of a connection.
 #[derive(Debug, Default)]
-pub(super) struct Tracker(State);
+pub(super) struct Tracker {
+    state: State,
+    /// There was something before.
+    begun: bool,
+}
 
 impl Tracker {
     /// The next part of what a client sends. What was seen is taken as passed.
     pub(super) fn request<'b>(&mut self, bytes: &'b [u8]) -> Seen<'b> {
-        if !matches!(self.0, State::Head) {
+        if !matches!(self.state, State::Head) {
             return self.body(bytes);
         }
+        if !self.begun && bytes.starts_with(PREFACE) {
+            return Seen::Http2;
+        }
+        if !self.begun && PREFACE.starts_with(bytes) {
+            return Seen::More;
+        }
+        self.begun = true;
         // Empty lines before a request are no part of it (RFC 9112, 2.2).
         let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
@@ -68,7 +83,7 @@ impl Tracker {
             return self.give_up();
         }
         let Some(framing) = Framing::of(request.headers) else { return self.give_up() };
-        self.0 = match framing {
+        self.state = match framing {
             Framing::Chunked => State::Chunked(Chunks::default()),
             Framing::Length(length) => State::Length(length),
             Framing::None => State::Length(0),
@@ -80,7 +95,7 @@ impl Tracker {
 
     /// The next part of what a server sends; `head` when it answers a HEAD.
     pub(super) fn answer<'b>(&mut self, bytes: &'b [u8], head: bool) -> Seen<'b> {
-        if !matches!(self.0, State::Head) {
+        if !matches!(self.state, State::Head) {
             return self.body(bytes);
         }
         let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
@@ -98,24 +113,24 @@ impl Tracker {
             return Seen::Interim { size };
         }
         let Some(framing) = Framing::of(response.headers) else { return self.give_up() };
-        self.0 = match framing {
+        self.state = match framing {
             _ if head || status == 204 || status == 304 => State::Length(0),
             Framing::Chunked => State::Chunked(Chunks::default()),
             Framing::Length(length) => State::Length(length),
             Framing::None => State::Rest,
         };
-        let last = matches!(self.0, State::Length(0));
+        let last = matches!(self.state, State::Length(0));
         self.settle();
         Seen::Answer { size, last }
     }
 
     /// Between two messages.
     pub(super) fn is_between(&self) -> bool {
-        matches!(self.0, State::Head)
+        matches!(self.state, State::Head)
     }
 
     fn body<'b>(&mut self, bytes: &'b [u8]) -> Seen<'b> {
-        match &mut self.0 {
+        match &mut self.state {
             State::Head | State::Bytes => Seen::Bytes,
             State::Rest => Seen::Body { size: bytes.len(), last: false },
             State::Length(left) => {
@@ -134,7 +149,7 @@ impl Tracker {
                     match chunks.next(&bytes[size..]) {
                         Piece::Skip(more) | Piece::Data(more) => size += more,
                         Piece::Done => {
-                            self.0 = State::Head;
+                            self.state = State::Head;
                             return Seen::Body { size, last: true };
                         }
                         Piece::More if size == 0 => return Seen::More,
@@ -147,13 +162,13 @@ impl Tracker {
     }
 
     fn settle(&mut self) {
-        if matches!(self.0, State::Length(0)) {
-            self.0 = State::Head;
+        if matches!(self.state, State::Length(0)) {
+            self.state = State::Head;
         }
     }
 
     fn give_up<'b>(&mut self) -> Seen<'b> {
-        self.0 = State::Bytes;
+        self.state = State::Bytes;
         Seen::Bytes
     }
 }
@@ -237,6 +252,7 @@ mod tests {
                     }
                     ends(&mut told, size, last);
                 }
+                Seen::Http2 => return (told + "2", at),
                 Seen::Bytes => return (told + "*", at),
             }
         }
@@ -270,7 +286,7 @@ mod tests {
     fn what_is_not_understood_passes_as_bytes() {
         for request in [
             "CONNECT a:1 HTTP/1.1\r\n\r\nx",
-            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            "PRI * HTTP/2.0\r\n\r\nno preface",
             "no request at all",
             "GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
             "GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
@@ -278,9 +294,18 @@ mod tests {
         ] {
             assert_eq!(follow(request.as_bytes(), 1, true, false), ("*".into(), 0), "{request}");
         }
+        let late = [b"GET / HTTP/1.1\r\n\r\n", PREFACE].concat();
+        assert_eq!(follow(&late, 1, true, false).0, "GET / 0|*");
         assert_eq!(follow(b"HTTP/1.1 101 Switching Protocols\r\n\r\nx", 4, false, false).0, "*");
         let long = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(2 * LONGEST));
         assert_eq!(follow(long.as_bytes(), 999, true, false).0, "*");
+    }
+
+    #[test]
+    fn http2_is_told_by_its_preface_whatever_the_pieces() {
+        for step in 1..=PREFACE.len() {
+            assert_eq!(follow(PREFACE, step, true, false), ("2".into(), 0));
+        }
     }
 
     proptest! {

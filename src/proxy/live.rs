@@ -8,7 +8,7 @@ use super::http::Asked;
 use crate::base::log;
 use crate::base::rng::{Key, Purpose, Stream};
 use crate::base::units::{At, Share};
-use crate::plan::{Direction, Flaw, FlawKind};
+use crate::plan::{Direction, Flaw, FlawKind, Only};
 
 /// A flaw that is, or was, in force on a link.
 #[derive(Debug)]
@@ -206,10 +206,39 @@ impl Lives {
         Fate::new(self.0.borrow().iter().filter(|live| live.bites_connection(number)).cloned(), false)
     }
 
+    /// Of a connection whose requests, of HTTP/2, have fates of their own: what is wrong with its bytes.
+    pub(super) fn of_bytes(&self, number: u64) -> Fate {
+        let meant = |live: &Rc<Live>| acts_on_bytes(&live.flaw) && live.bites_connection(number);
+        Fate::new(self.0.borrow().iter().filter(|live| meant(live)).cloned(), false)
+    }
+
+    /// Of a request of HTTP/2: what is not wrong with the bytes of its connection. To be asked once for each, in their order.
+    pub(super) fn of_stream(&self, asked: &Asked<'_>) -> Fate {
+        let meant = |live: &Rc<Live>| !is_of_bytes(&live.flaw.kind) && live.bites_request(asked);
+        Fate::new(self.0.borrow().iter().filter(|live| meant(live)).cloned(), true)
+    }
+
     pub(super) fn of_request(&self, asked: &Asked<'_>) -> Fate {
         if self.0.borrow().is_empty() {
             return Fate::default();
         }
         Fate::new(self.0.borrow().iter().filter(|live| live.bites_request(asked)).cloned(), true)
     }
+}
+
+/// Requests of HTTP/2 lie among each other in the bytes of one connection: these have no way to bite one and not the other.
+fn is_of_bytes(kind: &FlawKind) -> bool {
+    matches!(
+        kind,
+        FlawKind::Throttle { .. }
+            | FlawKind::Slice { .. }
+            | FlawKind::CloseAfter { .. }
+            | FlawKind::SlowClose { .. }
+            | FlawKind::Refuse
+    )
+}
+
+/// What is meant for some requests only must not bite those beside them.
+fn acts_on_bytes(flaw: &Flaw) -> bool {
+    is_of_bytes(&flaw.kind) && flaw.only == Only::default()
 }

@@ -16,6 +16,8 @@ use crate::base::clock::Clock;
 use crate::base::units::{Flow, Share, Size, Span};
 use crate::plan::{Direction, Flaw, FlawKind, Only, Protocol, Spread};
 
+mod http2;
+
 const PATIENCE: Span = Span::seconds(20);
 
 /// A hub with one link to a server of the test's own.

@@ -27,7 +27,7 @@ words! {
     pub enum Protocol("protocols of links") {
         /// Bytes.
         Tcp = "tcp",
-        /// HTTP/1.1: each request can have a fate of its own.
+        /// HTTP/1.1, or HTTP/2 without TLS: each request can have a fate of its own.
         Http = "http",
         /// Bytes that only the ends can read.
         Tls = "tls",
