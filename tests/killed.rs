@@ -22,7 +22,7 @@ platform:
       count: 2
       run: [peakdrill, shop, node, --listen, "{{ address }}", --store, "{{ link.way.address }}"]
       ready: { get: /healthz }
-    gateway: { run: [peakdrill, shop, gateway, --listen, "{{ address }}", --nodes, "{{ process.node.addresses }}"], ready: { get: /healthz } }
+    gateway: { run: [peakdrill, shop, gateway, --listen, "{{ address }}", --nodes, "{{ process.node.addresses }}"], ready: { get: /healthz }SKEWABLE }
   links: { way: { to: "{{ process.store.address }}", protocol: http } }
   endpoints: { shop: "http://{{ process.gateway.address }}" }
   watch: { node: { process: node } }
@@ -38,6 +38,12 @@ faults:
   slow: { at: 1500ms, for: 2s, delay: { link: way, latency: 20ms }, share: 50% }
   full: { at: 1200ms, for: 2s, fill-memory: { size: 16MiB } }
   packed: { at: 1300ms, for: 2s, fill-disk: { process: store, size: 4MiB } }
+  no-files: { at: 1s, for: 1500ms, exhaust-files: { process: node_2 } }
+  starved: { at: 3500ms, for: 1s, out-of-memory: { process: node_2 } }
+  crawls: { at: 3500ms, for: 1500ms, slow-start: { process: node_1, by: 300ms } }
+  anew: { at: 4500ms, for: 1s, restart: { process: store } }
+  sluggish: { at: 1100ms, for: 3s, slow-disk: { process: gateway, write: 4MiB/s } }
+CLOCK
   own: { at: 1800ms, for: 2s, run: { do: [touch, made], undo: [rm, -f, made], check: [test, -e, made] } }
 limits: { lag: 500ms }
 targets:
@@ -56,7 +62,13 @@ fn kill_once(k: u64) -> Result<bool, String> {
     let at = moment(k);
     let yard = Yard::new();
     let name = format!("fragile-{k:02}");
-    yard.file("fragile.yaml", &DRILL.replace("NAME", &name));
+    // Where there is no library that tells another time, all else is tried.
+    let (skewable, clock) = match std::path::Path::new("/usr/bin/faketime").exists() {
+        true => (", clock: skewable", "  off: { at: 1400ms, for: 3s, skew-clock: { process: gateway, by: 1h } }"),
+        false => ("", ""),
+    };
+    let text = DRILL.replace("NAME", &name).replace("SKEWABLE", skewable).replace("CLOCK", clock);
+    yard.file("fragile.yaml", &text);
     let (before, _) = yard.judge(&["snapshot", "--name", &name]);
     let before = yard.file("before.json", &before);
     let before = before.to_str().expect("a plain path");

@@ -64,6 +64,18 @@ def processes(mark, watch):
     return found
 
 
+def limits(running):
+    """What each of the run's processes may have, and which cgroups it is in: whoever has other ones than before was left so."""
+    found = {}
+    for key, process in running.items():
+        pid = key.split("@")[0]
+        rows = text(f"/proc/{pid}/limits").decode(errors="replace").splitlines()
+        soft = [row.split()[3] for row in rows if row.startswith(("Max open files", "Max address space"))]
+        groups = sorted(text(f"/proc/{pid}/cgroup").decode(errors="replace").split())
+        found[f"{key} {' '.join(soft)} {' '.join(groups)}"] = {"ours": process["ours"]}
+    return found
+
+
 def owners():
     held = {}
     for pid in entries("/proc"):
@@ -149,6 +161,7 @@ def snapshot(mark, watch, name):
     rows = text("/proc/self/mountinfo").decode().splitlines()
     return {
         "process": running,
+        "limit": limits(running),
         "socket": sockets(running),
         "mount": named({" ".join(row.split()[3:5]) + " " + row.split(" - ")[1] for row in rows}),
         "cgroup": cgroups(running, name),

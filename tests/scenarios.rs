@@ -9,7 +9,7 @@ use common::Yard;
 use serde_json::Value;
 
 /// Those that use nothing but what is built.
-const SHIPPED: [&str; 14] = [
+const SHIPPED: [&str; 15] = [
     "presale-peak.yaml",
     "order-lifecycle.yaml",
     "merchant-day.yaml",
@@ -24,6 +24,7 @@ const SHIPPED: [&str; 14] = [
     "dependency-errors.yaml",
     "resource-pressure.yaml",
     "node-storm.yaml",
+    "slow-start.yaml",
 ];
 
 fn shipped(name: &str) -> String {

@@ -129,6 +129,9 @@ pub(super) struct CheckArgs {
     pub(super) files: Vec<PathBuf>,
     #[arg(long, value_enum, default_value = "text")]
     pub(super) format: Format,
+    /// Say also what this machine cannot make of it: faults, connections, names. Asks for names, and starts nothing.
+    #[arg(long)]
+    pub(super) host: bool,
     /// Set one value, such as `vars.peak=60/s`; may be given several times.
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub(super) sets: Vec<String>,

@@ -91,16 +91,22 @@ fn kept(path: Option<PathBuf>, here: &Identity) -> Kept {
     }
 }
 
-/// What stands against making this slice of the load of `plan` here, each in a sentence.
-pub(super) fn warnings(plan: &Plan, workers: Option<u16>, slice: Slice, words: Words) -> Vec<String> {
+/// The limits of open files that this slice of the load would pass, the fault proxy's own among them; each in a sentence.
+pub(super) fn files(plan: &Plan, slice: Slice, words: Words) -> Vec<String> {
     let mut said = Vec::new();
-    let endpoints = || plan.platform.endpoints.iter().enumerate();
     let held = |index: usize, max: u32| u64::from(slice.share(plan.needed_connections(EndpointId::at(index)).min(max)));
+    let endpoints = || plan.platform.endpoints.iter().enumerate();
+    let limit = host::open_file_limits().map_or(u64::MAX, |limits| limits.hard);
     let files: u64 =
         endpoints().map(|(index, endpoint)| held(index, endpoint.connections.max)).sum::<u64>() + OWN_FILES;
-    let limit = host::open_file_limits().map_or(u64::MAX, |limits| limits.hard);
     if limit < files {
         said.push(words.machine_files(words.count(files), words.count(limit)));
+    }
+    // What comes to the proxy goes on from it: two for each.
+    let carried = endpoints().filter(|(_, endpoint)| endpoint.url.0.contains("link."));
+    let carried = 2 * carried.map(|(index, endpoint)| held(index, endpoint.connections.max)).sum::<u64>() + OWN_FILES;
+    if limit < carried {
+        said.push(words.machine_links(words.count(carried), words.count(limit)));
     }
     // Each is a process, with a limit of its own.
     for load in plan.loads.iter().filter(|load| load.is_closed()) {
@@ -110,6 +116,14 @@ pub(super) fn warnings(plan: &Plan, workers: Option<u16>, slice: Slice, words: W
             said.push(words.machine_users(name, words.count(files), words.count(limit)));
         }
     }
+    said
+}
+
+/// What stands against making this slice of the load of `plan` here, each in a sentence.
+pub(super) fn warnings(plan: &Plan, workers: Option<u16>, slice: Slice, words: Words) -> Vec<String> {
+    let mut said = files(plan, slice, words);
+    let held = |index: usize, max: u32| u64::from(slice.share(plan.needed_connections(EndpointId::at(index)).min(max)));
+    let endpoints = || plan.platform.endpoints.iter().enumerate();
     for (index, endpoint) in endpoints().filter(|(_, endpoint)| !endpoint.url.0.starts_with("unix:")) {
         let sources: u128 = endpoint.connections.source.iter().map(|range| range.count()).sum();
         let ports = u128::from(host::local_ports()) * sources.max(1);

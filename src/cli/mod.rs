@@ -7,6 +7,7 @@ mod calibrate;
 mod check;
 mod exit;
 mod files;
+mod host;
 mod machine;
 mod merge;
 mod once;

@@ -27,16 +27,16 @@ pub(super) fn read(file: &Path, profile: Option<&str>, sets: &[String]) -> Readi
     Reading { sources, compiled: compiled.filter(|_| !any_error(&found)), found }
 }
 
-/// Every mistake of `file`, as it is and in each of its profiles.
-pub(super) fn read_all(file: &Path, sets: &[String]) -> Reading {
+/// Every mistake of `file`, as it is and in each of its profiles; and the plans that they make.
+pub(super) fn read_all(file: &Path, sets: &[String]) -> (Reading, Vec<Plan>) {
     let mut sources = Sources::default();
     let (files, mut found) = scenario::open(&mut sources, &file.to_string_lossy(), &mut load_scenario);
-    compile_as(&files, &mut sources, None, sets, &mut found);
-    for profile in files.profiles() {
-        compile_as(&files, &mut sources, Some(&profile), sets, &mut found);
+    let mut plans = Vec::new();
+    for profile in [None].into_iter().chain(files.profiles().iter().map(|name| Some(name.as_str()))) {
+        plans.extend(compile_as(&files, &mut sources, profile, sets, &mut found).map(|compiled| compiled.plan));
     }
     sort(&mut found);
-    Reading { sources, found, compiled: None }
+    (Reading { sources, found, compiled: None }, plans)
 }
 
 fn compile_as(

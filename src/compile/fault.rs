@@ -1,5 +1,6 @@
 //! What breaks: the kinds of faults, and whom they are aimed at.
 
+use super::ailment;
 use super::context::Cx;
 use super::flaw;
 use super::instant::PhaseTable;
@@ -41,27 +42,17 @@ pub(super) fn kind(
     scene: &Scene<'_>,
     cx: &mut Cx<'_>,
 ) -> Option<(FaultKind, Mark)> {
-    let kill = cx.get(&fault.kill).map(|kill| &kill.process);
-    let terminate = cx.get(&fault.terminate).map(|terminate| &terminate.process);
-    let pause = cx.get(&fault.pause).map(|pause| &pause.process);
-    let crash = cx.get(&fault.crash_loop);
-    let every = crash.and_then(|crash| cx.need(&crash.every)).map(|every| every.value);
-    let crash = crash.map(|crash| &crash.process);
-    if let Some(target) = kill.or(terminate).or(crash).or(pause) {
+    if let Some((target, make)) = ailment::on_processes(fault, cx) {
         let target = cx.need(target)?;
         let processes = bitten(path, draw, target, scene, cx);
-        if pause.is_none() && processes.iter().any(|id| scene.processes.started.get(id.index()) == Some(&false)) {
+        let kind = make(processes)?;
+        if kind.starts_again() && kind.processes().iter().any(|id| !scene.processes.starts(*id)) {
             let message =
                 "a process that the drill has not started cannot be started again, so ending it would not heal";
             let help = "write `pause`, or let the drill start it with `run`";
             cx.say(Diagnostic::error("kill-attached", target.mark, message).help(help));
         }
-        let kind = match (kill, terminate, crash) {
-            (Some(_), ..) => FaultKind::Kill { processes },
-            (None, Some(_), _) => FaultKind::Terminate { processes },
-            (None, None, Some(_)) => FaultKind::CrashLoop { processes, every: every? },
-            (None, None, None) => FaultKind::Pause { processes },
-        };
+        ailment::check(&kind, fault, target.mark, scene.processes, cx);
         return Some((kind, target.mark));
     }
     if let Some(made) = strain(fault, scene, cx) {
@@ -89,18 +80,17 @@ fn strain(fault: &scenario::Fault, scene: &Scene<'_>, cx: &mut Cx<'_>) -> Option
     if let Some(fill) = cx.get(&fault.fill_disk) {
         cx.broken |= !fill.complete;
         let (process, size) = (cx.need(&fill.process), cx.need(&fill.size));
-        let process = process.and_then(|name| {
-            let found = scene.processes.find(name, cx)?.to_vec();
-            if found.len() != 1 || scene.processes.started.get(found[0].index()) == Some(&false) {
-                let message =
-                    format!("`{}` is not one process that the drill starts: it has no folder of its own", name.value);
-                cx.say(Diagnostic::error("no-folder", name.mark, message));
-                return None;
-            }
-            found.first().copied()
-        });
+        let process = process.and_then(|name| with_folder(name, scene, cx));
         let (process, size) = (process, size.map(|size| size.value));
         return Some(process.zip(size).map(|(process, size)| (FaultKind::FillDisk { process, size }, fill.mark)));
+    }
+    if let Some(slow) = cx.get(&fault.slow_disk) {
+        cx.broken |= !slow.complete;
+        let (process, write) = (cx.need(&slow.process), cx.need(&slow.write));
+        let read = cx.get(&slow.read).map(|read| read.value);
+        let process = process.and_then(|name| with_folder(name, scene, cx));
+        let made = process.zip(write).map(|(process, write)| FaultKind::SlowDisk { process, write: write.value, read });
+        return Some(made.map(|kind| (kind, slow.mark)));
     }
     let run = cx.get(&fault.run)?;
     cx.broken |= !run.complete;
@@ -112,6 +102,20 @@ fn strain(fault: &scenario::Fault, scene: &Scene<'_>, cx: &mut Cx<'_>) -> Option
     let within = cx.get(&run.within).map_or(WITHIN, |within| within.value);
     let made = act.zip(undo).zip(check);
     Some(made.map(|((act, undo), check)| (FaultKind::Run { act, undo, check, within }, run.mark)))
+}
+
+/// The one process of that name, which has a folder of its own.
+fn with_folder(name: &Spanned<String>, scene: &Scene<'_>, cx: &mut Cx<'_>) -> Option<ProcessId> {
+    let found = scene.processes.find(name, cx)?.to_vec();
+    match found.as_slice() {
+        [one] if scene.processes.starts(*one) => Some(*one),
+        _ => {
+            let message =
+                format!("`{}` is not one process that the drill starts: it has no folder of its own", name.value);
+            cx.say(Diagnostic::error("no-folder", name.mark, message));
+            None
+        }
+    }
 }
 
 /// How long each program of a fault may take.

@@ -6,6 +6,7 @@
 //! --host`).
 
 mod about;
+mod ailment;
 mod allow;
 mod beside;
 mod bodies;

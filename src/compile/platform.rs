@@ -22,9 +22,20 @@ pub(super) struct Processes {
     pub(super) members: Vec<Vec<ProcessId>>,
     /// Of the processes themselves: whether the drill starts them.
     pub(super) started: Vec<bool>,
+    /// Of the same: whether their wall clocks can be told another time.
+    skewable: Vec<bool>,
 }
 
 impl Processes {
+    /// Whether the drill starts it; what was refused counts as started.
+    pub(super) fn starts(&self, id: ProcessId) -> bool {
+        self.started.get(id.index()) != Some(&false)
+    }
+
+    pub(super) fn is_skewable(&self, id: ProcessId) -> bool {
+        self.skewable.get(id.index()) != Some(&false)
+    }
+
     pub(super) fn find(&self, name: &Spanned<String>, cx: &mut Cx<'_>) -> Option<&[ProcessId]> {
         self.names.find(name, cx).and_then(|index| self.members.get(index)).map(Vec::as_slice)
     }
@@ -79,7 +90,11 @@ pub(super) fn process_names(
                     }
                 }
             }
-            found.started.extend(std::iter::repeat_n(started, count.unwrap_or(1) as usize));
+            // One that was refused is not said to be anything else as well.
+            let skewable = process.as_ref().is_none_or(|process| !process.clock.is_absent());
+            let count = count.unwrap_or(1) as usize;
+            found.started.extend(std::iter::repeat_n(started, count));
+            found.skewable.extend(std::iter::repeat_n(skewable, count));
         }
     }
     if !whole {
@@ -142,6 +157,7 @@ pub(super) fn processes(
         let title = cx.get(&process.title).map(|title| title.value.clone()).unwrap_or_default();
         let grace =
             if process.attach.is_absent() { cx.settle(format!("{path}.grace"), &process.grace, GRACE) } else { GRACE };
+        let skewable = cx.get(&process.clock).is_some();
         let Some(source) = source else {
             cx.broken = true;
             continue;
@@ -153,6 +169,7 @@ pub(super) fn processes(
             source: source.clone(),
             ready: ready.clone(),
             grace,
+            skewable,
         };
         match cx.get(&process.count) {
             None => made.push(one(name.value.clone(), None)),

@@ -9,10 +9,17 @@
 //! Leaves to others: when a fault is ordered and how long it lasts (`drill`), what it did to the traffic (`analysis`).
 
 mod crash;
+mod files;
 mod kill;
 mod link;
+mod means;
+mod memory;
 mod pause;
+mod restart;
 mod run;
+mod skew;
+mod slow_disk;
+mod slow_start;
 mod strain;
 #[cfg(test)]
 mod tests;
@@ -21,6 +28,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+pub use means::Means;
 pub use strain::strain_main;
 
 use self::strain::Strain;
@@ -59,6 +67,12 @@ enum Kind {
     Kill { processes: Vec<ProcessId> },
     Pause { paused: Vec<(ProcessId, UndoId)> },
     CrashLoop { looping: crash::Looping },
+    Restart { rolling: restart::Rolling },
+    Files { exhausted: Vec<(ProcessId, UndoId)> },
+    Memory { starved: Vec<memory::Starved> },
+    SlowStart { slow: slow_start::Slow },
+    Skew { skewed: Vec<(ProcessId, UndoId)> },
+    SlowDisk { slowed: slow_disk::Slowed },
     Strain { strained: strain::Strained },
     Run { undo: UndoId },
     Link { set: Vec<(LinkId, FlawId)>, proxy: Arc<Proxy> },
@@ -73,11 +87,24 @@ impl Faults {
     /// Injects a fault and waits until it was observed to bite all that it is aimed at. `Err` says why it did not;
     /// then nothing of it is in force any more. `id` is its number in the plan; what has not bitten within `lasts` is given up.
     pub async fn inject(&self, id: FaultId, fault: &Fault, lasts: Span) -> Result<(Wound, Seen), Vec<Sight>> {
+        let (platform, here, program) = (self.platform.plan(), self.platform.here(), self.platform.program());
+        if let Some(why) = (Means { platform, here, program }).lacks(&fault.kind) {
+            return Err(vec![said(why)]);
+        }
         let (kind, proof) = match &fault.kind {
             FaultKind::Kill { processes } => kill::inject(self, processes, kill::Way::Kill).await?,
             FaultKind::Terminate { processes } => kill::inject(self, processes, kill::Way::Terminate).await?,
             FaultKind::CrashLoop { processes, every } => crash::inject(self, processes, *every).await?,
+            FaultKind::Restart { processes } => restart::inject(self, processes, lasts).await?,
             FaultKind::Pause { processes } => pause::inject(self, processes).await?,
+            FaultKind::ExhaustFiles { processes } => files::inject(self, processes, lasts).await?,
+            FaultKind::OutOfMemory { processes } => memory::inject(self, id, processes, lasts).await?,
+            FaultKind::SlowStart { processes, by } => slow_start::inject(self, processes, *by).await?,
+            FaultKind::SkewClock { processes, by } => skew::inject(self, processes, *by, lasts).await?,
+            FaultKind::SlowDisk { process, write, read } => {
+                let limit = slow_disk::Limit { write: *write, read: *read };
+                slow_disk::inject(self, id, *process, limit, lasts).await?
+            }
             FaultKind::Burn { cores } => strain::inject(self, id, Strain::Burn { cores: *cores }, lasts).await?,
             FaultKind::FillMemory { size } => strain::inject(self, id, Strain::Memory { size: *size }, lasts).await?,
             FaultKind::FillDisk { process, size } => {
@@ -120,6 +147,12 @@ impl Faults {
             Kind::Kill { processes } => kill::heal(self, &processes).await?,
             Kind::Pause { paused } => pause::heal(self, &paused).await?,
             Kind::CrashLoop { looping } => crash::heal(self, looping).await?,
+            Kind::Restart { rolling } => restart::heal(self, rolling).await?,
+            Kind::Files { exhausted } => files::heal(self, &exhausted).await?,
+            Kind::Memory { starved } => memory::heal(self, &starved).await?,
+            Kind::SlowStart { slow } => slow_start::heal(self, slow).await?,
+            Kind::Skew { skewed } => skew::heal(self, &skewed).await?,
+            Kind::SlowDisk { slowed } => slow_disk::heal(self, slowed).await?,
             Kind::Strain { strained } => strain::heal(self, strained).await?,
             Kind::Run { undo } => run::heal(self, undo).await?,
             Kind::Link { set, proxy } => {

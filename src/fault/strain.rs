@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Faults, Kind, blocking, said};
 use crate::base::clock::Clock;
-use crate::base::host::{self, Identity, Tree, say, vitals_of};
+use crate::base::host::{self, Group, Identity, Speed, Tree, say, vitals_of};
 use crate::base::units::{Size, Span};
 use crate::plan::FaultId;
 use crate::record::Sight;
@@ -30,9 +30,28 @@ const BLOCK: usize = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Strain {
-    Burn { cores: u32 },
-    Memory { size: Size },
-    Disk { folder: PathBuf, size: Size },
+    Burn {
+        cores: u32,
+    },
+    Memory {
+        size: Size,
+    },
+    Disk {
+        folder: PathBuf,
+        size: Size,
+    },
+    /// Goes into a group, and takes so much there; the kernel ends everybody else in it first.
+    Crowd {
+        group: Group,
+        size: Size,
+    },
+    /// Writes so much through to the disk, from within a group or from where it is, and reads it back if that is wanted.
+    Write {
+        group: Option<Group>,
+        folder: PathBuf,
+        size: Size,
+        read: bool,
+    },
 }
 
 /// What it says once it does.
@@ -41,6 +60,9 @@ pub(super) enum Strain {
 enum Said {
     Burning,
     Memory,
+    /// It is in the group, and begins to take.
+    Crowding,
+    Wrote(Speed),
     /// The number of the open file, and whether nothing is left of the file system.
     Disk {
         file: i32,
@@ -57,6 +79,29 @@ pub(super) struct Strained {
     undo: UndoId,
 }
 
+impl Strained {
+    /// How fast it wrote.
+    pub(super) async fn wrote(&self) -> Result<Speed, Sight> {
+        let stream = self.stream.try_clone().map_err(said)?;
+        match blocking(move || hear(&stream)).await?? {
+            Said::Wrote(speed) => Ok(speed),
+            _ => Err(said("the process that was to do it says something else")),
+        }
+    }
+
+    /// Comes back only if it could not do what it was told, with the reason.
+    pub(super) async fn failed(&self) -> Sight {
+        let stream = match self.stream.try_clone() {
+            Ok(stream) => stream,
+            Err(why) => return said(why),
+        };
+        match blocking(move || hear(&stream)).await {
+            Ok(Ok(_)) => std::future::pending().await,
+            Ok(Err(why)) | Err(why) => why,
+        }
+    }
+}
+
 /// `lasts`: how long it may take until it is seen to be on.
 pub(super) async fn inject(
     faults: &Faults,
@@ -64,23 +109,8 @@ pub(super) async fn inject(
     strain: Strain,
     lasts: Span,
 ) -> Result<(Kind, Vec<Sight>), Vec<Sight>> {
-    let (journal, program) = (faults.journal.clone(), faults.platform.program().to_owned());
-    let wanted = strain.clone();
-    let start = move || -> io::Result<(Strained, Identity)> {
-        let name = format!("strain-{number}");
-        let marker = journal.marker(&name).to_string();
-        let tree = Tree { cgroup: None, marker: Some(marker.clone()), root: None };
-        let undo = journal.plan(Action::StopTree { name, tree }).map_err(io::Error::other)?;
-        let (stream, theirs) = UnixStream::pair()?;
-        let mut command = Command::new(program);
-        command.arg("strain");
-        let child = host::detach(command, theirs, Some(&marker))?;
-        let identity = Identity::of(child.id()).ok_or(io::ErrorKind::NotFound)?;
-        let strained = Strained { child, stream, undo };
-        say(&strained.stream, &wanted)?;
-        Ok((strained, identity))
-    };
-    let (strained, identity) = blocking(start).await.map_err(|why| vec![why])?.map_err(|why| vec![said(why)])?;
+    let (strained, identity) =
+        start(faults, format!("strain-{number}"), strain.clone()).await.map_err(|why| vec![why])?;
     let (clock, stream) = (faults.clock.clone(), strained.stream.try_clone().map_err(|why| vec![said(why)])?);
     let look = blocking(move || observe(&strain, &stream, identity, &clock));
     let seen = faults.unless_stopped(faults.clock.now() + lasts, look).await;
@@ -98,14 +128,40 @@ pub(super) async fn inject(
     }
 }
 
-/// Waits until it says that it is on, and looks whether that is so.
-fn observe(strain: &Strain, stream: &UnixStream, process: Identity, clock: &Clock) -> Result<Sight, Sight> {
+/// Starts the process, which is in the journal by `name` before, and tells it what to do.
+pub(super) async fn start(faults: &Faults, name: String, wanted: Strain) -> Result<(Strained, Identity), Sight> {
+    let (journal, program) = (faults.journal.clone(), faults.platform.program().to_owned());
+    let start = move || -> io::Result<(Strained, Identity)> {
+        let marker = journal.marker(&name).to_string();
+        let tree = Tree { cgroup: None, marker: Some(marker.clone()), root: None };
+        let undo = journal.plan(Action::StopTree { name, tree }).map_err(io::Error::other)?;
+        let (stream, theirs) = UnixStream::pair()?;
+        let mut command = Command::new(program);
+        command.arg("strain");
+        let child = host::detach(command, theirs, Some(&marker))?;
+        let identity = Identity::of(child.id()).ok_or(io::ErrorKind::NotFound)?;
+        let strained = Strained { child, stream, undo };
+        say(&strained.stream, &wanted)?;
+        Ok((strained, identity))
+    };
+    blocking(start).await?.map_err(said)
+}
+
+/// What it says next, in a line.
+fn hear(stream: &UnixStream) -> Result<Said, Sight> {
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line).map_err(said)?;
-    let told = serde_json::from_str(&line).map_err(|_| said("the process that was to do it ended"))?;
+    match serde_json::from_str(&line).map_err(|_| said("the process that was to do it ended"))? {
+        Said::Failed(why) => Err(said(why)),
+        told => Ok(told),
+    }
+}
+
+/// Waits until it says that it is on, and looks whether that is so.
+fn observe(strain: &Strain, stream: &UnixStream, process: Identity, clock: &Clock) -> Result<Sight, Sight> {
+    let told = hear(stream)?;
     let used = || vitals_of(&[process]).ok_or_else(|| said("the process that does it is gone"));
     match (told, strain) {
-        (Said::Failed(why), _) => Err(said(why)),
         (Said::Burning, Strain::Burn { cores }) => {
             // More than there are cannot be had.
             let wanted = f64::from(*cores).min(f64::from(host::machine().cores.max(1)));
@@ -194,6 +250,27 @@ fn begin(strain: &Strain) -> io::Result<(Said, Held)> {
             taken.resize(size, 0x5a);
             // Looked at, so that it was not made in vain.
             Ok((Said::Memory, Box::new(std::hint::black_box(taken))))
+        }
+        Strain::Crowd { group, size } => {
+            Identity::own().spare()?;
+            group.join()?;
+            let size = usize::try_from(size.0).map_err(io::Error::other)?;
+            // On a thread of its own: it may never be given all of it.
+            std::thread::Builder::new().name("crowd".to_owned()).spawn(move || {
+                let mut taken: Vec<u8> = Vec::new();
+                if taken.try_reserve_exact(size).is_ok() {
+                    taken.resize(size, 0x5a);
+                }
+                std::hint::black_box(&taken);
+                loop {
+                    std::thread::park();
+                }
+            })?;
+            Ok((Said::Crowding, Box::new(())))
+        }
+        Strain::Write { group, folder, size, read } => {
+            group.as_ref().map_or(Ok(()), Group::join)?;
+            Ok((Said::Wrote(host::disk_speed(folder, size.0, *read)?), Box::new(())))
         }
         Strain::Disk { folder, size } => {
             let (file, full) = fill(folder, size.0)?;

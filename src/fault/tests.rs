@@ -1,3 +1,5 @@
+mod harder;
+
 use std::process::{Command, Stdio};
 
 use tokio::sync::mpsc::UnboundedReceiver;

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Condition, FaultId, Flaw, LinkId, ProcessId, Template};
-use crate::base::units::{At, Size, Span, Text};
+use crate::base::units::{At, Flow, Offset, Size, Span, Text};
 
 /// One planned injury and how it ends. One that is written as several (`times`, a storm) is as many of these.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,8 +66,21 @@ pub enum FaultKind {
     Terminate { processes: Vec<ProcessId> },
     /// KILL to the whole tree, and again so long after each time that it is ready; healed by leaving it running.
     CrashLoop { processes: Vec<ProcessId>, every: Span },
+    /// TERM to the whole tree and started again at once, one after another, spread over the time that it lasts; healed when all are
+    /// ready.
+    Restart { processes: Vec<ProcessId> },
     /// The whole tree stopped; healed by letting it go on.
     Pause { processes: Vec<ProcessId> },
+    /// The tree may open no file or connection more than it has open; healed when it may again, and answers.
+    ExhaustFiles { processes: Vec<ProcessId> },
+    /// The kernel ends the tree for want of memory; healed by starting it again.
+    OutOfMemory { processes: Vec<ProcessId> },
+    /// KILL to the whole tree; started again so much later, and let run a tenth of the time until it is healed.
+    SlowStart { processes: Vec<ProcessId>, by: Span },
+    /// Its wall clock is off by so much; healed by setting it right.
+    SkewClock { processes: Vec<ProcessId>, by: Offset },
+    /// The tree writes, and reads, so much a second at the most on the disk that its own folder lies on.
+    SlowDisk { process: ProcessId, write: Flow, read: Option<Flow> },
     /// So many cores of this machine are kept busy; healed when they are let go.
     Burn { cores: u32 },
     /// So much of this machine's memory is taken; healed when it is given back.
@@ -87,8 +100,13 @@ impl FaultKind {
             FaultKind::Kill { processes }
             | FaultKind::Terminate { processes }
             | FaultKind::CrashLoop { processes, .. }
+            | FaultKind::Restart { processes }
+            | FaultKind::ExhaustFiles { processes }
+            | FaultKind::OutOfMemory { processes }
+            | FaultKind::SlowStart { processes, .. }
+            | FaultKind::SkewClock { processes, .. }
             | FaultKind::Pause { processes } => processes,
-            FaultKind::FillDisk { process, .. } => std::slice::from_ref(process),
+            FaultKind::FillDisk { process, .. } | FaultKind::SlowDisk { process, .. } => std::slice::from_ref(process),
             FaultKind::Burn { .. } | FaultKind::FillMemory { .. } | FaultKind::Run { .. } | FaultKind::Link { .. } => {
                 &[]
             }
@@ -109,7 +127,13 @@ impl FaultKind {
             FaultKind::Kill { .. } => "kill",
             FaultKind::Terminate { .. } => "terminate",
             FaultKind::CrashLoop { .. } => "crash-loop",
+            FaultKind::Restart { .. } => "restart",
             FaultKind::Pause { .. } => "pause",
+            FaultKind::ExhaustFiles { .. } => "exhaust-files",
+            FaultKind::OutOfMemory { .. } => "out-of-memory",
+            FaultKind::SlowStart { .. } => "slow-start",
+            FaultKind::SkewClock { .. } => "skew-clock",
+            FaultKind::SlowDisk { .. } => "slow-disk",
             FaultKind::Burn { .. } => "burn",
             FaultKind::FillMemory { .. } => "fill-memory",
             FaultKind::FillDisk { .. } => "fill-disk",
@@ -118,14 +142,27 @@ impl FaultKind {
         }
     }
 
+    /// Whether it is healed by starting processes again.
+    pub const fn starts_again(&self) -> bool {
+        use FaultKind::{CrashLoop, Kill, OutOfMemory, Restart, SlowStart, Terminate};
+        matches!(
+            self,
+            Kill { .. } | Terminate { .. } | CrashLoop { .. } | Restart { .. } | OutOfMemory { .. } | SlowStart { .. }
+        )
+    }
+
     /// Whether this and `other` cannot be on one target at one time.
     pub fn excludes(&self, other: &FaultKind) -> bool {
+        use FaultKind::{ExhaustFiles, Pause, SkewClock, SlowDisk};
+        // What ends or stops a process, or changes what its tree may do, is observed, and undone, on the process as it is.
         let ends = |kind: &FaultKind| {
-            use FaultKind::{CrashLoop, Kill, Pause, Terminate};
-            matches!(kind, Kill { .. } | Terminate { .. } | CrashLoop { .. } | Pause { .. })
+            kind.starts_again() || matches!(kind, Pause { .. } | ExhaustFiles { .. } | SlowDisk { .. })
         };
-        let same_process =
-            ends(self) && ends(other) && self.processes().iter().any(|id| other.processes().contains(id));
+        let skews = |kind: &FaultKind| matches!(kind, SkewClock { .. });
+        // Whoever may open no file cannot look at the one that tells it the time.
+        let tells = |kind: &FaultKind| skews(kind) || matches!(kind, ExhaustFiles { .. } | Pause { .. });
+        let both = (ends(self) && ends(other)) || (skews(self) && tells(other)) || (tells(self) && skews(other));
+        let same_process = both && self.processes().iter().any(|id| other.processes().contains(id));
         let shuts = |kind: &FaultKind| match kind {
             FaultKind::Link { flaw, .. } => flaw.lets_nothing_pass(),
             _ => false,

@@ -55,6 +55,9 @@ pub struct Process {
     pub ready: Option<Ready>,
     /// Between TERM and KILL when it is stopped.
     pub grace: Span,
+    /// Its wall clock can be told another time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skewable: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

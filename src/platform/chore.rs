@@ -3,7 +3,7 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use super::bindings::tail;
-use super::{Platform, PlatformError, keeper, process};
+use super::{Platform, PlatformError, keeper, recipe};
 use crate::base::host::{CgroupHome, Launch, Tree};
 use crate::base::units::Span;
 use crate::plan::ChoreWork;
@@ -52,7 +52,7 @@ pub(super) async fn program(platform: &Platform, program: Program) -> Result<(),
     let Program { name, command, words, environment, dir, within } = program;
     let setting = &platform.setting;
     let (word, arguments) = words.split_first().ok_or(PlatformError::Empty { process: name.clone() })?;
-    let program = process::find(setting, word, dir.as_ref())
+    let program = recipe::find(setting, word, dir.as_ref())
         .ok_or_else(|| PlatformError::NoProgram { process: name.clone(), program: word.clone() })?;
     let failed = |why| PlatformError::ChoreStart { command: command.clone(), why };
     let marker = setting.journal.marker(&name);

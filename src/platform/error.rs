@@ -26,6 +26,11 @@ pub enum PlatformError {
     Empty { process: String },
     #[error("`{program}` of process `{process}` is no program: neither a path to one nor in PATH")]
     NoProgram { process: String, program: String },
+    #[error(
+        "process `{process}` has `clock: skewable`, and libfaketime is not to be found; install it (Debian and Ubuntu: \
+         apt install libfaketime; Fedora: dnf install libfaketime), or leave `clock` out"
+    )]
+    NoFaketime { process: String },
     #[error("process `{process}` could not be started: {why}")]
     Start { process: String, why: io::Error },
     #[error("process `{process}` ended before it was ready ({status}); its output: {output}")]

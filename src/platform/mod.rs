@@ -6,12 +6,15 @@
 
 mod bindings;
 mod chore;
+mod clock;
 mod error;
 mod exposition;
 mod keeper;
 mod links;
 mod probe;
 mod process;
+mod recipe;
+mod revive;
 mod scrape;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -24,6 +27,7 @@ use serde_json::{Map, Value};
 use tokio::sync::mpsc::UnboundedSender;
 
 pub use bindings::Bindings;
+pub use clock::Dial;
 pub use error::PlatformError;
 pub use process::Process;
 
@@ -136,6 +140,11 @@ impl Platform {
 
     pub fn process(&self, id: ProcessId) -> Option<&Arc<Process>> {
         self.processes.get(id.index())
+    }
+
+    /// As the plan has it.
+    pub fn plan(&self) -> &crate::plan::Platform {
+        &self.setting.plan.platform
     }
 
     /// The program that is running.

@@ -1,20 +1,20 @@
-use std::ffi::OsString;
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use http::{HeaderName, HeaderValue};
-use serde_json::Value;
 use tokio::sync::watch;
 
 use super::bindings::{header, tail};
 use super::keeper::{self, Ends, Kept};
-use super::{Bindings, Happening, PlatformError, Setting};
+use super::recipe::Recipe;
+use super::{Bindings, Dial, Happening, PlatformError, Setting};
 use crate::base::host::{self, CgroupHome, Identity, Launch, Tree, Vitals};
 use crate::base::units::Span;
-use crate::plan::{Attach, ProcessId, ProcessSource, Template};
+use crate::plan::{Attach, ProcessId, ProcessSource};
 use crate::undo::{Action, UndoId};
+use crate::wire::{Probed, WireError};
 
 /// How long a killed tree may take to be gone, and a frozen one to stand still.
 const DEADLINE: Span = Span::seconds(10);
@@ -35,21 +35,13 @@ pub struct Process {
     at_work: watch::Sender<()>,
 }
 
-/// What is started, and how.
-struct Recipe {
-    program: PathBuf,
-    arguments: Vec<OsString>,
-    environment: Vec<(String, String)>,
-    dir: Option<PathBuf>,
-    /// Its own folder, empty at the start of the drill and kept over restarts.
-    folder: Option<PathBuf>,
-}
-
 #[derive(Default)]
 struct State {
     current: Option<Current>,
     /// What stops it should the harness die; planned once, before the first start.
     undo: Option<UndoId>,
+    /// What removes what its clock shares.
+    share: Option<UndoId>,
     meter: Meter,
 }
 
@@ -98,7 +90,8 @@ impl Process {
             process.mark.push(header(bindings, &format!("process `{}`", process.name()), &mark.header, &mark.value)?);
         }
         if let ProcessSource::Run { argv, env, dir } = &process.plan().source {
-            process.recipe = Some(process.recipe(bindings, argv, env, dir.as_deref(), private)?);
+            let own = (process.name(), process.address.clone(), process.plan().skewable);
+            process.recipe = Some(Recipe::new(setting, own, bindings, (argv, env, dir.as_deref()), private)?);
         }
         Ok(process)
     }
@@ -120,51 +113,19 @@ impl Process {
         self.recipe.as_ref()?.folder.as_deref()
     }
 
+    /// By which it can be told another time; none where it cannot.
+    pub fn dial(&self) -> Option<&Dial> {
+        self.recipe.as_ref()?.dial.as_ref()
+    }
+
+    /// What it has beside the harness's own environment.
+    pub(super) fn environment(&self) -> Vec<(String, String)> {
+        self.recipe.as_ref().map(|recipe| recipe.environment.clone()).unwrap_or_default()
+    }
+
     /// Whether the drill itself starts and stops it.
     pub fn is_ours(&self) -> bool {
         self.recipe.is_some()
-    }
-
-    fn recipe(
-        &self,
-        bindings: &Bindings,
-        argv: &[Template],
-        env: &[(String, Template)],
-        dir: Option<&str>,
-        private: Option<&Path>,
-    ) -> Result<Recipe, PlatformError> {
-        let name = self.name().to_owned();
-        let folder = private.map(|private| private.join(&name));
-        let (host, port) = self.address.clone().unwrap_or_default();
-        let own = [
-            ("address", Value::from(format!("{host}:{port}"))),
-            ("host", Value::from(host)),
-            ("port", Value::from(port)),
-            ("folder", folder.as_ref().map_or(Value::Null, |folder| Value::from(folder.to_string_lossy()))),
-        ];
-        let settle = |what: String, template: &Template| bindings.settle(&what, &template.0, &own);
-        let mut words = Vec::new();
-        for (index, template) in argv.iter().enumerate() {
-            words.push(settle(format!("word {} of `run` of process `{name}`", index + 1), template)?);
-        }
-        let mut environment = Vec::new();
-        for (key, template) in env {
-            environment.push((key.clone(), settle(format!("`env.{key}` of process `{name}`"), template)?));
-        }
-        if let Some(folder) = &folder {
-            // For programs that look for a place of their own without being told by a flag.
-            environment.push(("PEAKDRILL_FOLDER".to_owned(), folder.to_string_lossy().into_owned()));
-        }
-        let dir = dir.map(|dir| self.setting.here.join(dir));
-        let (program, arguments) = words.split_first().ok_or(PlatformError::Empty { process: name.clone() })?;
-        let found = find(&self.setting, program, dir.as_ref());
-        Ok(Recipe {
-            program: found.ok_or_else(|| PlatformError::NoProgram { process: name, program: program.clone() })?,
-            arguments: arguments.iter().map(OsString::from).collect(),
-            environment,
-            dir,
-            folder,
-        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -194,7 +155,7 @@ impl Process {
         Ok(())
     }
 
-    async fn launch(&self) -> Result<(), PlatformError> {
+    pub(super) async fn launch(&self) -> Result<(), PlatformError> {
         let process = self.name().to_owned();
         let recipe = self.recipe.as_ref().ok_or(PlatformError::NotOurs { process: process.clone() })?;
         let failed = |why| PlatformError::Start { process: process.clone(), why };
@@ -208,6 +169,9 @@ impl Process {
         self.write_down(&tree)?;
         if let Some(folder) = &recipe.folder {
             fs::create_dir_all(folder).map_err(failed)?;
+        }
+        if let Some(dial) = &recipe.dial {
+            self.make_clock(dial)?;
         }
         let output = self.setting.folder.output(&process);
         let launch = Launch {
@@ -230,6 +194,16 @@ impl Process {
         tree.root = Some(identity);
         self.state().current = Some(Current { tree, ended: Some(ended), ordered });
         Ok(())
+    }
+
+    /// Once, before the first start: a restart keeps the clock as it is.
+    fn make_clock(&self, dial: &Dial) -> Result<(), PlatformError> {
+        if self.state().share.is_some() {
+            return Ok(());
+        }
+        let undo = self.setting.journal.plan(Action::ClockShare { share: dial.share().name().to_owned() })?;
+        self.state().share = Some(undo);
+        dial.make().map_err(|why| PlatformError::Start { process: self.name().to_owned(), why })
     }
 
     /// The journal knows how to undo the start before the start; one undo serves all restarts.
@@ -296,20 +270,37 @@ impl Process {
         }
     }
 
+    /// Whether it answers as ready on a new connection, within a second.
+    pub async fn is_ready(&self) -> bool {
+        self.ask().await.is_ok()
+    }
+
+    /// Whether it says by an answer that it is ready; without one, a connection that the kernel takes is all there is to see.
+    pub fn tells_ready(&self) -> bool {
+        self.plan().ready.is_some()
+    }
+
     async fn ask(&self) -> Result<(), String> {
         let Some((host, port)) = &self.address else { return Ok(()) };
-        let door = &self.setting.door;
         let Some(ready) = &self.plan().ready else {
-            return door.reach(host, *port, ASK).await.map_err(|error| error.to_string());
+            return self.setting.door.reach(host, *port, ASK).await.map_err(|error| error.to_string());
         };
-        let origin = door
-            .origin(&format!("http://{host}:{port}"), &crate::plan::Tls::default())
-            .map_err(|error| error.to_string())?;
-        match door.probe(&origin, &ready.get, &self.mark, ASK).await {
+        match self.probe(host, *port, &ready.get).await {
             Ok(answer) if answer.is_good() => Ok(()),
             Ok(answer) => Err(format!("GET {} answered {}", ready.get, answer.status)),
             Err(error) => Err(error.to_string()),
         }
+    }
+
+    /// What it answers when it is asked whether it is ready.
+    pub(super) async fn answer(&self) -> Option<Probed> {
+        let (host, port) = self.address.as_ref()?;
+        self.probe(host, *port, &self.plan().ready.as_ref()?.get).await.ok()
+    }
+
+    async fn probe(&self, host: &str, port: u16, get: &str) -> Result<Probed, WireError> {
+        let origin = self.setting.door.origin(&format!("http://{host}:{port}"), &crate::plan::Tls::default())?;
+        self.setting.door.probe(&origin, get, &self.mark, ASK).await
     }
 
     fn ended(&self) -> Option<String> {
@@ -339,6 +330,19 @@ impl Process {
         Ok(())
     }
 
+    /// Asks the whole tree to end (TERM), and kills it (KILL) after its grace period.
+    pub async fn end(&self) -> Result<(), PlatformError> {
+        let (tree, grace) = (self.order_end()?, self.plan().grace);
+        let ended = move || {
+            tree.ask_to_end()?;
+            Ok(tree.wait_empty(grace) || tree.kill(DEADLINE)?)
+        };
+        if !self.blocking(ended).await? {
+            return Err(PlatformError::NotGone { process: self.name().to_owned(), within: DEADLINE });
+        }
+        Ok(())
+    }
+
     /// Starts it again at the same address, in the same folder, and waits until it is ready.
     pub async fn start_again(&self) -> Result<(), PlatformError> {
         if !self.is_ours() {
@@ -364,11 +368,16 @@ impl Process {
         tree.ok_or_else(|| PlatformError::NotRunning { process: self.name().to_owned() })
     }
 
+    /// From now on its end is ordered, or (false) would be a death of its own again.
+    pub fn expect_end(&self, expected: bool) {
+        if let Some(current) = &self.state().current {
+            current.ordered.store(expected, Ordering::Release);
+        }
+    }
+
     fn order_end(&self) -> Result<Tree, PlatformError> {
         let tree = self.running()?;
-        if let Some(current) = &self.state().current {
-            current.ordered.store(true, Ordering::Release);
-        }
+        self.expect_end(true);
         Ok(tree)
     }
 
@@ -422,8 +431,11 @@ impl Process {
     /// cgroup, and is struck out.
     async fn forget(&self) -> Result<(), PlatformError> {
         self.state().current = None;
-        let undo = self.state().undo.take();
-        if let Some(undo) = undo {
+        let undos = {
+            let mut state = self.state();
+            [state.undo.take(), state.share.take()]
+        };
+        for undo in undos.into_iter().flatten() {
             let journal = self.setting.journal.clone();
             let done = tokio::task::spawn_blocking(move || journal.undo(undo)).await;
             done.map_err(|error| PlatformError::Signal {
@@ -442,16 +454,8 @@ impl Process {
         Some(vitals)
     }
 
-    fn tell(&self, happening: Happening) {
+    pub(super) fn tell(&self, happening: Happening) {
         // The conductor may have gone; then nobody is left to tell.
         let _ = self.setting.happenings.send(happening);
     }
-}
-
-/// The program that `word` means: `peakdrill` is the one that is running.
-pub(super) fn find(setting: &Setting, word: &str, dir: Option<&PathBuf>) -> Option<PathBuf> {
-    if word == "peakdrill" {
-        return Some(setting.program.clone());
-    }
-    host::find_program(word, dir.unwrap_or(&setting.here))
 }

@@ -47,6 +47,83 @@ pub enum Sight {
     NeverBit {
         link: LinkId,
     },
+    /// So many open files is the most that any process of its tree may have, and what it has. `answers`: whether it answered on a
+    /// new connection then; none where it was not asked, since it does not say when it is ready.
+    Exhausted {
+        process: ProcessId,
+        files: u64,
+        answers: Option<bool>,
+    },
+    /// It answered on a new connection.
+    StillAnswers {
+        process: ProcessId,
+    },
+    /// It has its limits back, and is ready.
+    Relieved {
+        process: ProcessId,
+    },
+    /// All `members` processes of its tree are gone for want of memory, `kills` of them ended by the kernel; none where each only
+    /// could have no more than it had. `by` is the limit, as the kernel calls it.
+    OutOfMemory {
+        process: ProcessId,
+        members: u64,
+        kills: Option<u64>,
+        by: String,
+    },
+    /// It can have no more memory, and lives on.
+    LivesOn {
+        process: ProcessId,
+        by: String,
+    },
+    /// It was started late, and stood still but for this share of the time.
+    CameUp {
+        process: ProcessId,
+        ran: f64,
+    },
+    /// Its wall clock is off by so many seconds, as a program sees that is started as it is; `dated`: as its own answers say, too.
+    Skewed {
+        process: ProcessId,
+        seconds: i64,
+        dated: bool,
+    },
+    /// Its wall clock is right again.
+    ClockRight {
+        process: ProcessId,
+    },
+    /// Its wall clock does not show what it was told.
+    ClockStands {
+        process: ProcessId,
+    },
+    /// This process of its tree has not loaded what could tell it another time.
+    NotLoaded {
+        process: ProcessId,
+        pid: u32,
+    },
+    NotSkewable {
+        process: ProcessId,
+    },
+    /// Bytes a second that come through to its disk: before, and now; read: where that is limited.
+    SlowDisk {
+        process: ProcessId,
+        before: u64,
+        write: u64,
+        read: Option<u64>,
+    },
+    FastDisk {
+        process: ProcessId,
+        write: u64,
+    },
+    /// The limit makes no difference to what comes through.
+    DiskNotSlowed {
+        process: ProcessId,
+        before: u64,
+        now: u64,
+    },
+    DiskStaysSlow {
+        process: ProcessId,
+        before: u64,
+        now: u64,
+    },
     /// So many cores of this machine are kept busy.
     Burns {
         cores: f64,

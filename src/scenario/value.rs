@@ -7,7 +7,8 @@ use super::field::Spanned;
 use super::schema::{Defs, or_var};
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{
-    Flow, Rate, Share, Size, Span, Text, UnitError, parse_flow, parse_rate, parse_share, parse_size, parse_span,
+    Flow, Offset, Rate, Share, Size, Span, Text, UnitError, parse_flow, parse_offset, parse_rate, parse_share,
+    parse_size, parse_span,
 };
 use crate::base::yaml::{Kind, Node, Scalar, ScalarKind};
 
@@ -75,6 +76,7 @@ macro_rules! unit_values {
 
 unit_values! {
     Span, "a duration such as 800ms", parse_span, r"^\s*([0-9]+(\.[0-9]*)?(ns|us|ms|s|m|h|d))+\s*$";
+    Offset, "a duration such as 1h or -30m", parse_offset, r"^\s*[+-]?([0-9]+(\.[0-9]*)?(ns|us|ms|s|m|h|d))+\s*$";
     Rate, "a rate such as 1200/s", parse_rate, r"^\s*[0-9]+(\.[0-9]*)?\s*/[smh]\s*$";
     Share, "a share such as 30%", parse_share, r"^\s*[0-9]+(\.[0-9]*)?\s*(%|x)\s*$";
     Size, "a size such as 64KiB", parse_size, r"^\s*[0-9]+(\.[0-9]*)?(B|KB|MB|GB|KiB|MiB|GiB)\s*$";

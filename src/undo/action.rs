@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{output, private, program};
-use crate::base::host::{Identity, Marker, Tree};
+use super::{Lowered, limits, output, private, program};
+use crate::base::host::{self, ClockShare, Group, Identity, Marker, Resource, Tree};
 use crate::base::template::Masker;
 use crate::base::units::Span;
 
@@ -26,6 +26,14 @@ pub enum Action {
     StopTree { name: String, tree: Tree },
     /// A tree was paused: let it go on.
     Thaw { name: String, tree: Tree },
+    /// Soft limits of a tree's processes were lowered: each gets its own back.
+    Limits { name: String, tree: Tree, resource: Resource, before: Vec<Lowered> },
+    /// A tree was put into a cgroup folder that limits it: nobody is limited any more, and the folder is gone.
+    Group { name: String, group: Group },
+    /// A process was told another time by this file: the right one.
+    Clock { name: String, file: PathBuf },
+    /// What libfaketime shares among the processes that have loaded it was made, by this name.
+    ClockShare { share: String },
     /// A private folder was made: remove it with all that is in it. It holds a file with the token, or nothing.
     RemoveFolder { folder: PathBuf, token: String },
     /// A program of the user's did something: another undoes it, and a third says by exiting with 0 that it is in force.
@@ -55,7 +63,7 @@ impl Action {
     /// `secrets`: all of the run's, where they are known.
     pub(super) fn perform(&self, rebooted: bool, secrets: Option<&Masker>) -> Result<(), Left> {
         match self {
-            Action::StopTree { .. } | Action::Thaw { .. } if rebooted => Ok(()),
+            Action::StopTree { .. } | Action::Thaw { .. } | Action::Limits { .. } if rebooted => Ok(()),
             Action::StopTree { tree, .. } => {
                 // Repeated: one who was being born when the harness died enters the emptied folder, sees that its
                 // parent is gone and ends.
@@ -78,6 +86,19 @@ impl Action {
                 Ok(false) => Err(self.left(format!("still paused {THAW} after being told to go on"))),
                 Err(error) => Err(self.left(error.to_string())),
             },
+            Action::Limits { tree, resource, before, .. } => match limits::restore(tree, *resource, before) {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(self.left("some of them have less than they had".to_owned())),
+                Err(error) => Err(self.left(error.to_string())),
+            },
+            Action::Group { group, .. } => group.lift().map_err(|error| self.left(error.to_string())),
+            // With the file, its readers are gone.
+            Action::Clock { file, .. } if file.parent().is_none_or(|folder| !folder.is_dir()) => Ok(()),
+            Action::Clock { file, .. } => host::set_skew(file, 0).map_err(|error| self.left(error.to_string())),
+            Action::ClockShare { share } => {
+                let removed = ClockShare::named(share).map_or(Ok(()), |share| share.remove());
+                removed.map_err(|error| self.left(error.to_string()))
+            }
             Action::RemoveFolder { folder, token } => {
                 private::remove(folder, token).map_err(|error| self.left(error.to_string()))
             }
@@ -102,11 +123,15 @@ impl Action {
     /// Whether there is anything to do at this moment.
     pub(super) fn remains(&self, rebooted: bool) -> bool {
         match self {
-            Action::StopTree { .. } | Action::Thaw { .. } if rebooted => false,
+            Action::StopTree { .. } | Action::Thaw { .. } | Action::Limits { .. } if rebooted => false,
             Action::StopTree { tree, .. } => {
                 !tree.is_empty() || tree.cgroup.as_ref().is_some_and(|cgroup| cgroup.exists())
             }
             Action::Thaw { tree, .. } => tree.is_frozen(),
+            Action::Limits { tree, resource, before, .. } => !limits::lowered(tree, *resource, before).is_empty(),
+            Action::Group { group, .. } => !group.is_lifted(),
+            Action::Clock { file, .. } => !host::tells_right(file),
+            Action::ClockShare { share } => ClockShare::named(share).is_some_and(|share| share.exists()),
             Action::RemoveFolder { folder, .. } => folder.symlink_metadata().is_ok(),
             // Whoever cannot ask has to assume it.
             Action::Run { check, folder, within, .. } => program::run(check, folder, *within).unwrap_or(true),
@@ -124,6 +149,10 @@ impl Action {
         match self {
             Action::StopTree { name, .. } => format!("stopped process {name}"),
             Action::Thaw { name, .. } => format!("let process {name} go on"),
+            Action::Limits { name, .. } => format!("gave process {name} its limits back"),
+            Action::Group { name, .. } => format!("lifted the limits of process {name}"),
+            Action::Clock { name, .. } => format!("set the clock of process {name} right"),
+            Action::ClockShare { share } => format!("removed shared memory {share}"),
             Action::RemoveFolder { folder, .. } => format!("removed folder {}", folder.display()),
             Action::Run { name, .. } => format!("undid {name}"),
             Action::MaskOutput { folder } => format!("left no secret in {}", folder.display()),
@@ -137,6 +166,12 @@ impl Action {
                 _ => format!("process {name}: {}", pids(&tree.members())),
             },
             Action::Thaw { name, tree } => format!("process {name}, paused: {}", pids(&tree.members())),
+            Action::Limits { name, tree, .. } => {
+                format!("process {name}, with lowered limits: {}", pids(&tree.members()))
+            }
+            Action::Group { name, group } => format!("limits of process {name} in {}", group.folder().display()),
+            Action::Clock { name, .. } => format!("the clock of process {name}, which is off"),
+            Action::ClockShare { share } => format!("shared memory {share}"),
             Action::RemoveFolder { folder, .. } => format!("folder {}", folder.display()),
             Action::Run { name, .. } => format!("what {name} did"),
             Action::MaskOutput { folder } => format!("output that may hold secrets in {}", folder.display()),
@@ -156,6 +191,13 @@ impl Action {
                 Some(cgroup) => format!("echo 0 > {}/cgroup.freeze", quoted(cgroup.path())),
                 None => format!("kill -CONT {}", pids_only(&tree.members())),
             },
+            Action::Limits { tree, resource, before, .. } => limits::by_hand(tree, *resource, before),
+            Action::Group { group, .. } => group.lift_by_hand(quoted),
+            Action::Clock { file, .. } => format!("echo +0 > {}", quoted(file)),
+            Action::ClockShare { share } => {
+                let paths = ClockShare::named(share).map(|share| share.paths().map(|path| quoted(&path)).join(" "));
+                format!("rm -f {}", paths.unwrap_or_default())
+            }
             Action::RemoveFolder { folder, .. } => private::remove_by_hand(folder),
             Action::Run { command, folder, .. } => {
                 let words: Vec<String> = command.iter().map(|word| quoted(Path::new(word))).collect();
@@ -176,6 +218,8 @@ impl Action {
             (Action::StopTree { tree: one, .. }, Action::StopTree { tree: two, .. }) => {
                 (one.cgroup.is_some() && one.cgroup == two.cgroup) || (one.marker.is_some() && one.marker == two.marker)
             }
+            (Action::Clock { file: one, .. }, Action::Clock { file: two, .. }) => one == two,
+            (Action::Group { group: one, .. }, Action::Group { group: two, .. }) => one == two,
             (Action::RemoveFolder { folder: one, .. }, Action::RemoveFolder { folder: two, .. }) => one == two,
             _ => self == other,
         }

@@ -6,7 +6,7 @@ use super::action::{Action, Left, stop_stray};
 use super::guardian::take_lock;
 use super::journal::{Inherited, JOURNAL};
 use super::private;
-use crate::base::host::{CgroupHome, Identity, Marker, Tree};
+use crate::base::host::{CgroupHome, ClockShare, Group, Identity, Marker, Tree};
 
 /// What became of an interrupted run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,11 +106,17 @@ fn strays() -> Vec<Action> {
             add(stop_stray(&marker, tree));
         }
     }
+    for group in Group::drills() {
+        if let Some(marker) = group.marker().filter(orphaned) {
+            add(Action::Group { name: format!("{} of run {}", marker.process, marker.run), group });
+        }
+    }
     for (_, marker) in Marker::all() {
         if orphaned(&marker) {
             add(stop_stray(&marker, Tree { cgroup: None, marker: Some(marker.to_string()), root: None }));
         }
     }
+    ClockShare::strays().into_iter().for_each(|share| add(Action::ClockShare { share }));
     for (folder, token) in private::all() {
         if token.parse().is_ok_and(|marker: Marker| orphaned(&marker)) {
             add(Action::RemoveFolder { folder, token });

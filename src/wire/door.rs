@@ -201,3 +201,31 @@ impl Door {
         self.0.names.know(host, port, addresses);
     }
 }
+
+/// The names of `allow` for which there is no address, and why; blocking, since they are asked for.
+pub fn unresolved(allow: &[Allow]) -> Vec<(String, String)> {
+    let names: Vec<(&str, u16)> = allow
+        .iter()
+        .filter_map(|one| match one {
+            Allow::Name { host, port } => Some((host.as_str(), port.unwrap_or(80))),
+            Allow::Network { .. } | Allow::Socket { .. } => None,
+        })
+        .collect();
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(why) => return names.iter().map(|(name, _)| ((*name).to_owned(), why.to_string())).collect(),
+    };
+    let door = Door::new(&Clock::start(), allow, Path::new("/"));
+    let mut failed: Vec<(String, String)> = Vec::new();
+    for (name, port) in names {
+        if let Err(why) = runtime.block_on(door.resolve(&name.into(), port))
+            && failed.iter().all(|(known, _)| known != name)
+        {
+            failed.push((name.to_owned(), why.to_string()));
+        }
+    }
+    failed
+}

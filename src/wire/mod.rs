@@ -34,7 +34,7 @@ mod transport;
 pub use answer::{Answer, Head, Headers, Lost};
 pub use chunks::{Chunks, Piece};
 pub use connection::Connection;
-pub use door::{Dialled, Door};
+pub use door::{Dialled, Door, unresolved};
 pub use error::WireError;
 pub use origin::Origin;
 pub use outgoing::Outgoing;

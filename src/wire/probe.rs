@@ -13,6 +13,8 @@ pub struct Probed {
     pub status: u16,
     /// Its beginning: the first 64 KiB, unless more was asked for.
     pub body: Bytes,
+    /// Its `date` header, as it came.
+    pub date: Option<String>,
     pub done: At,
 }
 
@@ -74,7 +76,10 @@ impl Door {
         let (mut connection, _) = self.connect(origin).await?;
         let mut buffer = Vec::new();
         let answer = connection.exchange(&outgoing, kept, &mut buffer).await.map_err(|lost| lost.error)?;
+        let mut headers = answer.head.headers(&buffer).iter();
+        let date = headers.find(|(name, _)| name.eq_ignore_ascii_case(b"date"));
+        let date = date.and_then(|(_, value)| String::from_utf8(value.to_vec()).ok());
         let body = Bytes::copy_from_slice(buffer.get(answer.body).unwrap_or_default());
-        Ok(Probed { status: answer.head.status, body, done: answer.done })
+        Ok(Probed { status: answer.head.status, body, date, done: answer.done })
     }
 }

@@ -43,22 +43,18 @@ impl CgroupHome {
 
     /// The folder for one process of a run, not made yet. Its name tells whose it is: see [`Cgroup::marker`].
     pub fn folder(&self, marker: &Marker) -> Cgroup {
-        // A run's name never holds a slash in practice; if it did, the folder would lie somewhere else.
-        let run = marker.run.replace('/', "_");
-        Cgroup(self.own.join(format!("{PREFIX}{run}-{}-{}", marker.harness, marker.process)))
+        Cgroup(self.own.join(folder_name(marker)))
     }
 
     /// Every drill's folder in the whole tree that is mounted here.
     pub fn drills(&self) -> Vec<Cgroup> {
-        let mut found = Vec::new();
-        let mut open = vec![self.mount.clone()];
-        while let Some(folder) = open.pop() {
-            for path in folders_in(&folder) {
-                if name_of(&path).starts_with(PREFIX) { found.push(Cgroup(path)) } else { open.push(path) }
-            }
-        }
-        found.sort_by(|a, b| a.0.cmp(&b.0));
-        found
+        drills_below(self.mount.clone())
+    }
+
+    /// Whether the folders made here have this controller.
+    pub(super) fn hands_down(&self, controller: &str) -> bool {
+        let listed = fs::read_to_string(self.own.join("cgroup.subtree_control")).unwrap_or_default();
+        listed.split_ascii_whitespace().any(|name| name == controller)
     }
 
     /// Moves the calling process to the top of the tree, out of reach of whoever kills or freezes its present place.
@@ -74,6 +70,10 @@ impl CgroupHome {
 }
 
 impl Cgroup {
+    pub(super) fn at(path: PathBuf) -> Cgroup {
+        Cgroup(path)
+    }
+
     pub fn path(&self) -> &Path {
         &self.0
     }
@@ -195,6 +195,26 @@ impl Cgroup {
     }
 }
 
+/// The name of the folder for one process of a run, in any hierarchy.
+pub(super) fn folder_name(marker: &Marker) -> String {
+    // A run's name never holds a slash in practice; if it did, the folder would lie somewhere else.
+    let run = marker.run.replace('/', "_");
+    format!("{PREFIX}{run}-{}-{}", marker.harness, marker.process)
+}
+
+/// Every drill's folder below this one.
+pub(super) fn drills_below(mount: PathBuf) -> Vec<Cgroup> {
+    let mut found = Vec::new();
+    let mut open = vec![mount];
+    while let Some(folder) = open.pop() {
+        for path in folders_in(&folder) {
+            if name_of(&path).starts_with(PREFIX) { found.push(Cgroup(path)) } else { open.push(path) }
+        }
+    }
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    found
+}
+
 /// A short wait between two looks, where the kernel announces nothing.
 pub(super) fn pause() {
     // This room stands above `clock`, whose waits are for drills; this is a look at the kernel every millisecond.
@@ -214,9 +234,14 @@ fn name_of(path: &Path) -> &str {
 /// Mount point and root of a line of mountinfo that mounts cgroup2 (proc_pid_mountinfo(5)).
 fn mounted(line: &str) -> Option<(PathBuf, PathBuf)> {
     let (before, after) = line.split_once(" - ")?;
+    if after.starts_with("cgroup2 ") { place_of(before) } else { None }
+}
+
+/// Mount point and root, from the first part of such a line.
+pub(super) fn place_of(before: &str) -> Option<(PathBuf, PathBuf)> {
     let mut fields = before.split(' ').skip(3);
     let (root, point) = (fields.next()?, fields.next()?);
-    after.starts_with("cgroup2 ").then(|| (unescaped(point), unescaped(root)))
+    Some((unescaped(point), unescaped(root)))
 }
 
 /// Where something is mounted at or below `folder`, the innermost last.

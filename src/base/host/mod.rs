@@ -13,8 +13,13 @@
 
 mod cgroup;
 mod descriptor;
+mod disk;
+mod executable;
+mod faketime;
+mod group;
 mod identity;
 mod launch;
+mod limit;
 mod machine;
 mod port;
 mod proc;
@@ -26,8 +31,13 @@ mod walk;
 
 pub use cgroup::{Cgroup, CgroupHome, mounts_below};
 pub use descriptor::{Watched, ignore_terminal_signals, ignores_hangup, watch_end};
+pub use disk::{Device, Speed, disk_speed};
+pub use executable::takes_no_library;
+pub use faketime::{ClockShare, find_faketime, set_skew, tells_right};
+pub use group::{Controller, Group};
 pub use identity::{Identity, PidFd, Signal};
 pub use launch::{Launch, Launched, describe_exit, detach, find_program, leave_session};
+pub use limit::{Resource, may_spare};
 pub use machine::{
     Limits, Machine, SystemLoad, become_subreaper, boot_id, local_port_range, local_ports, machine, open_file_limits,
     own_cpu, raise_open_files, system_load, thread_cpu,

@@ -3,11 +3,13 @@
 //!
 //! Leaves to others: reading a clock (`clock`), positions in a file (`diagnostic`).
 
+mod offset;
 mod parse;
 mod text;
 mod time;
 mod value;
 
+pub use offset::{Offset, parse_offset};
 pub use parse::{UnitError, parse_flow, parse_rate, parse_share, parse_size, parse_span};
 pub use text::{Lang, Text};
 pub use time::{At, Span};

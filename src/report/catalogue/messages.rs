@@ -330,6 +330,12 @@ messages! {
     fault_pause(what) "pause {what}" "冻结{what}";
     fault_terminate(what) "terminate {what}" "终止{what}";
     fault_crash_loop(what, every) "crash {what} every {every}" "每隔{every}使{what}崩溃";
+    fault_restart(what) "restart {what}" "重启{what}";
+    fault_exhaust_files(what) "leave {what} no file to open" "耗尽{what}的文件描述符";
+    fault_out_of_memory(what) "let {what} run out of memory" "使{what}内存耗尽";
+    fault_slow_start(what, by) "start {what} {by} late, and slowly" "使{what}推迟{by}且缓慢启动";
+    fault_skew_clock(what, by) "set the clock of {what} off by {by}" "使{what}的时钟偏移{by}";
+    fault_slow_disk(what, write) "let {what} write {write} at the most" "将{what}的磁盘写入限制为{write}";
     fault_burn(cores) "keep {cores} busy" "占满{cores}";
     fault_fill_memory(bytes) "take {bytes} of memory" "占用内存{bytes}";
     fault_fill_disk(what, bytes) "take {bytes} of the disk of {what}" "占用{what}所在磁盘{bytes}";
@@ -386,6 +392,12 @@ messages! {
     machine_files(needed, limit)
         "this machine allows {limit} open files, and a platform that answers nothing at the planned peak would hold {needed}: raise the limit (ulimit -Hn)"
         "本机最多打开 {limit} 个文件，而计划峰值下平台若不应答将占用 {needed} 个：请提高上限（ulimit -Hn）";
+    machine_links(needed, limit)
+        "this machine allows {limit} open files, and the fault proxy would hold {needed} if the platform answered nothing at the planned peak: raise the limit (ulimit -Hn)"
+        "本机最多打开 {limit} 个文件，而计划峰值下平台若不应答，故障代理将占用 {needed} 个：请提高上限（ulimit -Hn）";
+    host_fault(fault, kind, why) "fault `{fault}` ({kind}) cannot be made on this host: {why}" "本机无法注入故障 `{fault}`（{kind}）：{why}";
+    host_process(process, why) "process `{process}` cannot be started on this host: {why}" "本机无法启动进程 `{process}`：{why}";
+    host_name(name, why) "`{name}` of `allow` has no address here: {why}" "`allow` 中的 `{name}` 在本机无法解析：{why}";
     machine_users(load, needed, limit)
         "this machine allows {limit} open files, and the users of {load} may need {needed} at once: raise the limit (ulimit -Hn) or plan fewer"
         "本机最多打开 {limit} 个文件，而{load}的用户可能同时需要 {needed} 个：请提高上限（ulimit -Hn）或减少用户";
@@ -482,6 +494,27 @@ messages! {
     sight_bites(link, verb) "the link {link} was seen to suffer it ({verb})" "已观测到链路{link}受影响（{verb}）";
     sight_passes(link, n) "nothing is wrong with the link {link} any more; it suffered {n}" "链路{link}已恢复正常，共受影响{n}";
     sight_never_bit(link) "nothing passed the link {link} that it could have bitten" "链路{link}上没有可受影响的流量";
+    sight_exhausted(process, files) "{process} may have no more than {files} open files, and takes no new connection" "{process}最多只能打开{files}个文件，不再接受新连接";
+    sight_full(process, files) "{process} may have no more than {files} open files, and has them" "{process}最多只能打开{files}个文件，且均已用满";
+    sight_still_answers(process) "{process} still answers on new connections" "{process}在新连接上仍有应答";
+    sight_relieved(process) "{process} has its limits back and is ready" "{process}的限制已恢复，且已就绪";
+    sight_out_of_memory(process, kills, by) "the kernel ended {process} for want of memory ({kills}, by {by})" "内核因内存不足终止了{process}（{kills}，由{by}限制）";
+    sight_starved(process, members, by) "{process} ended for want of memory ({members}, by {by})" "{process}因内存不足而结束（{members}，由{by}限制）";
+    sight_lives_on(process, by) "{process} lives on with no more memory to be had ({by})" "{process}在无法再获得内存时仍在运行（{by}）";
+    sight_came_up(process, share) "{process} was started late, and ran {share} of the time" "{process}推迟启动，且只有{share}的时间在运行";
+    ahead(by) "{by} ahead" "快{by}";
+    behind(by) "{by} behind" "慢{by}";
+    sight_skewed(process, by) "the clock of {process} is {by}" "{process}的时钟{by}";
+    sight_skewed_dated(process, by) "the clock of {process} is {by}, as its answers say too" "{process}的时钟{by}，其应答中的日期也一致";
+    sight_clock_right(process) "the clock of {process} is right again" "{process}的时钟已恢复正确";
+    sight_clock_stands(process) "the clock of {process} does not show what it was told" "{process}的时钟未按要求变化";
+    sight_not_loaded(process, pid) "process {pid} of {process} has not loaded libfaketime (a static program, or one that asks the kernel itself)" "{process}的进程{pid}未加载libfaketime（静态程序，或自行读取内核时钟）";
+    sight_not_skewable(process) "{process} was not started with clock: skewable" "{process}未以 clock: skewable 启动";
+    sight_slow_disk(process, write, before) "what {process} writes comes through at {write}, and at {before} without the limit" "{process}的写入速率为{write}，不受限时为{before}";
+    sight_slow_disk_both(process, write, before, read) "what {process} writes comes through at {write}, and at {before} without the limit; it reads {read}" "{process}的写入速率为{write}，不受限时为{before}；读取速率为{read}";
+    sight_fast_disk(process, write) "what {process} writes comes through at {write} again" "{process}的写入速率恢复为{write}";
+    sight_disk_not_slowed(process, before, now) "the limit makes no difference to what {process} writes: {now}, and {before} without it" "限速对{process}的写入没有作用：{now}，不受限时为{before}";
+    sight_disk_stays_slow(process, before, now) "what {process} writes still comes through at {now}, after {before} under the limit" "{process}的写入速率仍为{now}，限速时为{before}";
     sight_burns(cores) "{cores} of this machine are kept busy" "已占用本机{cores}";
     sight_idle(cores) "only {cores} of this machine are kept busy" "仅占用本机{cores}";
     sight_taken(bytes) "{bytes} are taken" "已占用{bytes}";

@@ -1,5 +1,5 @@
 use super::Words;
-use crate::base::units::Size;
+use crate::base::units::{Flow, Share, Size, Span};
 use crate::plan::{LinkId, Plan, ProcessId, Scope};
 use crate::record::Sight;
 
@@ -26,6 +26,44 @@ impl Words {
             Sight::Bites { link, verb } => self.sight_bites(self.link(plan, *link), verb),
             Sight::Passes { link, bites } => self.sight_passes(self.link(plan, *link), self.n_times(*bites)),
             Sight::NeverBit { link } => self.sight_never_bit(self.link(plan, *link)),
+            Sight::Exhausted { process, files, answers } => match answers {
+                Some(_) => self.sight_exhausted(name(process), self.count(*files)),
+                None => self.sight_full(name(process), self.count(*files)),
+            },
+            Sight::StillAnswers { process } => self.sight_still_answers(name(process)),
+            Sight::Relieved { process } => self.sight_relieved(name(process)),
+            Sight::OutOfMemory { process, members, kills, by } => match kills {
+                Some(kills) => self.sight_out_of_memory(name(process), self.n_processes(*kills), by),
+                None => self.sight_starved(name(process), self.n_processes(*members), by),
+            },
+            Sight::LivesOn { process, by } => self.sight_lives_on(name(process), by),
+            Sight::CameUp { process, ran } => self.sight_came_up(name(process), self.share(Share(*ran))),
+            Sight::Skewed { process, seconds, dated } => {
+                let by = self.span(Span::seconds(seconds.unsigned_abs()));
+                let by = if *seconds < 0 { self.behind(by) } else { self.ahead(by) };
+                match dated {
+                    true => self.sight_skewed_dated(name(process), by),
+                    false => self.sight_skewed(name(process), by),
+                }
+            }
+            Sight::ClockRight { process } => self.sight_clock_right(name(process)),
+            Sight::ClockStands { process } => self.sight_clock_stands(name(process)),
+            Sight::NotLoaded { process, pid } => self.sight_not_loaded(name(process), pid),
+            Sight::NotSkewable { process } => self.sight_not_skewable(name(process)),
+            Sight::SlowDisk { process, before, write, read } => {
+                let (before, write) = (Flow(*before), Flow(*write));
+                match read {
+                    Some(read) => self.sight_slow_disk_both(name(process), write, before, Flow(*read)),
+                    None => self.sight_slow_disk(name(process), write, before),
+                }
+            }
+            Sight::FastDisk { process, write } => self.sight_fast_disk(name(process), Flow(*write)),
+            Sight::DiskNotSlowed { process, before, now } => {
+                self.sight_disk_not_slowed(name(process), Flow(*before), Flow(*now))
+            }
+            Sight::DiskStaysSlow { process, before, now } => {
+                self.sight_disk_stays_slow(name(process), Flow(*before), Flow(*now))
+            }
             Sight::Burns { cores } => self.sight_burns(self.cores(self.number(*cores))),
             Sight::Idle { cores } => self.sight_idle(self.cores(self.number(*cores))),
             Sight::Taken { bytes } => self.sight_taken(self.size(Size(*bytes))),

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::Arguments;
+use super::ailment::{ExhaustFiles, OutOfMemory, Restart, SkewClock, SlowDisk, SlowStart};
 use super::condition::Trigger;
 use super::flaw::{
     CloseAfter, Corrupt, Delay, Direction, Hang, OnlyRequests, Refuse, Reset, Respond, Slice, SlowClose, Throttle,
@@ -45,8 +46,20 @@ block! {
         terminate: optional("terminate") Terminate,
         /// KILL again and again, some time after each time that it is ready.
         crash_loop: optional("crash-loop") CrashLoop,
+        /// TERM to the whole tree of processes, which is started again at once; several one after another.
+        restart: optional("restart") Restart,
         /// The whole tree of processes is stopped; healed by letting it go on.
         pause: optional("pause") Pause,
+        /// The tree of processes may open no file or connection more.
+        exhaust_files: optional("exhaust-files") ExhaustFiles,
+        /// The kernel ends the tree of processes for want of memory; healed by starting it again.
+        out_of_memory: optional("out-of-memory") OutOfMemory,
+        /// KILL to the whole tree of processes, which comes up late and slow.
+        slow_start: optional("slow-start") SlowStart,
+        /// The wall clock of processes is off.
+        skew_clock: optional("skew-clock") SkewClock,
+        /// The disk of a process is slow.
+        slow_disk: optional("slow-disk") SlowDisk,
         /// Cores of this machine are kept busy.
         burn: optional("burn") Burn,
         /// Memory of this machine is taken.
@@ -73,12 +86,11 @@ block! {
         only: optional("only") OnlyRequests,
     }
     one_of(
-        "kill", "terminate", "crash-loop", "pause", "burn", "fill-memory", "fill-disk", "run", "delay", "throttle", "slice", "close-after", "refuse", "reset", "hang", "slow-close",
+        "kill", "terminate", "crash-loop", "restart", "pause", "exhaust-files", "out-of-memory", "slow-start", "skew-clock", "slow-disk", "burn", "fill-memory", "fill-disk", "run", "delay", "throttle", "slice", "close-after", "refuse", "reset", "hang", "slow-close",
         "corrupt", "respond", "storm"
     );
     later(
-        "restart", "slow-start", "disconnect", "slow-disk", "exhaust-files", "skew-clock", "partition", "drop",
-        "break-dns"
+        "disconnect", "partition", "drop", "break-dns"
     );
     check(check_fault);
 }
@@ -95,6 +107,12 @@ fn check_fault(fault: &Fault, _: Mark, cx: &mut Context<'_>) {
         fault.kill.written(),
         fault.terminate.written(),
         fault.crash_loop.written(),
+        fault.restart.written(),
+        fault.exhaust_files.written(),
+        fault.out_of_memory.written(),
+        fault.slow_start.written(),
+        fault.skew_clock.written(),
+        fault.slow_disk.written(),
         fault.pause.written(),
         fault.burn.written(),
         fault.fill_memory.written(),

@@ -1,5 +1,6 @@
 //! The blocks of the language, each defined once.
 
+mod ailment;
 mod body;
 mod condition;
 mod fault;
@@ -18,6 +19,7 @@ mod search;
 mod top;
 mod users;
 
+pub use ailment::{ExhaustFiles, OutOfMemory, Restart, SkewClock, SlowDisk, SlowStart};
 pub use body::{BodyFile, BodyText, PartBlock, PartValue};
 pub use condition::{Basis, Condition, Measure, Obligation, SteadyState, Timing, Trigger, is_metric};
 pub use fault::{AnyOf, Burn, CrashLoop, Fault, FillDisk, FillMemory, Kill, Pause, RunFault, Target, Terminate};
@@ -36,7 +38,7 @@ pub use journey::{
 pub use load::{Burst, Hold, Limits, Load, Phase, Ramp, RateFile, Spacing, Spike, Stage, Stairs, Wave};
 pub use platform::{
     Arguments, Attach, Chore, Connections, DrillMark, Endpoint, EndpointBlock, PageWatch, PerConnection, Platform,
-    ProbeWatch, Process, ProcessWatch, Ratio, RatioWatch, Ready, Slow, Tls, Watch,
+    ProbeWatch, Process, ProcessClock, ProcessWatch, Ratio, RatioWatch, Ready, Slow, Tls, Watch,
 };
 pub use replay::{JsonFields, JsonLines, KnownFormat, LogFormat, Only, Replay, ReplayMethod};
 pub use request::{

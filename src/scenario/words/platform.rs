@@ -53,11 +53,13 @@ block! {
         grace: optional("grace") Span,
         /// How many of it: 2 makes NAME_1 and NAME_2.
         count: optional("count") u64,
+        /// Whether its wall clock can be told another time (`skew-clock`): libfaketime is loaded into it.
+        clock: optional("clock") ProcessClock,
         /// A process that runs already; it is never stopped at the end.
         attach: optional("attach") Attach,
     }
     one_of("run", "attach");
-    later("user", "network", "cap", "clock");
+    later("user", "network", "cap");
     check(check_process);
 }
 
@@ -77,6 +79,7 @@ fn check_process(process: &Process, _: Mark, cx: &mut Context<'_>) {
             ("dir", process.dir.written()),
             ("grace", process.grace.written()),
             ("count", process.count.written()),
+            ("clock", process.clock.written()),
         ];
         for (word, mark) in given.into_iter().filter_map(|(word, mark)| mark.map(|mark| (word, mark))) {
             let message =
@@ -84,6 +87,11 @@ fn check_process(process: &Process, _: Mark, cx: &mut Context<'_>) {
             cx.say(Diagnostic::error("does-not-go", mark, message));
         }
     }
+}
+
+words! {
+    /// What can be done to a process's wall clock.
+    pub enum ProcessClock("`clock`") { Skewable = "skewable" }
 }
 
 /// A program and its arguments: never empty.

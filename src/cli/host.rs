@@ -1,0 +1,34 @@
+//! Whether this machine can make a drill: its faults, its connections, its names.
+
+use std::path::Path;
+
+use super::machine;
+use crate::fault::Means;
+use crate::plan::Plan;
+use crate::plan::arrivals::Slice;
+use crate::report::Words;
+use crate::wire;
+
+/// What cannot be made of this plan here, each in a sentence. Asks for names, and starts nothing.
+pub(super) fn lacks(plan: &Plan, words: Words) -> Vec<String> {
+    let here = std::env::current_dir().unwrap_or_else(|_| Path::new("/").to_owned());
+    let program = std::env::current_exe().unwrap_or_default();
+    let means = Means { platform: &plan.platform, here: &here, program: &program };
+    let mut said = Vec::new();
+    for fault in &plan.faults {
+        if let Some(why) = means.lacks(&fault.kind) {
+            said.push(words.host_fault(&fault.name, fault.kind.verb(), why));
+        }
+    }
+    // One without a fault on it would not even be started.
+    for process in plan.platform.processes.iter().filter(|process| process.skewable) {
+        if let Some(why) = means.lacks_clock(process).filter(|why| !said.iter().any(|other| other.contains(why))) {
+            said.push(words.host_process(&process.name, why));
+        }
+    }
+    said.extend(machine::files(plan, Slice::WHOLE, words));
+    for (name, why) in wire::unresolved(&plan.platform.allow) {
+        said.push(words.host_name(name, why));
+    }
+    said
+}

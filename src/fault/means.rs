@@ -1,0 +1,102 @@
+//! What a fault needs of this machine. `inject` asks before it does anything, and `check --host` before there is a drill, so that the
+//! two cannot differ. What only the doing can tell is left to the doing.
+
+use std::path::Path;
+
+use crate::base::host::{self, Controller, Device, Group, Identity, Marker, Resource};
+use crate::plan::{FaultKind, Platform, Process, ProcessId, ProcessSource, Template};
+
+/// The place where faults are made.
+pub struct Means<'p> {
+    pub platform: &'p Platform,
+    /// Where the drill is started.
+    pub here: &'p Path,
+    /// The program that is running: what `peakdrill` in `run:` means.
+    pub program: &'p Path,
+}
+
+impl Means<'_> {
+    /// Why no fault of this kind can be made here; none where nothing stands against it.
+    pub fn lacks(&self, kind: &FaultKind) -> Option<String> {
+        match kind {
+            FaultKind::SkewClock { processes, .. } => {
+                processes.iter().filter_map(|id| self.process(*id)).find_map(|process| self.lacks_clock(process))
+            }
+            FaultKind::SlowDisk { .. } => {
+                let device = Device::below(&std::env::temp_dir()).err();
+                device.or_else(|| Group::find(Controller::Disk, &nobody()).err())
+            }
+            FaultKind::ExhaustFiles { .. } => lacks_limits(Resource::Files),
+            // Where no group can limit memory, limits of each process do.
+            FaultKind::OutOfMemory { .. } => memory_group(&nobody())
+                .err()
+                .and_then(|why| Some(format!("{why}, and {}", lacks_limits(Resource::Memory)?))),
+            FaultKind::Run { act, undo, check, .. } => {
+                [act, undo, check].into_iter().find_map(|words| self.lacks_program(words.first()?))
+            }
+            FaultKind::Kill { .. }
+            | FaultKind::Terminate { .. }
+            | FaultKind::CrashLoop { .. }
+            | FaultKind::Restart { .. }
+            | FaultKind::SlowStart { .. }
+            | FaultKind::Pause { .. }
+            | FaultKind::Burn { .. }
+            | FaultKind::FillMemory { .. }
+            | FaultKind::FillDisk { .. }
+            | FaultKind::Link { .. } => None,
+        }
+    }
+
+    /// Why this process's clock cannot be told another time.
+    pub fn lacks_clock(&self, process: &Process) -> Option<String> {
+        let name = &process.name;
+        if host::find_faketime().is_none() {
+            return Some(format!(
+                "libfaketime, which `clock: skewable` of process `{name}` needs, is not to be found; install it \
+                 (Debian and Ubuntu: apt install libfaketime; Fedora: dnf install libfaketime)"
+            ));
+        }
+        let ProcessSource::Run { argv, dir, .. } = &process.source else { return None };
+        let folder = dir.as_ref().map_or_else(|| self.here.to_owned(), |dir| self.here.join(dir));
+        let program = match argv.first()?.0.as_str() {
+            "peakdrill" => self.program.to_owned(),
+            // Known only once its template is settled.
+            word if word.contains("{{") => return None,
+            word => host::find_program(word, &folder)?,
+        };
+        let why = host::takes_no_library(&program)?;
+        Some(format!("the clock of process `{name}` cannot be told another time: {}: {why}", program.display()))
+    }
+
+    fn lacks_program(&self, word: &Template) -> Option<String> {
+        let word = word.0.as_str();
+        let there = word == "peakdrill" || word.contains("{{") || host::find_program(word, self.here).is_some();
+        (!there).then(|| format!("`{word}` is no program: neither a path to one nor in PATH"))
+    }
+
+    fn process(&self, id: ProcessId) -> Option<&Process> {
+        self.platform.processes.get(id.index())
+    }
+}
+
+/// The group in which a process can run out of memory. `Err` says why there is none.
+pub(super) fn memory_group(marker: &Marker) -> Result<Group, String> {
+    let group = Group::find(Controller::Memory, marker)?;
+    if group.counts_all() || host::may_spare() {
+        return Ok(group);
+    }
+    Err("no process may be spared when memory runs out (CAP_SYS_RESOURCE)".to_owned())
+}
+
+fn lacks_limits(of: Resource) -> Option<String> {
+    match Identity::own().limits(of) {
+        Ok(Some(_)) => None,
+        Ok(None) => Some("processes are not to be seen in /proc".to_owned()),
+        Err(error) => Some(format!("limits of processes cannot be changed here (prlimit): {error}")),
+    }
+}
+
+/// What is only looked for belongs to nobody.
+fn nobody() -> Marker {
+    Marker { run: "check".to_owned(), harness: Identity::own(), process: "none".to_owned() }
+}
