@@ -89,7 +89,6 @@ fn the_kernel_ends_a_whole_tree_for_want_of_memory_and_it_is_started_again() {
     assert!(!events(&run).iter().any(|entry| entry["event"] == "died"), "an ordered end is no death");
     assert!(yard.process("strain").is_none());
     assert_eq!(folders(cgroup_v1("memory").as_deref()), Vec::<String>::new());
-    yard.run(&["residue"]).expect(0);
 }
 
 #[test]
@@ -120,7 +119,6 @@ fn a_slow_disk_is_measured_before_and_after() {
         assert!(seen(&run, 0, "not-effective").to_string().contains("no block device"));
     }
     assert_eq!(folders(Some(&own)), Vec::<String>::new());
-    yard.run(&["residue"]).expect(0);
 }
 
 #[test]

@@ -28,7 +28,7 @@ impl Means<'_> {
             }
             FaultKind::ExhaustFiles { .. } => lacks_limits(Resource::Files),
             // Where no group can limit memory, limits of each process do.
-            FaultKind::OutOfMemory { .. } => memory_group(&nobody())
+            FaultKind::OutOfMemory { .. } => Group::find(Controller::Memory, &nobody())
                 .err()
                 .and_then(|why| Some(format!("{why}, and {}", lacks_limits(Resource::Memory)?))),
             FaultKind::Run { act, undo, check, .. } => {
@@ -77,15 +77,6 @@ impl Means<'_> {
     fn process(&self, id: ProcessId) -> Option<&Process> {
         self.platform.processes.get(id.index())
     }
-}
-
-/// The group in which a process can run out of memory. `Err` says why there is none.
-pub(super) fn memory_group(marker: &Marker) -> Result<Group, String> {
-    let group = Group::find(Controller::Memory, marker)?;
-    if group.counts_all() || host::may_spare() {
-        return Ok(group);
-    }
-    Err("no process may be spared when memory runs out (CAP_SYS_RESOURCE)".to_owned())
 }
 
 fn lacks_limits(of: Resource) -> Option<String> {

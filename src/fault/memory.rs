@@ -1,5 +1,5 @@
-//! Out of memory: the whole tree is in a cgroup folder that may have next to no memory, where a process of ours that the kernel is told
-//! to spare asks for more, until the kernel has ended everybody else. With version 2 of the kernel's controllers what the tree has
+//! Out of memory: the whole tree is in a cgroup folder that may have little memory, where a process of ours asks for more, and whoever is
+//! of the tree is the first that the kernel ends, until nobody of it is left. With version 2 of the kernel's controllers what the tree has
 //! counts already, and a limit below that is enough. Where no folder can limit memory, no process of the tree may have
 //! more than it has; one that does not end by that has not bitten.
 //!
@@ -8,17 +8,20 @@
 use std::sync::Arc;
 
 use super::strain::{self, Strain};
-use super::{Faults, Kind, blocking, kill, means, said};
-use crate::base::host::{Group, Resource, Tree};
+use super::{Faults, Kind, blocking, kill, said};
+use crate::base::host::{Controller, Group, Resource, Tree};
 use crate::base::units::{At, Size, Span};
 use crate::plan::{FaultId, ProcessId};
 use crate::platform::Process;
 use crate::record::Sight;
 use crate::undo::{Action, Lowered, UndoId};
 
-/// What those in the group may have together: enough for our own process to begin, and much less than it asks for.
-const ROOM: Size = Size(8 << 20);
-const CROWD: Size = Size(64 << 20);
+/// What those in the group may have together. It is also what being dispensable weighs, so it is more than our own process has of its
+/// own, and less than that asks for.
+const ROOM: Size = Size(128 << 20);
+const CROWD: Size = Size(192 << 20);
+/// Whom the kernel ends first.
+const FIRST: i32 = 1000;
 
 /// A process that has run out of memory, and what undoes that.
 #[derive(Debug)]
@@ -63,7 +66,7 @@ async fn starve(
     starved: &mut Vec<Starved>,
 ) -> Result<Sight, Sight> {
     let tree = process.tree().ok_or(Sight::GoneAlready { process: process.id() })?;
-    match means::memory_group(&faults.journal.marker(process.name())) {
+    match Group::find(Controller::Memory, &faults.journal.marker(process.name())) {
         Ok(group) => in_group(faults, number, process, &tree, group, deadline, starved).await,
         Err(_) => by_limit(faults, process, &tree, deadline, starved).await,
     }
@@ -83,10 +86,14 @@ async fn in_group(
     let journal = faults.journal.clone();
     let undo = blocking(move || journal.plan(action)).await?.map_err(said)?;
     starved.push(Starved { process: id, undo });
+    let scores: Vec<_> = tree.members().into_iter().filter_map(|one| Some((one, one.dispensable()?))).collect();
     let (inside, of) = (group.clone(), tree.clone());
     let prepare = move || -> std::io::Result<(u64, u64)> {
         inside.create()?;
         let members = gather(&inside, &of)?;
+        for member in of.members() {
+            member.set_dispensable(FIRST)?;
+        }
         let before = inside.kills();
         inside.limit_memory(if inside.counts_all() { 0 } else { ROOM.0 })?;
         Ok((members, before))
@@ -107,7 +114,13 @@ async fn in_group(
     match gone? {
         true if kills > 0 => Ok(Sight::OutOfMemory { process: id, members, kills: Some(kills), by }),
         true => Err(Sight::Ended { process: id }),
-        false => Err(Sight::LivesOn { process: id, by }),
+        false => {
+            // Those who live on are as dear to the kernel as they were.
+            for (member, score) in scores {
+                member.set_dispensable(score).map_err(said)?;
+            }
+            Err(Sight::LivesOn { process: id, by })
+        }
     }
 }
 
@@ -125,7 +138,7 @@ pub(super) fn gather(group: &Group, tree: &Tree) -> std::io::Result<u64> {
 }
 
 /// No process of the tree may have more address space than it has.
-async fn by_limit(
+pub(super) async fn by_limit(
     faults: &Faults,
     process: &Arc<Process>,
     tree: &Tree,

@@ -1,6 +1,7 @@
 //! A wall clock that is off, of a process that the drill started with `clock: skewable`: the file from which libfaketime reads by how
-//! much is written, and set back. It bites when every process of the tree has the library, a program that is started as it is
-//! sees the other time, and, where its answers carry a `date`, that has moved too.
+//! much is written, and set back. It bites when every process of the tree has the library, and a program that is started as it is sees
+//! the other time. Whether the `date` of its answers has moved is looked at and told, and proves nothing when it has not: many
+//! servers keep it until a clock that went back is where it was.
 //!
 //! That the clock is set right is in the journal before.
 
@@ -18,6 +19,9 @@ use crate::undo::{Action, UndoId};
 const NEAR: i64 = 2;
 /// How long it may take, once the clock is set right, until that is seen.
 const RIGHT: Span = Span::seconds(10);
+
+/// How long answers are given to show it.
+const DATED: Span = Span::seconds(2);
 
 type Held = Vec<(ProcessId, UndoId)>;
 
@@ -79,18 +83,22 @@ fn all_listen(process: &Process, dial: &Dial) -> Result<(), Sight> {
     Ok(())
 }
 
-/// Waits until its clock is off by so many seconds. Says whether its answers tell so too.
+/// Waits until its clock is off by so many seconds. Says whether its answers tell so too, which may take them a moment.
 async fn seen(faults: &Faults, process: &Arc<Process>, wanted: i64, before: Option<i64>) -> Result<bool, Sight> {
+    let mut told_at = None;
     loop {
         let looker = process.clone();
         let off = blocking(move || looker.look_at_clock()).await?.map_err(said)?;
-        let told = (off / 1_000_000_000 - wanted).abs() <= NEAR;
-        let dated = match before {
-            Some(before) => process.answered_date().await.map(|now| (now - before - wanted).abs() <= NEAR),
-            None => None,
-        };
-        if told && (before.is_none() || dated == Some(true)) {
-            return Ok(before.is_some());
+        if (off / 1_000_000_000 - wanted).abs() <= NEAR {
+            let Some(before) = before else { return Ok(false) };
+            let now = process.answered_date().await;
+            if now.is_some_and(|now| (now - before - wanted).abs() <= NEAR) {
+                return Ok(true);
+            }
+            let told_at = *told_at.get_or_insert(faults.clock.now());
+            if faults.clock.now().since(told_at) >= DATED {
+                return Ok(false);
+            }
         }
         faults.clock.sleep(Span::millis(20)).await;
     }
@@ -101,9 +109,7 @@ pub(super) async fn heal(faults: &Faults, skewed: &[(ProcessId, UndoId)]) -> Res
     let (mut proofs, mut failed) = (Vec::new(), Vec::new());
     for process in skewed.iter().filter_map(|(id, _)| faults.platform.process(*id)) {
         let id = process.id();
-        // One that cannot be asked at this moment is believed by the program that is started as it is.
-        let before = process.answered_date().await.map(|_| 0);
-        match faults.clock.timeout(RIGHT, seen(faults, process, 0, before)).await {
+        match faults.clock.timeout(RIGHT, seen(faults, process, 0, None)).await {
             Ok(Ok(_)) => proofs.push(Sight::ClockRight { process: id }),
             Ok(Err(why)) => failed.push(why),
             Err(_) => failed.push(Sight::ClockStands { process: id }),

@@ -40,9 +40,18 @@ impl Identity {
         Ok(self.exchange_limits(of, Some(Limits { soft: soft.min(now.hard), ..now }))?.is_some())
     }
 
-    /// Has the kernel end everybody else first for want of memory. Needs the right to do so (CAP_SYS_RESOURCE).
-    pub fn spare(&self) -> io::Result<()> {
-        fs::write(format!("/proc/{}/oom_score_adj", self.pid), "-1000")
+    /// How soon the kernel ends it for want of memory, from -1000 (never) to 1000 (first); `None` when it is gone.
+    pub fn dispensable(&self) -> Option<i32> {
+        let text = fs::read_to_string(format!("/proc/{}/oom_score_adj", self.pid)).ok()?;
+        self.is_alive().then(|| text.trim().parse().ok())?
+    }
+
+    /// Whoever goes below what it was started with needs a right (CAP_SYS_RESOURCE). Fine when it is gone.
+    pub fn set_dispensable(&self, score: i32) -> io::Result<()> {
+        match fs::write(format!("/proc/{}/oom_score_adj", self.pid), score.to_string()) {
+            Err(_) if !self.is_alive() => Ok(()),
+            other => other,
+        }
     }
 
     fn exchange_limits(&self, of: Resource, new: Option<Limits>) -> io::Result<Option<Limits>> {
@@ -82,16 +91,6 @@ impl Identity {
     }
 }
 
-/// Whether we may have the kernel spare a process of ours (CAP_SYS_RESOURCE).
-pub fn may_spare() -> bool {
-    const CAP_SYS_RESOURCE: u32 = 24;
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let rights = status.lines().find_map(|line| line.strip_prefix("CapEff:")).map(str::trim);
-    rights
-        .and_then(|rights| u64::from_str_radix(rights, 16).ok())
-        .is_some_and(|rights| rights >> CAP_SYS_RESOURCE & 1 == 1)
-}
-
 #[cfg(test)]
 mod tests {
     use std::process::{Command, Stdio};
@@ -110,6 +109,9 @@ mod tests {
         let other = Identity { started: one.started + 1, ..one };
         assert!(!other.set_soft_limit(Resource::Files, 5).unwrap(), "a later one of the same pid is not touched");
         assert_eq!(one.limits(Resource::Files).unwrap(), Some(before));
+        // Until it is the program that it is to be, it may have none.
+        let deadline = super::super::monotonic_nanos() + 20_000_000_000;
+        while one.address_space() < Some(100_000) && super::super::monotonic_nanos() < deadline {}
         assert!(one.address_space().unwrap() > 100_000);
         child.kill().unwrap();
         child.wait().unwrap();

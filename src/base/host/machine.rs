@@ -1,8 +1,9 @@
 #![allow(unsafe_code)]
 
 use std::ffi::CString;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
+use std::os::fd::FromRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -154,6 +155,18 @@ pub(super) fn set_open_files(limits: Limits) -> io::Result<()> {
         return Err(io::Error::last_os_error());
     }
     Ok(())
+}
+
+/// A file that lies in memory alone, and goes with its last user. What is in it counts as that of the cgroup that wrote it, and as
+/// nobody's own.
+pub fn memory_file() -> io::Result<File> {
+    // SAFETY: the name is a C string; the answer is checked before it is taken as a descriptor.
+    let file = unsafe { libc::memfd_create(c"peakdrill".as_ptr(), libc::MFD_CLOEXEC) };
+    if file < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just handed this descriptor to us alone.
+    Ok(unsafe { File::from_raw_fd(file) })
 }
 
 /// Orphans among our descendants become our children instead of init's, so that a walk finds them. Only where there

@@ -37,10 +37,10 @@ pub use faketime::{ClockShare, find_faketime, set_skew, tells_right};
 pub use group::{Controller, Group};
 pub use identity::{Identity, PidFd, Signal};
 pub use launch::{Launch, Launched, describe_exit, detach, find_program, leave_session};
-pub use limit::{Resource, may_spare};
+pub use limit::Resource;
 pub use machine::{
-    Limits, Machine, SystemLoad, become_subreaper, boot_id, local_port_range, local_ports, machine, open_file_limits,
-    own_cpu, raise_open_files, system_load, thread_cpu,
+    Limits, Machine, SystemLoad, become_subreaper, boot_id, local_port_range, local_ports, machine, memory_file,
+    open_file_limits, own_cpu, raise_open_files, system_load, thread_cpu,
 };
 pub use port::{ReservedPort, listener_of, reserve_port};
 pub use proc::Marker;

@@ -227,3 +227,57 @@ fn a_program_that_has_not_loaded_the_library_has_no_other_clock() {
         ward.end().await;
     });
 }
+
+/// A server that needs more memory for every connection.
+const HUNGRY: &str = r#"
+import socket, sys
+host, port = sys.argv[1].rsplit(":", 1)
+server = socket.create_server((host, int(port)))
+kept = []
+while True:
+    connection = server.accept()[0]
+    if connection.recv(1000).startswith(b"GET /more"): kept.append(bytearray(64 << 20))
+    connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+    connection.close()
+"#;
+
+#[test]
+fn where_no_group_can_limit_memory_each_process_has_no_more_than_it_has() {
+    in_runtime(async {
+        let argv = ["python3", "-c", HUNGRY, "{{ address }}"];
+        let argv = argv.into_iter().map(|word| crate::plan::Template(word.to_owned())).collect();
+        let source = ProcessSource::Run { argv, env: Vec::new(), dir: None };
+        let ward = ward(vec![crate::plan::Process { source, ..server("node") }]).await;
+        let id = ProcessId(0);
+        let process = ward.faults.platform.process(id).unwrap().clone();
+        let by_limit = async |lasts: Span| {
+            let (tree, deadline) = (process.tree().unwrap(), ward.faults.clock.now() + lasts);
+            let mut starved = Vec::new();
+            process.expect_end(true);
+            let seen = memory::by_limit(&ward.faults, &process, &tree, deadline, &mut starved).await;
+            (seen, starved)
+        };
+        // Nobody asks it for anything.
+        let (seen, starved) = by_limit(Span::millis(100)).await;
+        assert_eq!(seen, Err(Sight::LivesOn { process: id, by: "RLIMIT_AS".to_owned() }));
+        assert_eq!(pending(&ward, |action| matches!(action, Action::Limits { .. })), 1);
+        assert_eq!(memory::heal(&ward.faults, &starved).await, Ok(vec![]));
+        let now = root(&ward, id).unwrap().limits(Resource::Memory).unwrap().unwrap();
+        assert_eq!(now.soft, now.hard, "it has its limit back");
+        let origin = ward.origin(id);
+        assert!(ward.door.probe(&origin, "/more", &[], Span::seconds(20)).await.unwrap().is_good());
+        let ask = async {
+            loop {
+                let _ = ward.door.probe(&origin, "/more", &[], Span::SECOND).await;
+            }
+        };
+        let (seen, starved) = tokio::select! {
+            starved = by_limit(Span::seconds(20)) => starved,
+            () = ask => unreachable!(),
+        };
+        let by = "RLIMIT_AS".to_owned();
+        assert_eq!(seen, Ok(Sight::OutOfMemory { process: id, members: 1, kills: None, by }));
+        assert!(memory::heal(&ward.faults, &starved).await.is_ok() && ward.answers(id, Span::seconds(20)).await);
+        ward.end().await;
+    });
+}
