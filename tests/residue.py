@@ -5,16 +5,18 @@
     residue.py compare BEFORE --mark M --watch FOLDER… [--during D] [--within S] [--allow GLOB…]
 
 `compare` prints one line for each thing that is there now, was not there BEFORE, and is the run's: processes, sockets,
-mounts, cgroups, shared memory, network interfaces, files. It exits 0 when there is none, 1 when there is any. A process
+mounts, cgroups, shared memory, network interfaces and namespaces with what is in them (links, queues, tables of rules), files. It exits 0 when there is none, 1 when there is any. A process
 is the run's when M stands in its environment or arguments, or when it runs a program or in a folder below --watch: other
 people's work on the same machine is none of our business. A cgroup without processes, or a file in the system's own places, is
-the run's when --name stands in its path (`peakdrill` unless said: where drills run side by side, each has a name of its own). --during is a snapshot taken while the run was going on; its
+the run's when --name stands in its path (`peakdrill` unless said: where drills run side by side, each has a name of its own);
+a network namespace, and an interface, when it stands in its name or in its alias. --during is a snapshot taken while the run was going on; its
 listening ports must be free again. It looks again until --within seconds are over.
 """
 import argparse
 import fnmatch
 import json
 import os
+import subprocess
 import sys
 import time
 
@@ -138,6 +140,47 @@ def named(paths):
     return {path: {"ours": True} for path in paths}
 
 
+def asked(*words):
+    """What a program tells as JSON; nothing where it is missing, or what it is asked about is."""
+    try:
+        told = subprocess.run(words, capture_output=True, timeout=10).stdout
+        return json.loads(told or b"[]")
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return []
+
+
+def networks(name):
+    """Interfaces of this machine, and namespaces with their links, queues and tables of rules."""
+    found = {}
+    for link in asked("ip", "-j", "link", "show"):
+        ours = name in link["ifname"] or name in link.get("ifalias", "")
+        found[f"interface {link['ifname']}"] = {"ours": ours, "words": link.get("ifalias", "")}
+    for pin in entries("/run/netns"):
+        ours = name in pin
+        found[f"namespace {pin}"] = {"ours": ours}
+        if not ours:
+            continue
+        for link in asked("ip", "-n", pin, "-j", "link", "show"):
+            found[f"namespace {pin} link {link['ifname']}"] = {"ours": True}
+        for queue in asked("tc", "-n", pin, "-j", "qdisc", "show"):
+            found[f"namespace {pin} queue {queue['kind']} of {queue.get('dev')}"] = {"ours": True}
+        tables = asked("ip", "netns", "exec", pin, "nft", "-j", "list", "tables")
+        for one in tables["nftables"] if tables else []:
+            if "table" in one:
+                found[f"namespace {pin} table {one['table']['name']}"] = {"ours": True}
+    return found
+
+
+def mounts(rows, name):
+    """A pin of a namespace is the run's by its name; the folder of pins is everybody's."""
+    found = {}
+    for row in rows:
+        point = row.split()[4]
+        ours = name in point if point.startswith(("/run/netns", "/var/run/netns")) else True
+        found[" ".join(row.split()[3:5]) + " " + row.split(" - ")[1]] = {"ours": ours}
+    return found
+
+
 def shared_memory():
     found = [f"/dev/shm/{name}" for name in entries("/dev/shm")] + [f"/dev/mqueue/{name}" for name in entries("/dev/mqueue")]
     for kind in ("shm", "sem", "msg"):
@@ -163,10 +206,10 @@ def snapshot(mark, watch, name):
         "process": running,
         "limit": limits(running),
         "socket": sockets(running),
-        "mount": named({" ".join(row.split()[3:5]) + " " + row.split(" - ")[1] for row in rows}),
+        "mount": mounts(rows, name),
         "cgroup": cgroups(running, name),
         "shared memory": shared_memory(),
-        "interface": named(entries("/sys/class/net") + entries("/run/netns")),
+        "network": networks(name),
         "file": files(watch, mark, name),
     }
 

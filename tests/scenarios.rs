@@ -9,7 +9,7 @@ use common::Yard;
 use serde_json::Value;
 
 /// Those that use nothing but what is built.
-const SHIPPED: [&str; 15] = [
+const SHIPPED: [&str; 16] = [
     "presale-peak.yaml",
     "order-lifecycle.yaml",
     "merchant-day.yaml",
@@ -20,6 +20,7 @@ const SHIPPED: [&str; 15] = [
     "replay.yaml",
     "capacity.yaml",
     "soak.yaml",
+    "network-partition.yaml",
     "slow-payment.yaml",
     "dependency-errors.yaml",
     "resource-pressure.yaml",

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::context::Cx;
+use super::text::Reach;
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::plan::Allow;
 use crate::scenario::{List, Spanned};
@@ -121,10 +122,10 @@ fn check_socket(text: &str, path: &str, mark: Mark, allowed: Option<&[Allow]>, c
 }
 
 /// Checks `host:port`, and that the host is allowed.
-pub(super) fn check_address(text: &str, mark: Mark, allowed: Option<&[Allow]>, cx: &mut Cx<'_>) {
+pub(super) fn check_address(text: &str, mark: Mark, allowed: Option<&[Allow]>, reach: &Reach<'_>, cx: &mut Cx<'_>) {
     let sound = text.contains("{{") || split(text).is_some_and(|(_, port)| port.is_some());
     if sound {
-        return check_url(&format!("http://{text}"), mark, allowed, cx);
+        return check_url(&format!("http://{text}"), mark, allowed, reach, cx);
     }
     let message = format!("`{text}` is no host with a port");
     cx.say(
@@ -134,7 +135,7 @@ pub(super) fn check_address(text: &str, mark: Mark, allowed: Option<&[Allow]>, c
 }
 
 /// Checks the URL of an endpoint: scheme, host, port, nothing else, and that its host is allowed.
-pub(super) fn check_url(text: &str, mark: Mark, allowed: Option<&[Allow]>, cx: &mut Cx<'_>) {
+pub(super) fn check_url(text: &str, mark: Mark, allowed: Option<&[Allow]>, reach: &Reach<'_>, cx: &mut Cx<'_>) {
     let wrong = |message: String| {
         Diagnostic::error("url", mark, message).help("write the scheme, the host and the port: http://127.0.0.1:8080")
     };
@@ -153,7 +154,10 @@ pub(super) fn check_url(text: &str, mark: Mark, allowed: Option<&[Allow]>, cx: &
         return;
     };
     if let Some(template) = rest.strip_prefix("{{") {
-        let of_process = template.trim_start().starts_with("process.");
+        // What lives in a network is allowed with its network.
+        let process =
+            template.trim_start().strip_prefix("process.").and_then(|rest| rest.split(['.', ' ', '}']).next());
+        let of_process = process.is_some_and(|process| !reach.lives_in_network(process));
         if let Some(allowed) = allowed.filter(|allowed| of_process && !holds(allowed, "127.0.0.1", 0)) {
             let all_ports = allowed
                 .iter()

@@ -5,6 +5,7 @@ use super::context::Cx;
 use super::flaw;
 use super::instant::PhaseTable;
 use super::names::Names;
+use super::network;
 use super::platform::Processes;
 use super::schedule::Roll;
 use super::text::{Own, Place, Reach};
@@ -56,6 +57,9 @@ pub(super) fn kind(
         return Some((kind, target.mark));
     }
     if let Some(made) = strain(fault, scene, cx) {
+        return made;
+    }
+    if let Some(made) = network::kind(draw, path, fault, scene, cx) {
         return made;
     }
     let (target, flaw) = flaw::flaw(fault, cx)?;
@@ -137,7 +141,13 @@ impl Scene<'_> {
 }
 
 /// The processes that a fault bites; `any` is drawn by the seed.
-fn bitten(path: &str, draw: Draw, target: &Spanned<Target>, scene: &Scene<'_>, cx: &mut Cx<'_>) -> Vec<ProcessId> {
+pub(super) fn bitten(
+    path: &str,
+    draw: Draw,
+    target: &Spanned<Target>,
+    scene: &Scene<'_>,
+    cx: &mut Cx<'_>,
+) -> Vec<ProcessId> {
     let found = chosen(draw, target, scene.seed, cx, &|name, cx| Some(scene.processes.find(name, cx)?.to_vec()));
     if let Target::Any(any) = &target.value
         && let Some(name) = any.any.get()
@@ -211,7 +221,7 @@ fn chosen<T: Copy + Ord>(
     found
 }
 
-fn name_of(processes: &Processes, id: ProcessId) -> Option<&str> {
+pub(super) fn name_of(processes: &Processes, id: ProcessId) -> Option<&str> {
     // The last one: `node_1` and not the `node` of a single one.
     let index = processes.members.iter().rposition(|members| members.as_slice() == [id])?;
     Some(processes.names.name(index))

@@ -25,6 +25,7 @@ mod kept;
 mod limits;
 mod load;
 mod names;
+mod network;
 mod origin;
 mod platform;
 mod pool;

@@ -3,6 +3,7 @@
 use super::allow;
 use super::context::Cx;
 use super::names::Names;
+use super::network::{self, Networks};
 use super::pool;
 use super::request::{check_header, pairs};
 use super::text::{Own, Place, ProcessName, Reach};
@@ -24,6 +25,8 @@ pub(super) struct Processes {
     pub(super) started: Vec<bool>,
     /// Of the same: whether their wall clocks can be told another time.
     skewable: Vec<bool>,
+    /// Of the processes themselves: whether they live in networks of the drill's own.
+    pub(super) networked: Vec<bool>,
 }
 
 impl Processes {
@@ -56,6 +59,7 @@ pub(super) fn process_names(
             let has_address = process
                 .as_ref()
                 .is_none_or(|process| process.attach.value().is_none_or(|attach| attach.pid_file.is_absent()));
+            let networked = process.as_ref().is_none_or(|process| !process.network.is_absent());
             let started = process.as_ref().is_none_or(|process| process.attach.is_absent());
             // How many there are of one that was refused nobody knows.
             let count = match process.as_ref().map(|process| &process.count) {
@@ -72,7 +76,7 @@ pub(super) fn process_names(
             {
                 Ok(_) => {
                     found.members.push(members);
-                    known.push(ProcessName { name: name.to_owned(), has_address, has });
+                    known.push(ProcessName { name: name.to_owned(), has_address, networked, has });
                 }
                 Err(first) => {
                     let message = format!("there are two processes `{name}`: `count` makes numbered names");
@@ -95,6 +99,7 @@ pub(super) fn process_names(
             let count = count.unwrap_or(1) as usize;
             found.started.extend(std::iter::repeat_n(started, count));
             found.skewable.extend(std::iter::repeat_n(skewable, count));
+            found.networked.extend(std::iter::repeat_n(networked, count));
         }
     }
     if !whole {
@@ -116,7 +121,7 @@ pub(super) fn links(
         cx.broken |= !link.complete;
         let Some(to) = cx.need(&link.to) else { continue };
         let text = to.text().trim();
-        allow::check_address(text, to.mark, allowed, cx);
+        allow::check_address(text, to.mark, allowed, reach, cx);
         let listen = cx.get(&link.listen).and_then(|listen| {
             let sound = listen.value.parse::<std::net::SocketAddr>().is_ok_and(|address| address.port() != 0);
             if !sound {
@@ -139,6 +144,7 @@ pub(super) fn links(
 
 pub(super) fn processes(
     field: &Field<Named<scenario::Process, Reached>>,
+    networks: &Networks,
     reach: &Reach<'_>,
     cx: &mut Cx<'_>,
 ) -> Vec<plan::Process> {
@@ -148,6 +154,7 @@ pub(super) fn processes(
         cx.broken |= !process.complete;
         let path = format!("platform.processes.{}", name.value);
         let source = source(process, reach, cx);
+        let network = network::of_process(process, networks, cx);
         let ready = cx.get(&process.ready).and_then(|ready| {
             let get = cx.need(&ready.get)?;
             check_path(&get.value, get.mark, cx);
@@ -167,6 +174,7 @@ pub(super) fn processes(
             title: title.clone(),
             group,
             source: source.clone(),
+            network,
             ready: ready.clone(),
             grace,
             skewable,
@@ -255,7 +263,7 @@ pub(super) fn endpoints(
             traceparent: None,
         };
         let url = |url: &Spanned<scenario::Template>, cx: &mut Cx<'_>| {
-            allow::check_url(url.text().trim(), url.mark, allowed, cx);
+            allow::check_url(url.text().trim(), url.mark, allowed, reach, cx);
             reach.check(url.text().trim(), url.mark, Place::Start, &Own::default(), cx).0
         };
         made.push(match endpoint.as_ref().map(|endpoint| (&endpoint.value, endpoint.mark)) {

@@ -41,6 +41,8 @@ pub(super) struct ProcessName {
     pub(super) name: String,
     /// False for one that is found by its process id.
     pub(super) has_address: bool,
+    /// Whether it lives in a network of the drill's own.
+    pub(super) networked: bool,
     /// What can be asked of it.
     pub(super) has: &'static [&'static str],
 }
@@ -91,6 +93,15 @@ impl Own {
 pub(super) type FeedUse = (usize, Mark);
 
 impl Reach<'_> {
+    pub(super) fn lives_in_network(&self, process: &str) -> bool {
+        self.processes.iter().any(|known| known.name == process && known.networked)
+    }
+
+    /// One that is known not to live in a network.
+    pub(super) fn lives_on_machine(&self, process: &str) -> bool {
+        self.processes.iter().any(|known| known.name == process && !known.networked)
+    }
+
     /// Checks a text; gives it back as the plan keeps it, and the feeds that it uses.
     pub(super) fn check(
         &self,

@@ -4,7 +4,7 @@ use super::context::Cx;
 use super::schedule::Made;
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{At, Span};
-use crate::plan::{self, End, FaultId, Instant, Moment};
+use crate::plan::{self, End, FaultId, FaultKind, Instant, Moment};
 
 /// Settles when each fault comes at the earliest, and says which never can. One that lies outside of the drill has no times:
 /// what follows from it is not said as well.
@@ -134,9 +134,13 @@ fn check_pair(first: &Made, second: &Made, cx: &mut Cx<'_>) {
     let overlap = one.0 < two.1 && two.0 < one.1;
     let said = cx.found.iter().any(|said| said.code == "excluded" && said.mark == second.target);
     if overlap && !said && first.fault.kind.excludes(&second.fault.kind) {
-        let what = if first.fault.kind.links().is_empty() { "process" } else { "link" };
+        let what = match first.fault.kind {
+            FaultKind::Link { .. } => "on one link",
+            FaultKind::Between { .. } => "between the same processes",
+            _ => "on one process",
+        };
         let message = format!(
-            "`{}` ({}) and `{}` ({}) exclude each other on one {what}, and overlap from {} to {}",
+            "`{}` ({}) and `{}` ({}) exclude each other {what}, and overlap from {} to {}",
             second.fault.name,
             second.fault.kind.verb(),
             first.fault.name,

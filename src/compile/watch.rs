@@ -106,7 +106,7 @@ fn address(url: &Spanned<scenario::Template>, around: &Around<'_>, cx: &mut Cx<'
         return None;
     };
     let (origin, path) = text.split_at(origin);
-    allow::check_url(origin, url.mark, around.allowed, cx);
+    allow::check_url(origin, url.mark, around.allowed, around.reach, cx);
     check_path(path, url.mark, cx);
     let (template, _) = around.reach.check(origin, url.mark, Place::Start, &Own::default(), cx);
     Some((template, path.to_owned()))

@@ -14,6 +14,7 @@ use super::journey::{Journeys, Made, Steps, Used, Walker};
 use super::limits;
 use super::load::{self, Files};
 use super::names::Names;
+use super::network;
 use super::origin::Origins;
 use super::platform;
 use super::replay;
@@ -111,13 +112,16 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
     let made_platform = platform.map(|written| {
         let allow = platform::allowed(written, cx);
         let mark = platform::mark(written, &reach, cx);
-        let made = platform::processes(&written.processes, &reach, cx);
+        let networks = network::networks(written, allow.as_deref(), cx);
+        let made = platform::processes(&written.processes, &networks, &reach, cx);
+        network::check_reach(written, &reach, cx);
         let links = platform::links(&written.links, allow.as_deref(), &reach, cx);
         let endpoints = platform::endpoints(written, allow.as_deref(), &reach, cx);
         let around =
             Around { allowed: allow.as_deref(), reach: &reach, processes: &processes, endpoints: &endpoint_names };
         let watches = watches(written, &around, cx);
-        Platform { allow: allow.unwrap_or_default(), mark, processes: made, endpoints, links, watches }
+        let allow = allow.unwrap_or_default();
+        Platform { allow, mark, networks: networks.list, processes: made, endpoints, links, watches }
     });
 
     let mut steps = Steps::new();

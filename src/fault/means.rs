@@ -2,9 +2,10 @@
 //! two cannot differ. What only the doing can tell is left to the doing.
 
 use std::path::Path;
+use std::process::Command;
 
 use crate::base::host::{self, Controller, Device, Group, Identity, Marker, Resource};
-use crate::plan::{FaultKind, Platform, Process, ProcessId, ProcessSource, Template};
+use crate::plan::{FaultKind, Platform, Process, ProcessId, ProcessSource, Shape, Template};
 
 /// The place where faults are made.
 pub struct Means<'p> {
@@ -33,6 +34,11 @@ impl Means<'_> {
                 .and_then(|why| Some(format!("{why}, and {}", lacks_limits(Resource::Memory)?))),
             FaultKind::Run { act, undo, check, .. } => {
                 [act, undo, check].into_iter().find_map(|words| self.lacks_program(words.first()?))
+            }
+            FaultKind::Between { .. } => self.lacks_tool("nft", "nftables"),
+            FaultKind::Shape { shape, .. } => {
+                let lacks = self.lacks_tool("tc", "iproute2");
+                lacks.or_else(|| matches!(shape, Shape::Delay { .. }).then(lacks_netem).flatten())
             }
             FaultKind::Kill { .. }
             | FaultKind::Terminate { .. }
@@ -74,6 +80,13 @@ impl Means<'_> {
         (!there).then(|| format!("`{word}` is no program: neither a path to one nor in PATH"))
     }
 
+    fn lacks_tool(&self, tool: &str, package: &str) -> Option<String> {
+        let there = host::find_program(tool, self.here).is_some();
+        (!there).then(|| {
+            format!("the program `{tool}` is not to be found; install it (Debian and Ubuntu: apt install {package})")
+        })
+    }
+
     fn process(&self, id: ProcessId) -> Option<&Process> {
         self.platform.processes.get(id.index())
     }
@@ -85,6 +98,16 @@ fn lacks_limits(of: Resource) -> Option<String> {
         Ok(None) => Some("processes are not to be seen in /proc".to_owned()),
         Err(error) => Some(format!("limits of processes cannot be changed here (prlimit): {error}")),
     }
+}
+
+/// Tried in a network of its own, which goes with the program that tries it.
+fn lacks_netem() -> Option<String> {
+    let words = ["unshare", "--net", "tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"];
+    let tried = Command::new(words[0]).args(&words[1..]).output().ok()?;
+    (!tried.status.success()).then(|| {
+        let said = String::from_utf8_lossy(&tried.stderr).trim().replace('\n', " ");
+        format!("the kernel of this machine cannot delay packets (netem: {said}); put a link between the processes, and write `delay` with it")
+    })
 }
 
 /// What is only looked for belongs to nobody.

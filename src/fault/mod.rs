@@ -8,15 +8,19 @@
 //!
 //! Leaves to others: when a fault is ordered and how long it lasts (`drill`), what it did to the traffic (`analysis`).
 
+mod between;
 mod crash;
 mod files;
 mod kill;
 mod link;
 mod means;
 mod memory;
+#[cfg(test)]
+mod network_tests;
 mod pause;
 mod restart;
 mod run;
+mod shape;
 mod skew;
 mod slow_disk;
 mod slow_start;
@@ -75,6 +79,8 @@ enum Kind {
     SlowDisk { slowed: slow_disk::Slowed },
     Strain { strained: strain::Strained },
     Run { undo: UndoId },
+    Between { cut: between::Cut },
+    Shape { slowed: Vec<shape::Slowed> },
     Link { set: Vec<(LinkId, FlawId)>, proxy: Arc<Proxy> },
 }
 
@@ -116,6 +122,14 @@ impl Faults {
                 let programs = run::Programs { act, undo, check, within: *within };
                 run::inject(self, &fault.name, &programs).await?
             }
+            FaultKind::Between { first, second, direction, harm } => {
+                let wanted = between::Wanted { first, second, direction: *direction, harm };
+                let (kind, at, proof) = between::inject(self, id, &fault.name, &wanted, lasts).await?;
+                return Ok((Wound(kind), Seen { at, proof }));
+            }
+            FaultKind::Shape { processes, direction, shape } => {
+                shape::inject(self, &fault.name, processes, *direction, shape, lasts).await?
+            }
             FaultKind::Link { links, flaw } => {
                 let (kind, at, proof) = link::inject(self, id, links, flaw, lasts).await?;
                 return Ok((Wound(kind), Seen { at, proof }));
@@ -155,6 +169,8 @@ impl Faults {
             Kind::SlowDisk { slowed } => slow_disk::heal(self, slowed).await?,
             Kind::Strain { strained } => strain::heal(self, strained).await?,
             Kind::Run { undo } => run::heal(self, undo).await?,
+            Kind::Between { cut } => between::heal(self, cut).await?,
+            Kind::Shape { slowed } => shape::heal(self, slowed).await?,
             Kind::Link { set, proxy } => {
                 let (at, proof) = link::heal(self, &set, &proxy).await?;
                 return Ok(Seen { at, proof });

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, FaultId, Flaw, LinkId, ProcessId, Template};
+use super::{Condition, Direction, FaultId, Flaw, Harm, LinkId, ProcessId, Shape, Template};
 use crate::base::units::{At, Flow, Offset, Size, Span, Text};
 
 /// One planned injury and how it ends. One that is written as several (`times`, a storm) is as many of these.
@@ -89,13 +89,18 @@ pub enum FaultKind {
     FillDisk { process: ProcessId, size: Size },
     /// Whatever a program does, which another undoes. While `check` exits with 0 it is in force.
     Run { act: Vec<Template>, undo: Vec<Template>, check: Vec<Template>, within: Span },
+    /// Something is wrong with what processes in networks send each other: those of the one side and those of the other. Up is
+    /// what the first side sends. Healed when nothing is.
+    Between { first: Vec<ProcessId>, second: Vec<ProcessId>, direction: Direction, harm: Harm },
+    /// What processes in networks send (up) or get (down) is slowed, whoever the other end is; healed when it is not.
+    Shape { processes: Vec<ProcessId>, direction: Direction, shape: Shape },
     /// Something is wrong with links; healed when nothing is, and what was held back has passed.
     Link { links: Vec<LinkId>, flaw: Flaw },
 }
 
 impl FaultKind {
     /// The processes that it bites.
-    pub fn processes(&self) -> &[ProcessId] {
+    pub fn processes(&self) -> Vec<ProcessId> {
         match self {
             FaultKind::Kill { processes }
             | FaultKind::Terminate { processes }
@@ -105,10 +110,12 @@ impl FaultKind {
             | FaultKind::OutOfMemory { processes }
             | FaultKind::SlowStart { processes, .. }
             | FaultKind::SkewClock { processes, .. }
-            | FaultKind::Pause { processes } => processes,
-            FaultKind::FillDisk { process, .. } | FaultKind::SlowDisk { process, .. } => std::slice::from_ref(process),
+            | FaultKind::Pause { processes }
+            | FaultKind::Shape { processes, .. } => processes.clone(),
+            FaultKind::Between { first, second, .. } => [first.as_slice(), second].concat(),
+            FaultKind::FillDisk { process, .. } | FaultKind::SlowDisk { process, .. } => vec![*process],
             FaultKind::Burn { .. } | FaultKind::FillMemory { .. } | FaultKind::Run { .. } | FaultKind::Link { .. } => {
-                &[]
+                Vec::new()
             }
         }
     }
@@ -139,6 +146,8 @@ impl FaultKind {
             FaultKind::FillDisk { .. } => "fill-disk",
             FaultKind::Run { .. } => "run",
             FaultKind::Link { flaw, .. } => flaw.kind.verb(),
+            FaultKind::Between { harm, .. } => harm.verb(),
+            FaultKind::Shape { shape, .. } => shape.verb(),
         }
     }
 
@@ -168,7 +177,30 @@ impl FaultKind {
             _ => false,
         };
         let same_link = self.links().iter().any(|id| other.links().contains(id));
-        same_process || (same_link && (shuts(self) || shuts(other)))
+        same_process || (same_link && (shuts(self) || shuts(other))) || self.excludes_in_network(other)
+    }
+}
+
+impl FaultKind {
+    /// Where nothing of a kind passes no other can be seen to bite, and a process is slowed in one way at a time.
+    fn excludes_in_network(&self, other: &FaultKind) -> bool {
+        match (self, other) {
+            (
+                FaultKind::Between { first, second, direction, harm },
+                FaultKind::Between { first: firsts, second: seconds, direction: theirs, harm: other },
+            ) => {
+                let meet = |one: &[ProcessId], two: &[ProcessId]| one.iter().any(|id| two.contains(id));
+                let along = meet(first, firsts) && meet(second, seconds);
+                let against = meet(first, seconds) && meet(second, firsts);
+                let same_way = (along && direction.meets(*theirs)) || (against && direction.meets(theirs.reversed()));
+                same_way && (harm.lets_nothing_pass() || other.lets_nothing_pass())
+            }
+            (
+                FaultKind::Shape { processes, direction, .. },
+                FaultKind::Shape { processes: others, direction: theirs, .. },
+            ) => direction.meets(*theirs) && processes.iter().any(|id| others.contains(id)),
+            _ => false,
+        }
     }
 }
 

@@ -35,6 +35,8 @@ ids! {
     EndpointId;
     /// Into `Plan::platform.links`.
     LinkId;
+    /// Into `Plan::platform.networks`.
+    NetworkId;
     /// Into `Plan::platform.watches`.
     WatchId;
     /// Into `Plan::feeds`.

@@ -78,6 +78,20 @@ impl Direction {
     pub fn is_in(self, these: Direction) -> bool {
         these == Direction::Both || these == self
     }
+
+    /// Whether anything goes both ways at once.
+    pub fn meets(self, other: Direction) -> bool {
+        self == Direction::Both || other == Direction::Both || self == other
+    }
+
+    /// As the other end sees it.
+    pub const fn reversed(self) -> Direction {
+        match self {
+            Direction::Up => Direction::Down,
+            Direction::Down => Direction::Up,
+            Direction::Both => Direction::Both,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

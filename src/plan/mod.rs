@@ -15,6 +15,7 @@ mod journey;
 mod legs;
 mod link;
 mod load;
+mod network;
 mod platform;
 mod replay;
 mod search;
@@ -23,8 +24,8 @@ mod users;
 pub use condition::{Abort, Basis, Bound, Condition, Measure, Quantity, Scope, SteadyState, Target, Timing, Unit};
 pub use fault::{End, Fault, FaultKind, Instant, Moment, Undo};
 pub use id::{
-    AbortId, EndpointId, FaultId, FeedId, FigureId, JourneyId, LegId, LinkId, LoadId, PhaseId, ProcessId, SeriesId,
-    SteadyId, StepId, TargetId, WatchId,
+    AbortId, EndpointId, FaultId, FeedId, FigureId, JourneyId, LegId, LinkId, LoadId, NetworkId, PhaseId, ProcessId,
+    SeriesId, SteadyId, StepId, TargetId, WatchId,
 };
 pub use journey::{
     Action, Body, Branch, Capture, CaptureFrom, Expect, Feed, FeedData, FileBody, Group, Journey, Matcher, Method,
@@ -34,6 +35,7 @@ pub use journey::{
 pub use legs::Legs;
 pub use link::{Direction, Flaw, FlawKind, Link, Only, Protocol, Spread};
 pub use load::{Limits, Load, Phase, Role, Series, Spacing, Stage, StageKind};
+pub use network::{Harm, Network, Shape, Subnet};
 pub use platform::{
     Addresses, Allow, Attach, Chore, ChoreWork, Connections, Endpoint, Mark, PerConnection, Platform, Process,
     ProcessSource, Ready, Slow, Tls, Watch, WatchKind, Watched,

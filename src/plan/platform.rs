@@ -2,7 +2,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, EndpointId, FeedId, Link, ProcessId, Template, WatchId};
+use super::{Action, EndpointId, FeedId, Link, Network, NetworkId, ProcessId, Template, WatchId};
 use crate::base::units::{Flow, Rate, Share, Span, Text};
 
 /// The system under drill.
@@ -11,6 +11,8 @@ pub struct Platform {
     /// Nothing else is ever sent a request, a probe or a fault. Never empty.
     pub allow: Vec<Allow>,
     pub mark: Option<Mark>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<Network>,
     /// In the order of their start; `count: 2` has been made into `node_1`, `node_2`.
     pub processes: Vec<Process>,
     pub endpoints: Vec<Endpoint>,
@@ -52,6 +54,9 @@ pub struct Process {
     /// `node` for `node_1` and `node_2`.
     pub group: Option<String>,
     pub source: ProcessSource,
+    /// Where it lives; none: in the network of the machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<NetworkId>,
     pub ready: Option<Ready>,
     /// Between TERM and KILL when it is stopped.
     pub grace: Span,
@@ -216,6 +221,18 @@ pub struct Watched {
 }
 
 impl Platform {
+    /// Whether a process lives in a network of the drill's own.
+    pub fn has_networks(&self) -> bool {
+        self.processes.iter().any(|process| process.network.is_some())
+    }
+
+    /// The address of a process that lives in a network: the next one of its subnet, in the order of their start.
+    pub fn address(&self, process: ProcessId) -> Option<Ipv4Addr> {
+        let network = self.processes.get(process.index())?.network?;
+        let before = self.processes.iter().take(process.index()).filter(|other| other.network == Some(network)).count();
+        self.networks.get(network.index())?.subnet.member(before as u64)
+    }
+
     /// As scenarios write it: `WATCH.metric`.
     pub fn watched(&self, of: Watched) -> Option<String> {
         let watch = self.watches.get(of.watch.index())?;

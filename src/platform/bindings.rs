@@ -7,6 +7,7 @@ use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 
 use super::PlatformError;
+use super::networks::PORT;
 use crate::base::host::{self, ReservedPort};
 use crate::base::template::{Scope, Template};
 use crate::plan::{self, Attach, ProcessId, ProcessSource};
@@ -26,7 +27,11 @@ impl Bindings {
     pub(super) fn choose(platform: &plan::Platform, constants: &Map<String, Value>) -> Result<Bindings, PlatformError> {
         let mut addresses = Vec::new();
         let mut reserved = Vec::new();
-        for process in &platform.processes {
+        for (index, process) in platform.processes.iter().enumerate() {
+            if let Some(address) = platform.address(ProcessId::at(index)) {
+                addresses.push(Some((address.to_string(), PORT)));
+                continue;
+            }
             addresses.push(match &process.source {
                 ProcessSource::Run { .. } => {
                     let port = host::reserve_port()
@@ -41,6 +46,9 @@ impl Bindings {
         }
         let mut constants = constants.clone();
         constants.insert("process".to_owned(), Value::Object(named(platform, &addresses)));
+        // Where those in networks reach them, too.
+        let first = platform.networks.first().filter(|_| platform.has_networks());
+        let listen = first.map_or(Ipv4Addr::LOCALHOST, |network| network.subnet.machine());
         let mut links = Vec::new();
         for link in &platform.links {
             links.push(match link.listen.as_ref().and_then(|at| at.parse().ok()) {
@@ -48,7 +56,7 @@ impl Bindings {
                 None => {
                     let port = host::reserve_port()
                         .map_err(|why| PlatformError::LinkAddress { link: link.name.clone(), why })?;
-                    let at = SocketAddr::from((Ipv4Addr::LOCALHOST, port.number()));
+                    let at = SocketAddr::from((listen, port.number()));
                     reserved.push(port);
                     at
                 }

@@ -69,6 +69,7 @@ pub(super) async fn program(platform: &Platform, program: Program) -> Result<(),
         output: File::options().create(true).append(true).open(&output).map_err(failed)?,
         marker: marker.to_string(),
         cgroup,
+        network: None,
     };
     let mut kept = keeper::keep(launch, keeper::Ends::WithItsFirst, |_| {}).await.map_err(failed)?;
     tree.root = Some(kept.identity);

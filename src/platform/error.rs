@@ -16,6 +16,25 @@ pub enum PlatformError {
     LinkAddress { link: String, why: io::Error },
     #[error("link `{link}` leads to `{to}`, which is no host with a port")]
     LinkTo { link: String, to: String },
+    #[error(
+        "networks of the drill's own need the rights of root (CAP_NET_ADMIN and CAP_SYS_ADMIN), which this process does not \
+         have: run it as root, or leave `network` out and put links between the processes"
+    )]
+    NoRight,
+    #[error("networks of the drill's own cannot be made: {why}")]
+    NoTool { why: io::Error },
+    #[error("the network of {of} could not be made: {why}")]
+    Network { of: String, why: io::Error },
+    #[error(
+        "{subnet} of network `{network}` is in use on this machine, by {by}: wait until the drill that has it is over, or \
+         write another `subnet`"
+    )]
+    SubnetTaken { network: String, subnet: String, by: String },
+    #[error(
+        "this machine's kernel cannot delay what a process sends, for it has no netem ({why}): put a link before the process \
+         and delay that, `delay: {{ link: … }}`"
+    )]
+    NoNetem { why: io::Error },
     #[error("the fault proxy could not be started: {why}")]
     Proxy { why: io::Error },
     #[error("{what} could not be worked out from its template: {why}")]

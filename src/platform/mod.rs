@@ -11,6 +11,7 @@ mod error;
 mod exposition;
 mod keeper;
 mod links;
+mod networks;
 mod probe;
 mod process;
 mod recipe;
@@ -29,9 +30,11 @@ use tokio::sync::mpsc::UnboundedSender;
 pub use bindings::Bindings;
 pub use clock::Dial;
 pub use error::PlatformError;
+pub use networks::Residence;
 pub use process::Process;
 
 use self::links::Links;
+use self::networks::Networks;
 use crate::base::clock::Clock;
 use crate::base::units::{At, Span};
 use crate::plan::{ChoreWork, Plan, ProcessId, ProcessSource, Template, WatchId};
@@ -97,6 +100,7 @@ pub struct Platform {
     bindings: Bindings,
     processes: Vec<Arc<Process>>,
     links: Links,
+    networks: Networks,
     /// The run's private folder, which goes with the platform.
     private: Option<UndoId>,
     /// What ends the programs of `prepare` and `cleanup` that have been started and not ended.
@@ -121,16 +125,18 @@ impl Platform {
         let ids = (0..setting.plan.platform.processes.len()).map(ProcessId::at);
         let made = ids.map(|id| Process::new(&setting, id, &bindings, folder.as_deref()).map(Arc::new));
         let processes = made.collect::<Result<_, _>>()?;
-        Ok(Platform { setting, bindings, processes, links: Links::default(), private, programs: Mutex::default() })
+        let (links, networks) = (Links::default(), Networks::default());
+        Ok(Platform { setting, bindings, processes, links, networks, private, programs: Mutex::default() })
     }
 
     pub fn bindings(&self) -> &Bindings {
         &self.bindings
     }
 
-    /// Starts the fault proxy, and starts (or attaches to) every process in the plan's order, each awaited until it is ready.
+    /// Makes networks, starts the fault proxy, and starts (or attaches to) every process in the plan's order, each awaited until it is ready.
     /// What had been started is left running after an error: call [`Platform::stop`].
     pub async fn start(&self) -> Result<(), PlatformError> {
+        self.networks.start(&self.setting).await?;
         self.links.start(&self.setting, &self.bindings).await?;
         for process in &self.processes {
             process.start().await?;
@@ -145,6 +151,11 @@ impl Platform {
     /// As the plan has it.
     pub fn plan(&self) -> &crate::plan::Platform {
         &self.setting.plan.platform
+    }
+
+    /// Where a process lives, if it is in a network.
+    pub fn residence(&self, id: ProcessId) -> Option<Residence> {
+        Residence::of(&self.setting.plan.platform, &self.setting.journal, id)
     }
 
     /// The program that is running.
@@ -182,6 +193,7 @@ impl Platform {
             }
         }
         failed.extend(self.links.stop(&self.setting).await.err());
+        failed.extend(self.networks.stop(&self.setting).await);
         if let Some(private) = self.private.filter(|_| failed.is_empty()) {
             failed.extend(self.setting.journal.undo(private).err().map(PlatformError::from));
         }

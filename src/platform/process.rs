@@ -10,7 +10,7 @@ use super::bindings::{header, tail};
 use super::keeper::{self, Ends, Kept};
 use super::recipe::Recipe;
 use super::{Bindings, Dial, Happening, PlatformError, Setting};
-use crate::base::host::{self, CgroupHome, Identity, Launch, Tree, Vitals};
+use crate::base::host::{self, CgroupHome, Identity, Launch, Namespace, Tree, Vitals};
 use crate::base::units::Span;
 use crate::plan::{Attach, ProcessId, ProcessSource};
 use crate::undo::{Action, UndoId};
@@ -182,6 +182,7 @@ impl Process {
             output: File::options().create(true).append(true).open(output).map_err(failed)?,
             marker: marker.to_string(),
             cgroup,
+            network: self.plan().network.map(|_| Namespace::of(&marker)),
         };
         let ordered = Arc::new(AtomicBool::new(false));
         let (happenings, id, expected) = (self.setting.happenings.clone(), self.id, ordered.clone());

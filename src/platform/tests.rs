@@ -48,6 +48,7 @@ pub(crate) fn server(name: &str) -> crate::plan::Process {
             dir: None,
         },
         ready: Some(Ready { get: "/".to_owned(), within: Span::seconds(20) }),
+        network: None,
         grace: Span::seconds(5),
         skewable: false,
     }
@@ -89,7 +90,26 @@ pub(crate) fn scene(processes: Vec<crate::plan::Process>) -> Scene {
     scene_watching(processes, Watch { name: "health".to_owned(), title: Text::default(), kind: probe })
 }
 
+/// Of processes that may live in networks.
+pub(crate) fn scene_in(
+    processes: Vec<crate::plan::Process>,
+    networks: Vec<crate::plan::Network>,
+    faults: Vec<crate::plan::Fault>,
+) -> Scene {
+    scene_of(processes, networks, faults, Vec::new())
+}
+
 fn scene_watching(processes: Vec<crate::plan::Process>, watch: Watch) -> Scene {
+    scene_of(processes, Vec::new(), Vec::new(), vec![watch])
+}
+
+fn scene_of(
+    processes: Vec<crate::plan::Process>,
+    networks: Vec<crate::plan::Network>,
+    faults: Vec<crate::plan::Fault>,
+    watches: Vec<Watch>,
+) -> Scene {
+    let all = |address: &str, prefix| crate::plan::Allow::Network { address: address.parse().unwrap(), prefix };
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("output")).unwrap();
     let endpoint = Endpoint {
@@ -109,12 +129,13 @@ fn scene_watching(processes: Vec<crate::plan::Process>, watch: Watch) -> Scene {
         profile: None,
         vars: Default::default(),
         platform: crate::plan::Platform {
-            allow: vec![crate::plan::Allow::Network { address: "127.0.0.0".parse().unwrap(), prefix: 8 }],
+            allow: vec![all("127.0.0.0", 8), all("198.18.0.0", 15)],
             mark: None,
+            networks,
             processes,
             endpoints: vec![endpoint],
             links: Vec::new(),
-            watches: vec![watch],
+            watches,
         },
         prepare: Vec::new(),
         cleanup: Vec::new(),
@@ -125,7 +146,7 @@ fn scene_watching(processes: Vec<crate::plan::Process>, watch: Watch) -> Scene {
         loads: Vec::new(),
         series: Vec::new(),
         phases: Vec::new(),
-        faults: Vec::new(),
+        faults,
         steady_states: Vec::new(),
         aborts: Vec::new(),
         targets: Vec::new(),

@@ -124,6 +124,41 @@ pub enum Sight {
         before: u64,
         now: u64,
     },
+    /// The rules between two sides have bitten so many packets.
+    Bit {
+        verb: String,
+        packets: u64,
+    },
+    /// The rules between two sides are gone; they bit so many packets.
+    Lifted {
+        packets: u64,
+    },
+    /// The two sides sent each other nothing that could have been bitten.
+    NothingBetween,
+    /// A probe of the one does not reach the other.
+    CutOff {
+        from: ProcessId,
+        to: ProcessId,
+    },
+    /// A probe of the one reaches the other.
+    Reaches {
+        from: ProcessId,
+        to: ProcessId,
+    },
+    /// What it sends or gets was held back so often.
+    Slowed {
+        process: ProcessId,
+        verb: String,
+        packets: u64,
+    },
+    /// It sent and got nothing, or too little to be held back.
+    NeverSlowed {
+        process: ProcessId,
+    },
+    /// Nothing slows what it sends and gets any more.
+    AtFullSpeed {
+        process: ProcessId,
+    },
     /// So many cores of this machine are kept busy.
     Burns {
         cores: f64,

@@ -9,6 +9,7 @@
 mod catalogue;
 mod chart;
 mod charts;
+mod deed;
 mod event;
 mod numbers;
 mod page;

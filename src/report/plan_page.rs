@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::story::fault_deed;
+use super::deed::fault_deed;
 use super::table::{Align, Paint, Table, one_line};
 use super::{Colour, Words};
 use crate::base::units::{At, Rate};

@@ -3,10 +3,11 @@
 
 use crate::analysis::{Curve, FaultFigures, Gap, Recovery, Row, Table};
 use crate::base::units::{At, Rate, Share, Span};
-use crate::plan::{FaultId, FaultKind, FlawKind, Measure, Plan, Quantity, Rehearsal, Scope, SeriesId};
+use crate::plan::{FaultId, FaultKind, Measure, Quantity, Rehearsal, Scope, SeriesId};
 use crate::record::{BadKind, Event, Failure, FaultEvent};
 use crate::verdict::{Cause, Doubt, Exit, Judgement, Reason, Verdict};
 
+use super::deed::fault_deed;
 use super::event::event;
 use super::{Model, Words};
 
@@ -447,45 +448,6 @@ pub(super) fn row_of(table: &Table, scope: Scope) -> Option<&Row> {
 pub(super) fn percentile_of(words: Words, row: &Row, q: f64) -> String {
     let found = row.percentiles.iter().find(|percentile| (percentile.q - q).abs() < 1e-9);
     found.and_then(|percentile| percentile.figure).map_or_else(|| "–".to_owned(), |figure| words.figure(figure, None))
-}
-
-/// `kill node_1`.
-pub(super) fn fault_deed(words: Words, plan: &Plan, kind: &FaultKind) -> String {
-    let processes = kind.processes().iter().map(|process| words.scope(plan, Scope::Process(*process)));
-    let links = kind.links().iter().map(|link| words.link(plan, *link));
-    let names = words.list(&processes.chain(links).collect::<Vec<String>>());
-    let flaw = match kind {
-        FaultKind::Kill { .. } => return words.fault_kill(names),
-        FaultKind::Terminate { .. } => return words.fault_terminate(names),
-        FaultKind::Pause { .. } => return words.fault_pause(names),
-        FaultKind::CrashLoop { every, .. } => return words.fault_crash_loop(names, words.span(*every)),
-        FaultKind::Restart { .. } => return words.fault_restart(names),
-        FaultKind::ExhaustFiles { .. } => return words.fault_exhaust_files(names),
-        FaultKind::OutOfMemory { .. } => return words.fault_out_of_memory(names),
-        FaultKind::SlowStart { by, .. } => return words.fault_slow_start(names, words.span(*by)),
-        FaultKind::SkewClock { by, .. } => return words.fault_skew_clock(names, by),
-        FaultKind::SlowDisk { write, .. } => return words.fault_slow_disk(names, write),
-        FaultKind::Burn { cores } => return words.fault_burn(words.cores(words.number(f64::from(*cores)))),
-        FaultKind::FillMemory { size } => return words.fault_fill_memory(words.size(*size)),
-        FaultKind::FillDisk { size, .. } => return words.fault_fill_disk(names, words.size(*size)),
-        FaultKind::Run { act, .. } => {
-            let command: Vec<&str> = act.iter().map(|word| word.0.as_str()).collect();
-            return words.fault_run(command.join(" "));
-        }
-        FaultKind::Link { flaw, .. } => &flaw.kind,
-    };
-    match flaw {
-        FlawKind::Delay { .. } => words.fault_delay(names),
-        FlawKind::Throttle { .. } => words.fault_throttle(names),
-        FlawKind::Slice { .. } => words.fault_slice(names),
-        FlawKind::CloseAfter { .. } => words.fault_close_after(names),
-        FlawKind::Refuse => words.fault_refuse(names),
-        FlawKind::Reset { .. } => words.fault_reset(names),
-        FlawKind::Hang { .. } => words.fault_hang(names),
-        FlawKind::SlowClose { .. } => words.fault_slow_close(names),
-        FlawKind::Corrupt => words.fault_corrupt(names),
-        FlawKind::Respond { status, .. } => words.fault_respond(names, status),
-    }
 }
 
 /// CPU is a share of one core in the language; people read cores.

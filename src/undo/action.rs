@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Lowered, limits, output, private, program};
-use crate::base::host::{self, ClockShare, Group, Identity, Marker, Resource, Tree};
+use super::{Lowered, limits, network, output, private, program};
+use crate::base::host::{self, ClockShare, Group, Identity, Marker, Namespace, Resource, Tree};
 use crate::base::template::Masker;
 use crate::base::units::Span;
 
@@ -38,6 +38,12 @@ pub enum Action {
     RemoveFolder { folder: PathBuf, token: String },
     /// A program of the user's did something: another undoes it, and a third says by exiting with 0 that it is in force.
     Run { name: String, command: Vec<String>, check: Vec<String>, folder: PathBuf, within: Span },
+    /// A network namespace was made: remove it with all that is in it, and the other ends of its links.
+    RemoveNamespace { name: String, namespace: Namespace },
+    /// Rules were put in force in a namespace: remove their table.
+    RemoveRules { name: String, namespace: Namespace, table: String },
+    /// What a device of a namespace sends was slowed: let it send as it likes.
+    RemoveShape { name: String, namespace: Namespace, device: String },
     /// Processes that may print secrets write into this folder: take the secrets out of its files. What is secret stands
     /// in no file, so only who was told can do that; others remove the files.
     MaskOutput { folder: PathBuf },
@@ -64,6 +70,7 @@ impl Action {
     pub(super) fn perform(&self, rebooted: bool, secrets: Option<&Masker>) -> Result<(), Left> {
         match self {
             Action::StopTree { .. } | Action::Thaw { .. } | Action::Limits { .. } if rebooted => Ok(()),
+            _ if rebooted && self.is_in_network() => Ok(()),
             Action::StopTree { tree, .. } => {
                 // Repeated: one who was being born when the harness died enters the emptied folder, sees that its
                 // parent is gone and ends.
@@ -113,6 +120,15 @@ impl Action {
                     Err(why) => Err(self.left(why)),
                 }
             }
+            Action::RemoveNamespace { namespace, .. } => {
+                namespace.remove().map_err(|error| self.left(error.to_string()))
+            }
+            Action::RemoveRules { namespace, table, .. } => {
+                network::remove_rules(namespace, table).map_err(|error| self.left(error.to_string()))
+            }
+            Action::RemoveShape { namespace, device, .. } => {
+                network::remove_shape(namespace, device).map_err(|error| self.left(error.to_string()))
+            }
             Action::MaskOutput { folder } => {
                 let done = secrets.map_or_else(|| output::remove(folder), |secrets| output::mask(folder, secrets));
                 done.map_err(|error| self.left(error.to_string()))
@@ -124,6 +140,7 @@ impl Action {
     pub(super) fn remains(&self, rebooted: bool) -> bool {
         match self {
             Action::StopTree { .. } | Action::Thaw { .. } | Action::Limits { .. } if rebooted => false,
+            _ if rebooted && self.is_in_network() => false,
             Action::StopTree { tree, .. } => {
                 !tree.is_empty() || tree.cgroup.as_ref().is_some_and(|cgroup| cgroup.exists())
             }
@@ -135,6 +152,9 @@ impl Action {
             Action::RemoveFolder { folder, .. } => folder.symlink_metadata().is_ok(),
             // Whoever cannot ask has to assume it.
             Action::Run { check, folder, within, .. } => program::run(check, folder, *within).unwrap_or(true),
+            Action::RemoveNamespace { namespace, .. } => namespace.exists(),
+            Action::RemoveRules { namespace, table, .. } => network::has_rules(namespace, table),
+            Action::RemoveShape { namespace, device, .. } => network::has_shape(namespace, device),
             Action::MaskOutput { folder } => output::files(folder).is_ok_and(|files| !files.is_empty()),
         }
     }
@@ -155,6 +175,8 @@ impl Action {
             Action::ClockShare { share } => format!("removed shared memory {share}"),
             Action::RemoveFolder { folder, .. } => format!("removed folder {}", folder.display()),
             Action::Run { name, .. } => format!("undid {name}"),
+            Action::RemoveNamespace { name, .. } => format!("removed the network of {name}"),
+            Action::RemoveRules { name, .. } | Action::RemoveShape { name, .. } => format!("undid {name}"),
             Action::MaskOutput { folder } => format!("left no secret in {}", folder.display()),
         }
     }
@@ -174,6 +196,8 @@ impl Action {
             Action::ClockShare { share } => format!("shared memory {share}"),
             Action::RemoveFolder { folder, .. } => format!("folder {}", folder.display()),
             Action::Run { name, .. } => format!("what {name} did"),
+            Action::RemoveNamespace { namespace, .. } => format!("network namespace {}", namespace.name()),
+            Action::RemoveRules { name, .. } | Action::RemoveShape { name, .. } => format!("what {name} did"),
             Action::MaskOutput { folder } => format!("output that may hold secrets in {}", folder.display()),
         }
     }
@@ -203,6 +227,16 @@ impl Action {
                 let words: Vec<String> = command.iter().map(|word| quoted(Path::new(word))).collect();
                 format!("cd {} && {}", quoted(folder), words.join(" "))
             }
+            Action::RemoveNamespace { namespace, .. } => {
+                let name = namespace.name();
+                format!("ip netns pids {name} | xargs -r kill -KILL; ip netns delete {name}")
+            }
+            Action::RemoveRules { namespace, table, .. } => {
+                format!("ip netns exec {} nft delete table inet {table}", namespace.name())
+            }
+            Action::RemoveShape { namespace, device, .. } => {
+                format!("tc -n {} qdisc delete dev {device} root", namespace.name())
+            }
             Action::MaskOutput { folder } => format!("find {} -type f -delete", quoted(folder)),
         }
     }
@@ -210,6 +244,11 @@ impl Action {
     /// Undone after everything else: until the processes are gone, they print.
     pub(super) fn is_last(&self) -> bool {
         matches!(self, Action::MaskOutput { .. })
+    }
+
+    /// What a network does not keep over a boot.
+    fn is_in_network(&self) -> bool {
+        matches!(self, Action::RemoveNamespace { .. } | Action::RemoveRules { .. } | Action::RemoveShape { .. })
     }
 
     /// Of two that name the same thing one is enough; `Thaw` is another than `StopTree`.
@@ -220,6 +259,9 @@ impl Action {
             }
             (Action::Clock { file: one, .. }, Action::Clock { file: two, .. }) => one == two,
             (Action::Group { group: one, .. }, Action::Group { group: two, .. }) => one == two,
+            (Action::RemoveNamespace { namespace: one, .. }, Action::RemoveNamespace { namespace: two, .. }) => {
+                one == two
+            }
             (Action::RemoveFolder { folder: one, .. }, Action::RemoveFolder { folder: two, .. }) => one == two,
             _ => self == other,
         }

@@ -13,6 +13,7 @@ mod frame;
 mod guardian;
 mod journal;
 mod limits;
+mod network;
 mod output;
 mod private;
 mod program;

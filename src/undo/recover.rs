@@ -6,7 +6,7 @@ use super::action::{Action, Left, stop_stray};
 use super::guardian::take_lock;
 use super::journal::{Inherited, JOURNAL};
 use super::private;
-use crate::base::host::{CgroupHome, ClockShare, Group, Identity, Marker, Tree};
+use crate::base::host::{CgroupHome, ClockShare, Group, Identity, Marker, Namespace, Tree};
 
 /// What became of an interrupted run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +91,7 @@ pub fn residue(reports: &Path) -> Vec<Left> {
     found.into_iter().map(|action| action.left("its harness is dead".to_owned())).collect()
 }
 
-/// cgroup folders, processes and private folders that carry the mark of a harness that is dead.
+/// cgroup folders, processes, private folders and networks that carry the mark of a harness that is dead.
 fn strays() -> Vec<Action> {
     let mut found: Vec<Action> = Vec::new();
     let mut add = |action: Action| {
@@ -120,6 +120,11 @@ fn strays() -> Vec<Action> {
     for (folder, token) in private::all() {
         if token.parse().is_ok_and(|marker: Marker| orphaned(&marker)) {
             add(Action::RemoveFolder { folder, token });
+        }
+    }
+    for namespace in Namespace::all() {
+        if let Some(marker) = namespace.marker().filter(orphaned) {
+            add(Action::RemoveNamespace { name: format!("{} of run {}", marker.process, marker.run), namespace });
         }
     }
     found

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::*;
 use crate::base::clock::Clock;
-use crate::base::host::{CgroupHome, Identity, Launch, Launched, Tree};
+use crate::base::host::{self, CgroupHome, Identity, Launch, Launched, Namespace, Tree};
 use crate::base::units::Span;
 
 const FOLDER: &str = "PEAKDRILL_TEST_FOLDER";
@@ -83,6 +83,7 @@ fn start(journal: &Journal, name: &str, private: &Path) -> (UndoId, Tree, Launch
         output: File::create(private.join(name)).unwrap(),
         marker: marker.to_string(),
         cgroup,
+        network: None,
     };
     let launched = launch.start().unwrap();
     tree.root = Some(launched.identity);
@@ -239,4 +240,62 @@ fn what_a_dead_harness_left_is_listed_and_its_command_removes_it() {
     wait_until("nothing is left", || processes_of(&run).is_empty() && cgroups_of(pid).is_empty());
     assert!(!Path::new(&fs::read_to_string(run.join("private")).unwrap()).exists());
     assert!(!residue(home.path()).iter().any(|left| left.command.contains(&format!("-{pid}."))));
+}
+
+#[test]
+fn a_network_is_found_by_its_mark_and_removed_with_all_that_is_in_it() {
+    if !host::may_make_networks() || host::find_tool("nft").is_err() {
+        assert!(std::env::var_os("CI").is_none(), "networks need root, iproute2 and nftables");
+        #[allow(clippy::print_stderr)]
+        {
+            eprintln!("SKIPPED: networks need root, iproute2 and nftables");
+        }
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let journal = Journal::create(home.path(), "network").unwrap();
+    let namespace = Namespace::of(&journal.marker("node"));
+    let removal = Action::RemoveNamespace { name: "node".into(), namespace: namespace.clone() };
+    let network = journal.plan(removal.clone()).unwrap();
+    assert!(!removal.remains(false));
+    namespace.create().unwrap();
+    let device = format!("pd-{}", std::process::id());
+    host::tool("ip", &["link", "add", &device, "type", "veth", "peer", "name", "eth0", "netns", namespace.name()], "")
+        .unwrap();
+    let rules = Action::RemoveRules { name: "cut".into(), namespace: namespace.clone(), table: "cut".into() };
+    let rules_id = journal.plan(rules.clone()).unwrap();
+    let shape = Action::RemoveShape { name: "slow".into(), namespace: namespace.clone(), device: "eth0".into() };
+    let shape_id = journal.plan(shape.clone()).unwrap();
+    // Not done yet, and undone all the same.
+    journal.undo(rules_id).unwrap();
+    rules.perform(false, None).unwrap();
+    namespace.tool("nft", &["add", "table", "inet", "cut"], "").unwrap();
+    namespace
+        .tool(
+            "tc",
+            &["qdisc", "add", "dev", "eth0", "root", "tbf", "rate", "8mbit", "burst", "32k", "latency", "1s"],
+            "",
+        )
+        .unwrap();
+    assert!(rules.remains(false) && shape.remains(false) && !rules.remains(true));
+    for _ in 0..2 {
+        rules.perform(false, None).unwrap();
+        shape.perform(false, None).unwrap();
+    }
+    journal.undo(shape_id).unwrap();
+    assert!(!rules.remains(false) && !shape.remains(false));
+
+    // One of the run's, and one of somebody else's, who goes on.
+    let mark = journal.marker("node").to_string();
+    let start = || Command::new("sleep").arg("600").env("PEAKDRILL_RUN", &mark).spawn();
+    let mut ours = namespace.enter(start).unwrap().unwrap();
+    let mut foreign = namespace.enter(|| Command::new("sleep").arg("600").spawn()).unwrap().unwrap();
+    assert_eq!(namespace.members().len(), 2);
+    assert!(removal.remains(false) && !removal.remains(true));
+    journal.undo(network).unwrap();
+    assert!(!removal.remains(false) && !Path::new("/sys/class/net").join(&device).exists());
+    assert!(!ours.wait().unwrap().success());
+    assert!(foreign.try_wait().unwrap().is_none());
+    foreign.kill().unwrap();
+    foreign.wait().unwrap();
 }

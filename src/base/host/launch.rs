@@ -11,6 +11,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use super::cgroup::Cgroup;
 use super::identity::Identity;
 use super::machine::{limits_before_raising, set_open_files};
+use super::network::{self, Namespace};
 use super::proc::VARIABLE;
 
 /// How to start a process in a session of its own, in its own cgroup from its first instruction on.
@@ -26,6 +27,8 @@ pub struct Launch {
     pub output: File,
     pub marker: String,
     pub cgroup: Option<Cgroup>,
+    /// The network that it lives in; none: that of the machine.
+    pub network: Option<Namespace>,
 }
 
 /// A started process. To be waited for by the thread that started it, see [`Launch::start`].
@@ -47,6 +50,7 @@ impl Launch {
             }
             None => None,
         };
+        let network = self.network.as_ref().map(Namespace::open).transpose()?;
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
@@ -65,12 +69,15 @@ impl Launch {
             if let Some(mut entrance) = entrance.as_ref() {
                 entrance.write_all(b"0")?;
             }
+            if let Some(network) = &network {
+                network::enter(network)?;
+            }
             if let Some(limits) = limits {
                 set_open_files(limits)?;
             }
             die_with(parent)
         };
-        // SAFETY: between fork and exec the closure makes only plain system calls (setsid, write, setrlimit, prctl,
+        // SAFETY: between fork and exec the closure makes only plain system calls (setsid, write, setns, setrlimit, prctl,
         // getppid) on values made before the fork: nothing is allocated or locked. An error's value is a number.
         unsafe { command.pre_exec(prepare) };
         let child = command.spawn()?;

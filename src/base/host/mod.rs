@@ -1,5 +1,5 @@
 //! The kernel, as this house sees it: clocks and timers, processes by (pid, start time), signals, whole trees of
-//! processes, cgroups, ports, `/proc`.
+//! processes, cgroups, network namespaces, ports, `/proc`.
 //!
 //! The only room with `unsafe` in it. Everything here is blocking, bounded by a deadline where it waits, robust
 //! against entries of `/proc` that vanish while they are read, and knows nothing of drills.
@@ -21,6 +21,7 @@ mod identity;
 mod launch;
 mod limit;
 mod machine;
+mod network;
 mod port;
 mod proc;
 mod socket;
@@ -42,6 +43,7 @@ pub use machine::{
     Limits, Machine, SystemLoad, become_subreaper, boot_id, local_port_range, local_ports, machine, memory_file,
     open_file_limits, own_cpu, raise_open_files, system_load, thread_cpu,
 };
+pub use network::{Namespace, find_tool, may_make_networks, tool};
 pub use port::{ReservedPort, listener_of, reserve_port};
 pub use proc::Marker;
 pub use socket::{bind_without_port, check_own_address, say};

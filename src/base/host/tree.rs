@@ -159,6 +159,7 @@ mod tests {
             output: File::create(folder.join("output")).unwrap(),
             marker: marker.to_string(),
             cgroup: cgroup.clone(),
+            network: None,
         };
         let launched = launch.start().unwrap();
         (Tree { cgroup, marker: Some(marker.to_string()), root: Some(launched.identity) }, launched)

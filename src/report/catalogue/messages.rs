@@ -52,6 +52,7 @@ plurals! {
     n_parts "{n} part" / "{n} parts" "{n}个分片";
     n_workers "{n} worker" / "{n} workers" "{n}个发压线程";
     n_windows "{n} window" / "{n} windows" "{n}个窗口";
+    n_packets "{n} packet" / "{n} packets" "{n}个数据包";
     n_times "{n} time" / "{n} times" "{n}次";
     n_trials "{n} trial" / "{n} trials" "{n}次试压";
     n_cores "{n} core" / "{n} cores" "{n}核";
@@ -344,6 +345,10 @@ messages! {
     fault_throttle(what) "throttle {what}" "限速{what}";
     fault_slice(what) "slice {what}" "切片{what}";
     fault_close_after(what) "cut {what} off" "截断{what}";
+    fault_partition(one, other) "cut {one} off from {other}" "隔断{one}与{other}的网络";
+    fault_drop(share, one, other) "lose {share} of the packets between {one} and {other}" "丢弃{one}与{other}之间{share}的数据包";
+    fault_refuse_between(one, other) "refuse connections between {one} and {other}" "拒绝{one}与{other}之间的连接";
+    fault_reset_between(one, other) "reset connections between {one} and {other}" "重置{one}与{other}之间的连接";
     fault_refuse(what) "refuse {what}" "拒绝连接{what}";
     fault_reset(what) "reset {what}" "重置{what}";
     fault_hang(what) "hang {what}" "挂起{what}";
@@ -515,6 +520,14 @@ messages! {
     sight_fast_disk(process, write) "what {process} writes comes through at {write} again" "{process}的写入速率恢复为{write}";
     sight_disk_not_slowed(process, before, now) "the limit makes no difference to what {process} writes: {now}, and {before} without it" "限速对{process}的写入没有作用：{now}，不受限时为{before}";
     sight_disk_stays_slow(process, before, now) "what {process} writes still comes through at {now}, after {before} under the limit" "{process}的写入速率仍为{now}，限速时为{before}";
+    sight_bit(verb, packets) "the rules between both sides have bitten {packets} ({verb})" "两侧之间的规则已命中{packets}（{verb}）";
+    sight_lifted(packets) "there are no rules between both sides any more; they bit {packets}" "两侧之间的规则已解除，共命中{packets}";
+    sight_nothing_between() "the two sides sent each other nothing that it could have bitten" "两侧之间没有可受影响的流量";
+    sight_cut_off(from, to) "{from} does not reach {to}" "{from}无法连通{to}";
+    sight_reaches(from, to) "{from} reaches {to}" "{from}可以连通{to}";
+    sight_slowed(process, verb, n) "what {process} sends and gets was held back {n} ({verb})" "{process}的收发流量已受限{n}（{verb}）";
+    sight_never_slowed(process) "{process} sent and got too little to be held back" "{process}的收发流量过少，未受限";
+    sight_at_full_speed(process) "nothing holds back what {process} sends and gets any more" "{process}的收发流量已不受限";
     sight_burns(cores) "{cores} of this machine are kept busy" "已占用本机{cores}";
     sight_idle(cores) "only {cores} of this machine are kept busy" "仅占用本机{cores}";
     sight_taken(bytes) "{bytes} are taken" "已占用{bytes}";

@@ -64,6 +64,14 @@ impl Words {
             Sight::DiskStaysSlow { process, before, now } => {
                 self.sight_disk_stays_slow(name(process), Flow(*before), Flow(*now))
             }
+            Sight::Bit { verb, packets } => self.sight_bit(verb, self.n_packets(*packets)),
+            Sight::Lifted { packets } => self.sight_lifted(self.n_packets(*packets)),
+            Sight::NothingBetween => self.sight_nothing_between(),
+            Sight::CutOff { from, to } => self.sight_cut_off(name(from), name(to)),
+            Sight::Reaches { from, to } => self.sight_reaches(name(from), name(to)),
+            Sight::Slowed { process, verb, packets } => self.sight_slowed(name(process), verb, self.n_times(*packets)),
+            Sight::NeverSlowed { process } => self.sight_never_slowed(name(process)),
+            Sight::AtFullSpeed { process } => self.sight_at_full_speed(name(process)),
             Sight::Burns { cores } => self.sight_burns(self.cores(self.number(*cores))),
             Sight::Idle { cores } => self.sight_idle(self.cores(self.number(*cores))),
             Sight::Taken { bytes } => self.sight_taken(self.size(Size(*bytes))),

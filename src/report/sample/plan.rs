@@ -41,6 +41,7 @@ fn process(name: &str, title: Text) -> Process {
             dir: None,
         },
         ready: Some(Ready { get: "/healthz".to_owned(), within: Span::seconds(10) }),
+        network: None,
         grace: Span::seconds(5),
         skewable: false,
     }
@@ -87,6 +88,7 @@ pub(crate) fn plan() -> Plan {
                 Allow::Name { host: "shop.test".to_owned(), port: Some(8443) },
             ],
             mark: None,
+            networks: Vec::new(),
             processes: vec![
                 process("store", text("store", "库存与订单")),
                 process("node_1", Text::default()),

@@ -17,7 +17,7 @@ const CASES: &[(&str, &str)] = &[
     ("name: everything", "name: 5"),
     ("name: everything", "name:"),
     ("title: { en: Everything", "title: { fr: Everything"),
-    ("  allow: [127.0.0.0/8, \"::1/128\", \"shop.example:443\"]\n", ""),
+    ("  allow: [127.0.0.0/8, \"::1/128\", \"shop.example:443\", 198.18.0.0/15]\n", ""),
     ("    node: { count: 2,", "    Node: { count: 2,"),
     ("count: 2, run: [peakdrill, \"{{ process.store.address }}\"]", "count: 2"),
     ("count: 2, run: [peakdrill, \"{{ process.store.address }}\"]", "run: [x], attach: { port: 5 }"),

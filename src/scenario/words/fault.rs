@@ -7,6 +7,7 @@ use super::flaw::{
     CloseAfter, Corrupt, Delay, Direction, Hang, OnlyRequests, Refuse, Reset, Respond, Slice, SlowClose, Throttle,
 };
 use super::instant::When;
+use super::network::{Drop, Partition};
 use super::schedule::{Healer, Storm, UndoAtEnd};
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{Share, Size, Span, Text};
@@ -72,13 +73,15 @@ block! {
         throttle: optional("throttle") Throttle,
         slice: optional("slice") Slice,
         close_after: optional("close-after") CloseAfter,
+        partition: optional("partition") Partition,
+        drop: optional("drop") Drop,
         refuse: optional("refuse") Refuse,
         reset: optional("reset") Reset,
         hang: optional("hang") Hang,
         slow_close: optional("slow-close") SlowClose,
         corrupt: optional("corrupt") Corrupt,
         respond: optional("respond") Respond,
-        /// Which way a fault on a link bites; left out: both.
+        /// Which way a fault on a link, or in networks, bites; left out: both. Between two sides, up is what the first one sends; for a process, what it sends.
         direction: optional("direction") Direction,
         /// The share of requests that a fault on a link bites, drawn by the seed; of connections, where the link carries no HTTP.
         share: optional("share") Share,
@@ -86,11 +89,11 @@ block! {
         only: optional("only") OnlyRequests,
     }
     one_of(
-        "kill", "terminate", "crash-loop", "restart", "pause", "exhaust-files", "out-of-memory", "slow-start", "skew-clock", "slow-disk", "burn", "fill-memory", "fill-disk", "run", "delay", "throttle", "slice", "close-after", "refuse", "reset", "hang", "slow-close",
+        "kill", "terminate", "crash-loop", "restart", "pause", "exhaust-files", "out-of-memory", "slow-start", "skew-clock", "slow-disk", "burn", "fill-memory", "fill-disk", "run", "delay", "throttle", "slice", "close-after", "partition", "drop", "refuse", "reset", "hang", "slow-close",
         "corrupt", "respond", "storm"
     );
     later(
-        "disconnect", "partition", "drop", "break-dns"
+        "disconnect", "break-dns"
     );
     check(check_fault);
 }
@@ -130,10 +133,27 @@ fn check_fault(fault: &Fault, _: Mark, cx: &mut Context<'_>) {
             cx.say(Diagnostic::error("does-not-go", mark, message).help("`reset` can bite a share"));
         }
     }
+    if in_network(fault) {
+        for (word, mark) in [("share", fault.share.written()), ("only", fault.only.written())] {
+            let Some(mark) = mark else { continue };
+            let message = format!("`{word}` is for faults on links alone");
+            let help = "the share of packets that are lost is written as `drop: { between: [a, b], share: 30% }`";
+            cx.say(Diagnostic::error("does-not-go", mark, message).help(help));
+        }
+    }
     if let (Some(direction), Some(_)) = (fault.direction.written(), fault.respond.written()) {
         let message = "an answer goes one way, so `direction` does not go with `respond`";
         cx.say(Diagnostic::error("does-not-go", direction, message));
     }
+}
+
+/// Whether it bites what processes in networks send and get.
+fn in_network(fault: &Fault) -> bool {
+    !fault.partition.is_absent()
+        || !fault.drop.is_absent()
+        || fault.reset.value().is_some_and(|reset| !reset.between.is_absent())
+        || fault.throttle.value().is_some_and(|throttle| !throttle.process.is_absent())
+        || fault.delay.value().is_some_and(|delay| !delay.process.is_absent())
 }
 
 block! {

@@ -8,6 +8,7 @@ use crate::scenario::field::{AnyKey, Field, List, Named};
 use crate::scenario::value::{Template, Tree};
 
 use super::fault::Target;
+use super::network::Sides;
 
 block! {
     /// A way between processes on which a fault proxy stands: whoever dials it reaches `to`.
@@ -54,17 +55,26 @@ words! {
 block! {
     /// What passes comes later.
     pub struct Delay("`delay`") {
-        link: required("link") Target,
+        link: optional("link") Target,
+        /// Processes in networks: what they send and get, whoever the other end is.
+        process: optional("process") Target,
         latency: required("latency") Span,
         /// How much the latency varies.
         jitter: optional("jitter") Span,
         /// How it varies; left out: uniform.
         spread: optional("spread") Spread,
     }
+    one_of("link", "process");
     check(check_delay);
 }
 
 fn check_delay(delay: &Delay, at: Mark, cx: &mut Context<'_>) {
+    if let (Some(spread), Some(_)) = (delay.spread.get(), delay.process.written())
+        && spread.value == Spread::Exponential
+    {
+        let message = "what a process sends is delayed by the kernel, which knows `uniform` and `normal`";
+        cx.say(Diagnostic::error("does-not-go", spread.mark, message).help("a delay of a `link` can be exponential"));
+    }
     if let (None, Some(spread)) = (delay.jitter.written(), delay.spread.written()) {
         cx.say(Diagnostic::error("does-not-go", spread, "`spread` is how the `jitter` is spread, and there is none"));
     }
@@ -78,10 +88,13 @@ fn check_delay(delay: &Delay, at: Mark, cx: &mut Context<'_>) {
 block! {
     /// Little passes in a second, on each connection.
     pub struct Throttle("`throttle`") {
-        link: required("link") Target,
+        link: optional("link") Target,
+        /// Processes in networks: what they send and get, whoever the other end is.
+        process: optional("process") Target,
         /// Such as 10KB/s.
         rate: required("rate") Flow,
     }
+    one_of("link", "process");
     check(check_throttle);
 }
 
@@ -132,16 +145,30 @@ block! {
 block! {
     /// New connections are refused, and those that are open are reset.
     pub struct Refuse("`refuse`") {
-        link: required("link") Target,
+        link: optional("link") Target,
+        /// Two sides of processes in networks, such as [node_1, [store, payment]].
+        between: optional("between") Sides,
     }
+    one_of("link", "between");
 }
 
 block! {
     /// Connections are reset once they carry something.
     pub struct Reset("`reset`") {
-        link: required("link") Target,
+        link: optional("link") Target,
+        /// Two sides of processes in networks, such as [node_1, [store, payment]].
+        between: optional("between") Sides,
         /// So long after that; left out: at once.
         after: optional("after") Span,
+    }
+    one_of("link", "between");
+    check(check_reset);
+}
+
+fn check_reset(reset: &Reset, _: Mark, cx: &mut Context<'_>) {
+    if let (Some(after), Some(_)) = (reset.after.written(), reset.between.written()) {
+        let message = "between processes, connections are reset at once: `after` is for links";
+        cx.say(Diagnostic::error("does-not-go", after, message));
     }
 }
 

@@ -10,6 +10,7 @@ mod flaw;
 mod instant;
 mod journey;
 mod load;
+mod network;
 mod platform;
 mod replay;
 mod request;
@@ -36,6 +37,7 @@ pub use journey::{
     Uniform,
 };
 pub use load::{Burst, Hold, Limits, Load, Phase, Ramp, RateFile, Spacing, Spike, Stage, Stairs, Wave};
+pub use network::{Drop, Network, Partition, Sides};
 pub use platform::{
     Arguments, Attach, Chore, Connections, DrillMark, Endpoint, EndpointBlock, PageWatch, PerConnection, Platform,
     ProbeWatch, Process, ProcessClock, ProcessWatch, Ratio, RatioWatch, Ready, Slow, Tls, Watch,

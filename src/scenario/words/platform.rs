@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{Link, Pick, Steps};
+use super::{Link, Network, Pick, Steps};
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{Flow, Rate, Share, Span, Text};
 use crate::base::yaml::{Kind, Node};
@@ -21,12 +21,14 @@ block! {
         processes: optional("processes") Named<Process, Reached>,
         /// Where requests go.
         endpoints: required("endpoints") Named<Endpoint>,
+        /// Networks of the drill's own; processes that name one live in it.
+        networks: optional("networks") Named<Network>,
         /// A fault proxy stands on each; processes dial it instead of each other.
         links: optional("links") Named<Link, Reached>,
         /// What is observed on the drill's clock.
         watch: optional("watch") Named<Watch>,
     }
-    later("hosts", "networks", "containers");
+    later("hosts", "containers");
 }
 
 block! {
@@ -55,11 +57,13 @@ block! {
         count: optional("count") u64,
         /// Whether its wall clock can be told another time (`skew-clock`): libfaketime is loaded into it.
         clock: optional("clock") ProcessClock,
+        /// The network that it lives in, in a namespace of its own; left out: that of the machine.
+        network: optional("network") String,
         /// A process that runs already; it is never stopped at the end.
         attach: optional("attach") Attach,
     }
     one_of("run", "attach");
-    later("user", "network", "cap");
+    later("user", "cap");
     check(check_process);
 }
 
@@ -80,6 +84,7 @@ fn check_process(process: &Process, _: Mark, cx: &mut Context<'_>) {
             ("grace", process.grace.written()),
             ("count", process.count.written()),
             ("clock", process.clock.written()),
+            ("network", process.network.written()),
         ];
         for (word, mark) in given.into_iter().filter_map(|(word, mark)| mark.map(|mark| (word, mark))) {
             let message =
