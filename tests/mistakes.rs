@@ -392,6 +392,17 @@ const CASES: &[Case] = &[
     Case(STOP, "run: { do: [a], undo: [b, «\"{{ secret.KEY }}\"], check: [c] }"),
     Case(STOP, "run: { do: [a], undo: [b], check: [c], within: «0s }"),
     Case(STOP, "burn: { cores: 1 }, «share: 5%"),
+    Case("  endpoints:\n", "  toxiproxy: { listen: «0.0.0.0:8474 }\n  endpoints:\n"),
+    Case("  endpoints:\n", "  toxiproxy: { listen: «localhost }\n  endpoints:\n"),
+    Case("  endpoints:\n", "  «toxiproxy: {}\n  endpoints:\n"),
+    Case(
+        "  links: { pay: { to: \"{{ process.store.address }}\" } }\n",
+        "  links: { pay: { to: \"{{ process.store.address }}\", listen: \"127.0.0.1:7\" } }\n  toxiproxy: { listen: «\"127.0.0.1:7\" }\n",
+    ),
+    Case(
+        "  links: { pay: { to: \"{{ process.store.address }}\" } }\n",
+        "  toxiproxy: «{ listen: \"127.0.0.1:8474\" }\n",
+    ),
     // What could never be decided, or would be something else than it says
     Case("range: 1..1000000", "range: «\"-1..9223372036854775807\""),
     Case("shop: \"http://{{ process.node_1.address }}\"", "shop: \"http://{{ «process.node.address }}\""),

@@ -82,7 +82,7 @@ impl Stand {
     fn links(core: &str, program: &Path, to: SocketAddr) -> Result<Stand, Failed> {
         let way = Way { at: ([127, 0, 0, 1], 0).into(), to: vec![to], protocol: Protocol::Http };
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        let (proxy, at) = runtime.block_on(Proxy::start(program, "BENCH=1", 1, vec![way], || {}))?;
+        let (proxy, at) = runtime.block_on(Proxy::start(program, "BENCH=1", 1, vec![way], None, |_| {}))?;
         let stand = Stand { process: Process::Links(proxy), at: at[0], api: None };
         let moved = Command::new("taskset").args(["-a", "-cp", core, &stand.pid()?.to_string()]).output()?;
         if moved.status.success() { Ok(stand) } else { Err("taskset does not move the links' process".into()) }

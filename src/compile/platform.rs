@@ -142,6 +142,37 @@ pub(super) fn links(
     made
 }
 
+/// Where the links' API listens.
+pub(super) fn toxiproxy(
+    platform: &scenario::Platform,
+    links: &[plan::Link],
+    cx: &mut Cx<'_>,
+) -> Option<std::net::SocketAddr> {
+    let written = cx.get(&platform.toxiproxy)?;
+    let (mark, listen) = (written.mark, cx.get(&written.value.listen)?);
+    if platform.links.is_absent() {
+        cx.say(
+            Diagnostic::error("link", mark, "there are no links that `toxiproxy` could show")
+                .help("name those that test code may put toxics on in `links`"),
+        );
+        return None;
+    }
+    let address = listen.value.parse::<std::net::SocketAddr>().ok();
+    let sound = address.filter(|address| address.port() != 0 && address.ip().is_loopback());
+    if sound.is_none() {
+        let message = format!("`{}` is no address that only this machine reaches", listen.value);
+        let help = "whoever reaches it can break things: write it such as 127.0.0.1:8474";
+        cx.say(Diagnostic::error("address", listen.mark, message).help(help));
+        return None;
+    }
+    let taken = links.iter().find(|link| link.listen.as_ref().and_then(|at| at.parse().ok()) == sound);
+    if let Some(taken) = taken {
+        let message = format!("the link `{}` listens at {} already", taken.name, listen.value);
+        cx.say(Diagnostic::error("address", listen.mark, message));
+    }
+    sound
+}
+
 pub(super) fn processes(
     field: &Field<Named<scenario::Process, Reached>>,
     networks: &Networks,

@@ -116,12 +116,13 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
         let made = platform::processes(&written.processes, &networks, &reach, cx);
         network::check_reach(written, &reach, cx);
         let links = platform::links(&written.links, allow.as_deref(), &reach, cx);
+        let toxiproxy = platform::toxiproxy(written, &links, cx);
         let endpoints = platform::endpoints(written, allow.as_deref(), &reach, cx);
         let around =
             Around { allowed: allow.as_deref(), reach: &reach, processes: &processes, endpoints: &endpoint_names };
         let watches = watches(written, &around, cx);
         let allow = allow.unwrap_or_default();
-        Platform { allow, mark, networks: networks.list, processes: made, endpoints, links, watches }
+        Platform { allow, mark, networks: networks.list, processes: made, endpoints, links, toxiproxy, watches }
     });
 
     let mut steps = Steps::new();

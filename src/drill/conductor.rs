@@ -430,6 +430,7 @@ pub(super) fn note(book: &mut Book<'_>, happening: Happening) {
         Happening::Started { process, pid } => Event::ProcessStarted { process, pid },
         Happening::Ready { process } => Event::ProcessReady { process },
         Happening::Died { process, status } => Event::ProcessDied { process, status },
+        Happening::ByHand { what } => Event::Noted { text: what },
         Happening::ProxyDied => Event::Noted { text: "the process of the fault proxy ended by itself".to_owned() },
         Happening::Stopped { process } => Event::ProcessStopped { process },
         Happening::Turned { at, watch, good, why } => return book.note_at(at, Event::Probe { watch, good, why }),

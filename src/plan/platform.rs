@@ -1,4 +1,4 @@
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,9 @@ pub struct Platform {
     pub endpoints: Vec<Endpoint>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<Link>,
+    /// Where Toxiproxy's API to the links listens; an address of this machine's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub toxiproxy: Option<SocketAddr>,
     pub watches: Vec<Watch>,
 }
 

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::{Bindings, Happening, PlatformError, Setting};
 use crate::base::host::Tree;
-use crate::proxy::{Proxy, Way};
+use crate::proxy::{Proxy, Shown, Told, Way};
 use crate::undo::{Action, UndoId};
 
 /// No process can be called so.
@@ -32,8 +32,17 @@ impl Links {
         let action = |tree: &Tree| Action::StopTree { name: NAME.to_owned(), tree: tree.clone() };
         let undo = setting.journal.plan(action(&tree))?;
         let tell = setting.happenings.clone();
-        let on_end = move || drop(tell.send(Happening::ProxyDied));
-        let started = Proxy::start(&setting.program, &marker, setting.plan.seed, ways, on_end).await;
+        let tell = move |told| {
+            let happening = match told {
+                Told::ByHand(what) => Happening::ByHand { what },
+                Told::Ended => Happening::ProxyDied,
+            };
+            // Nobody may want to know any more.
+            let _ = tell.send(happening);
+        };
+        let names = plan.iter().map(|link| link.name.clone()).collect();
+        let shown = setting.plan.platform.toxiproxy.map(|at| Shown { at, names });
+        let started = Proxy::start(&setting.program, &marker, setting.plan.seed, ways, shown, tell).await;
         let (proxy, _) = started.map_err(|why| PlatformError::Proxy { why })?;
         tree.root = proxy.identity();
         setting.journal.amend(undo, action(&tree))?;

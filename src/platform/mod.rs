@@ -63,6 +63,10 @@ pub enum Happening {
     },
     /// The fault proxy ended although nobody ordered it: whoever was connected through it is cut off.
     ProxyDied,
+    /// Somebody did something to the links by Toxiproxy's API.
+    ByHand {
+        what: String,
+    },
     /// A probe's answer turned; the first one counts as a turn.
     Turned {
         at: At,

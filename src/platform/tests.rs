@@ -135,6 +135,7 @@ fn scene_of(
             processes,
             endpoints: vec![endpoint],
             links: Vec::new(),
+            toxiproxy: None,
             watches,
         },
         prepare: Vec::new(),

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::Rc;
 
 use axum::Router;
@@ -54,28 +55,37 @@ pub fn serve(alone: Alone, listening: impl FnOnce(SocketAddr)) -> io::Result<()>
         }
         let listener = TcpListener::bind(alone.listen).await?;
         listening(listener.local_addr()?);
-        let (tell, mut asks) = mpsc::unbounded_channel::<Ask>();
-        tokio::task::spawn_local(async move {
-            while let Some(ask) = asks.recv().await {
-                let api = api.clone();
-                tokio::task::spawn_local(async move {
-                    let answer = api.ask(ask.method.as_str(), &ask.path, &ask.body).await;
-                    let _ = ask.reply.send(answer);
-                });
-            }
-        });
-        let router = Router::new().fallback(move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
-            let tell = tell.clone();
-            async move { pass_on(&tell, method, &uri, &headers, body).await }
-        });
         let mut terminated = signal(SignalKind::terminate())?;
         let mut interrupted = signal(SignalKind::interrupt())?;
         tokio::select! {
-            served = async { axum::serve(listener, router).await } => served,
+            served = answer(listener, api) => served,
             _ = terminated.recv() => Ok(()),
             _ = interrupted.recv() => Ok(()),
         }
     })
+}
+
+/// Answers requests to the API for as long as it is polled.
+pub(super) async fn answer(listener: TcpListener, api: Rc<Toxiproxy>) -> io::Result<()> {
+    // Whoever serves may be on any thread, and the links are on this one.
+    let (tell, mut asks) = mpsc::unbounded_channel::<Ask>();
+    let router = Router::new().fallback(move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
+        let tell = tell.clone();
+        async move { pass_on(&tell, method, &uri, &headers, body).await }
+    });
+    let mut serves = pin!(async { axum::serve(listener, router).await });
+    loop {
+        tokio::select! {
+            served = &mut serves => return served,
+            Some(ask) = asks.recv() => {
+                let api = api.clone();
+                drop(tokio::task::spawn_local(async move {
+                    let answer = api.ask(ask.method.as_str(), &ask.path, &ask.body).await;
+                    let _ = ask.reply.send(answer);
+                }));
+            }
+        }
+    }
 }
 
 async fn pass_on(

@@ -106,6 +106,14 @@ impl Link {
         }
     }
 
+    /// The first of those that it leads to, in words.
+    pub(super) fn leads_to(&self) -> String {
+        match &*self.to.borrow() {
+            To::Known(to) => to.first().map(SocketAddr::to_string).unwrap_or_default(),
+            To::Named(to) => to.clone(),
+        }
+    }
+
     pub(super) async fn dial(&self) -> io::Result<TcpStream> {
         let to = self.to.borrow().clone();
         let to = match to {

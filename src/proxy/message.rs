@@ -9,7 +9,7 @@ use crate::plan::{Flaw, Protocol};
 #[serde(rename_all = "kebab-case", tag = "word")]
 pub(super) enum Word {
     /// The first: all links.
-    Open { seed: u64, links: Vec<Way> },
+    Open { seed: u64, links: Vec<Way>, toxiproxy: Option<Shown> },
     /// These flaws are in force from one instant on.
     Set { flaws: Vec<Wanted> },
     /// These are over, from one instant on.
@@ -26,6 +26,15 @@ pub struct Way {
     /// Tried one after the other. All may be dialled.
     pub to: Vec<SocketAddr>,
     pub protocol: Protocol,
+}
+
+/// Toxiproxy's API over the links.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Shown {
+    /// Where it listens.
+    pub at: SocketAddr,
+    /// What each link is called.
+    pub names: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -59,6 +68,10 @@ pub(super) enum Said {
         id: u64,
         nanos: u64,
         bites: u64,
+    },
+    /// Somebody else has changed something, by Toxiproxy's API.
+    ByHand {
+        what: String,
     },
     /// It could not be set, or not be cleared.
     Failed {

@@ -27,6 +27,6 @@ mod timer;
 mod toxiproxy;
 
 pub use alone::{Alone, serve};
-pub use message::Way;
+pub use message::{Shown, Way};
 pub use process::proxy_main;
-pub use remote::{FlawId, Gone, Proxy};
+pub use remote::{FlawId, Gone, Proxy, Told};

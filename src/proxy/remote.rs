@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{oneshot, watch};
 
-use super::message::{Said, Wanted, Way, Word};
+use super::message::{Said, Shown, Wanted, Way, Word};
 use crate::base::host::{self, Identity, say};
 use crate::plan::Flaw;
 
@@ -40,6 +40,15 @@ enum State {
     Failed { why: String },
 }
 
+/// What the process does that nobody here asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// Somebody has changed something by Toxiproxy's API.
+    ByHand(String),
+    /// It has ended without a goodbye.
+    Ended,
+}
+
 /// A flaw is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gone {
@@ -55,13 +64,14 @@ const LOST: &str = "the process of the fault proxy has ended";
 
 impl Proxy {
     /// Starts `program links`, which has to come to [`super::proxy_main`], with `marker` in its environment; gives where each link listens.
-    /// `on_end` is called if it ends without a goodbye.
+    /// `toxiproxy`: lets others put toxics on the links meanwhile. `tell` hears of them.
     pub async fn start(
         program: &Path,
         marker: &str,
         seed: u64,
         links: Vec<Way>,
-        on_end: impl FnOnce() + Send + 'static,
+        toxiproxy: Option<Shown>,
+        tell: impl Fn(Told) + Send + 'static,
     ) -> io::Result<(Proxy, Vec<SocketAddr>)> {
         let (stream, theirs) = UnixStream::pair()?;
         let mut command = Command::new(program);
@@ -74,15 +84,15 @@ impl Proxy {
         let goes = Arc::new(AtomicBool::new(false));
         let expected = goes.clone();
         let read = move || {
-            reads.read(from);
+            reads.read(from, &tell);
             if !expected.load(Ordering::Acquire) {
-                on_end();
+                tell(Told::Ended);
             }
         };
         let reader = std::thread::Builder::new().name("links".to_owned()).spawn(read)?;
         let (child, reader) = (Mutex::new(child), Mutex::new(Some(reader)));
         let proxy = Proxy { child, stream, next: AtomicU64::new(0), flaws, goes, reader };
-        say(&proxy.stream, &Word::Open { seed, links })?;
+        say(&proxy.stream, &Word::Open { seed, links, toxiproxy })?;
         let at = started.await.unwrap_or_else(|_| Err(LOST.to_owned())).map_err(io::Error::other)?;
         Ok((proxy, at))
     }
@@ -167,12 +177,13 @@ struct Reader {
 }
 
 impl Reader {
-    fn read(mut self, stream: UnixStream) {
+    fn read(mut self, stream: UnixStream, tell: &impl Fn(Told)) {
         let lines = BufReader::new(stream).lines().map_while(Result::ok);
         for said in lines.filter_map(|line| serde_json::from_str(&line).ok()) {
             match said {
                 Said::Ready { at } => self.is_ready(Ok(at)),
                 Said::NotReady { why } => self.is_ready(Err(why)),
+                Said::ByHand { what } => tell(Told::ByHand(what)),
                 Said::Bit { id, nanos } => self.note(id, State::Bites { nanos }),
                 Said::Clear { id, nanos, bites } => self.note(id, State::Clear { nanos, bites }),
                 Said::Failed { id, why } => self.note(id, State::Failed { why }),

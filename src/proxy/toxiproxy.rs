@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::hub::Hub;
 use super::link::{Link, To};
@@ -20,11 +21,18 @@ pub(super) type Answer = (u16, Option<Value>);
 
 /// Proxies by name, as clients of Toxiproxy see them.
 pub(super) struct Toxiproxy {
-    hub: Hub,
+    hub: Rc<Hub>,
     seed: u64,
     next: Cell<u64>,
     proxies: RefCell<BTreeMap<String, Rc<Proxy>>>,
+    /// Over the links of a drill, which stay as they are: who hears of what is done to them.
+    tell: Option<UnboundedSender<String>>,
 }
+
+/// The flaws that a drill sets by itself have numbers far below.
+const OF_OTHERS: u64 = 1 << 63;
+/// So much of a request is told.
+const TOLD: usize = 500;
 
 struct Proxy {
     name: String,
@@ -78,7 +86,40 @@ type Done = Result<Answer, Refused>;
 
 impl Toxiproxy {
     pub(super) fn new(hub: Hub, seed: u64) -> Toxiproxy {
-        Toxiproxy { hub, seed, next: Cell::new(0), proxies: RefCell::default() }
+        Toxiproxy { hub: Rc::new(hub), seed, next: Cell::new(0), proxies: RefCell::default(), tell: None }
+    }
+
+    /// Over links that are there already, by their names.
+    pub(super) fn over(
+        hub: Rc<Hub>,
+        seed: u64,
+        links: impl Iterator<Item = (String, Rc<Link>)>,
+        tell: UnboundedSender<String>,
+    ) -> Toxiproxy {
+        let proxies = links.map(|(name, link)| {
+            let upstream = RefCell::new(link.leads_to());
+            let (disabled, toxics) = (Cell::new(None), RefCell::default());
+            (name.clone(), Rc::new(Proxy { name, link, upstream, disabled, toxics }))
+        });
+        let (next, proxies) = (Cell::new(OF_OTHERS), RefCell::new(proxies.collect()));
+        Toxiproxy { hub, seed, next, proxies, tell: Some(tell) }
+    }
+
+    /// Links of a drill are where its scenario says.
+    fn may_move(&self) -> Result<(), Refused> {
+        match self.tell {
+            Some(_) => Err(Refused::new(403, "the proxies are the links of a drill: only their toxics can be changed")),
+            None => Ok(()),
+        }
+    }
+
+    fn note(&self, method: &str, path: &str, body: &[u8]) {
+        if let Some(tell) = self.tell.as_ref().filter(|_| method != "GET") {
+            let body: String = String::from_utf8_lossy(body).split_whitespace().collect::<Vec<_>>().join(" ");
+            let body: String = body.chars().filter(|letter| !letter.is_control()).take(TOLD).collect();
+            // When nobody listens any more, the drill is over.
+            let _ = tell.send(format!("by Toxiproxy's API: {method} {path} {body}").trim_end().to_owned());
+        }
     }
 
     /// What a request comes to.
@@ -105,6 +146,9 @@ impl Toxiproxy {
             (_, ["version" | "proxies" | "populate" | "reset", ..]) => Err(Refused::new(405, "method not allowed")),
             _ => Err(Refused::new(404, "not found")),
         };
+        if done.is_ok() {
+            self.note(method, path, body);
+        }
         done.unwrap_or_else(|Refused(status, error)| (status, Some(json!({ "error": error, "status": status }))))
     }
 
@@ -133,6 +177,7 @@ impl Toxiproxy {
         if self.proxies.borrow().contains_key(&wanted.name) {
             return Err(Refused::new(409, "proxy already exists"));
         }
+        self.may_move()?;
         let proxy = self.open(wanted).await?;
         Ok((201, Some(shown(&proxy))))
     }
@@ -200,6 +245,7 @@ impl Toxiproxy {
                     proxy
                 }
                 None => {
+                    self.may_move()?;
                     if self.of(&one.name).is_ok() {
                         self.delete(&one.name).await?;
                     }
@@ -220,6 +266,7 @@ impl Toxiproxy {
         let upstream = wanted.upstream.filter(|to| !to.is_empty() && *to != *proxy.upstream.borrow());
         let enabled = wanted.enabled.unwrap_or(proxy.disabled.get().is_none());
         if at.is_some() || upstream.is_some() {
+            self.may_move()?;
             self.enable(&proxy, false).await?;
             if let Some(upstream) = upstream {
                 proxy.upstream.replace(upstream);
@@ -232,6 +279,7 @@ impl Toxiproxy {
 
     async fn delete(&self, name: &str) -> Done {
         let proxy = self.of(name)?;
+        self.may_move()?;
         self.enable(&proxy, false).await?;
         self.proxies.borrow_mut().remove(name);
         Ok((204, None))

@@ -269,6 +269,22 @@ fn what_begins_and_ends_while_requests_fly_loses_none_of_them() {
 }
 
 #[test]
+fn when_nobody_is_left_to_end_them_all_flaws_end_and_what_they_held_passes() {
+    play(Protocol::Http, serve, async |mut scene| {
+        let (client, _connection) = client(&scene).await;
+        scene.set(1, flaw(FlawKind::Hang { close: None })).await;
+        let held = ask(&client, Method::POST, "/", noise(50_000));
+        let ends = async {
+            scene.bites.recv().await.unwrap();
+            scene.hub.clear_all().await;
+        };
+        let (answer, ()) = tokio::join!(held, ends);
+        assert!(answer.unwrap().body == noise(50_000));
+        ask(&client, Method::GET, "/", Vec::new()).await.unwrap();
+    });
+}
+
+#[test]
 fn what_acts_on_bytes_acts_on_those_of_the_connection() {
     play(Protocol::Http, serve, async |scene| {
         let (client, connection) = client(&scene).await;

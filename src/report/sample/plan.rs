@@ -106,6 +106,7 @@ pub(crate) fn plan() -> Plan {
                 traceparent: None,
             }],
             links: Vec::new(),
+            toxiproxy: None,
             watches: vec![Watch {
                 name: "health".to_owned(),
                 title: text("node health", "节点健康检查"),

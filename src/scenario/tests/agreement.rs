@@ -109,7 +109,7 @@ const TABLE: &[(&str, &[&str], &str)] = &[
     ),
     (
         "platform",
-        &["allow", "mark", "processes", "hosts", "endpoints", "links", "watch", "networks", "containers"],
+        &["allow", "mark", "processes", "hosts", "endpoints", "links", "toxiproxy", "watch", "networks", "containers"],
         "platform: { WORD: x }",
     ),
     (

@@ -25,10 +25,20 @@ block! {
         networks: optional("networks") Named<Network>,
         /// A fault proxy stands on each; processes dial it instead of each other.
         links: optional("links") Named<Link, Reached>,
+        /// Lets test code that runs meanwhile put toxics on the links by itself.
+        toxiproxy: optional("toxiproxy") Toxiproxy,
         /// What is observed on the drill's clock.
         watch: optional("watch") Named<Watch>,
     }
     later("hosts", "containers");
+}
+
+block! {
+    /// Toxiproxy's HTTP API over the links: each is a proxy of its name.
+    pub struct Toxiproxy("`toxiproxy`") {
+        /// Where it listens, on this machine alone.
+        listen: required("listen") String,
+    }
 }
 
 block! {
