@@ -314,7 +314,7 @@ fn what_a_client_gives_up_is_given_up_by_the_server() {
         let (client, _connection) = client(&scene).await;
         let mut ready = client.clone().ready().await.unwrap();
         let (response, mut sends) =
-            ready.send_request(Request::get("http://shop/wait").body(()).unwrap(), false).unwrap();
+            ready.send_request(Request::get("http://shop/wait").body(()).unwrap(), true).unwrap();
         ask(&client, Method::GET, "/", Vec::new()).await.unwrap();
         sends.send_reset(Reason::CANCEL);
         drop(response);
