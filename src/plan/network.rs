@@ -158,6 +158,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::plan::{Direction, FaultKind, ProcessId};
 
     fn subnet(text: &str) -> Option<Subnet> {
         let (address, prefix) = text.split_once('/')?;
@@ -193,6 +194,38 @@ mod tests {
         let wide = [subnet("198.18.0.0/16").unwrap(), subnet("198.19.0.128/28").unwrap()];
         assert_eq!(Subnet::free(&wide).unwrap().to_string(), "198.19.1.0/24");
         assert_eq!(Subnet::free(&[subnet("198.18.0.0/16").unwrap(), subnet("198.19.0.0/16").unwrap()]), None);
+    }
+
+    #[test]
+    fn what_lets_nothing_pass_excludes_what_goes_the_same_way() {
+        let between = |first, second, direction, harm| FaultKind::Between {
+            first: vec![ProcessId(first)],
+            second: vec![ProcessId(second)],
+            direction,
+            harm,
+        };
+        let cut = between(0, 1, Direction::Up, Harm::Partition);
+        let lossy = |first, second, direction| between(first, second, direction, Harm::Drop { share: Share(0.3) });
+        for (other, excluded) in [
+            (lossy(0, 1, Direction::Up), true),
+            (lossy(0, 1, Direction::Both), true),
+            (lossy(0, 1, Direction::Down), false),
+            // The same, as the other side tells it.
+            (lossy(1, 0, Direction::Down), true),
+            (lossy(1, 0, Direction::Up), false),
+            (lossy(0, 2, Direction::Both), false),
+            (FaultKind::Kill { processes: vec![ProcessId(0)] }, false),
+        ] {
+            assert_eq!((cut.excludes(&other), other.excludes(&cut)), (excluded, excluded), "{other:?}");
+        }
+        assert!(!lossy(0, 1, Direction::Both).excludes(&lossy(0, 1, Direction::Both)), "both can be seen to bite");
+        let slow = |direction| FaultKind::Shape {
+            processes: vec![ProcessId(0)],
+            direction,
+            shape: Shape::Throttle { rate: Flow(1_000) },
+        };
+        assert!(slow(Direction::Both).excludes(&slow(Direction::Down)));
+        assert!(!slow(Direction::Up).excludes(&slow(Direction::Down)));
     }
 
     proptest! {
