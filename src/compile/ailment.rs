@@ -49,13 +49,10 @@ pub(super) fn on_processes<'f>(fault: &'f scenario::Fault, cx: &mut Cx<'_>) -> O
 /// What else is wrong with it.
 pub(super) fn check(kind: &FaultKind, fault: &scenario::Fault, target: Mark, processes: &Processes, cx: &mut Cx<'_>) {
     match kind {
-        FaultKind::SkewClock { processes: skewed, .. } => {
-            if skewed.iter().any(|id| !processes.is_skewable(*id)) {
-                let message =
-                    "the wall clock of a process can be told another time only if libfaketime is loaded into it";
-                let help = "write `clock: skewable` at the process, which the drill has to start with `run`";
-                cx.say(Diagnostic::error("not-skewable", target, message).help(help));
-            }
+        FaultKind::SkewClock { processes: skewed, .. } if skewed.iter().any(|id| !processes.is_skewable(*id)) => {
+            let message = "the wall clock of a process can be told another time only if libfaketime is loaded into it";
+            let help = "write `clock: skewable` at the process, which the drill has to start with `run`";
+            cx.say(Diagnostic::error("not-skewable", target, message).help(help));
         }
         FaultKind::SlowStart { by, .. } => {
             let late = cx.get(&fault.slow_start).and_then(|slow| cx.get(&slow.by)).map(|by| by.mark);

@@ -87,7 +87,7 @@ async fn come_up(faults: Faults, id: ProcessId, by: Span, mut stop: watch::Recei
         }
         ended = wait(STILL).await;
         process.thaw().await.map_err(said)?;
-        still = still + faults.clock.now().since(from);
+        still += faults.clock.now().since(from);
         ended = ended || wait(RUNS).await;
     }
     let whole = faults.clock.now().since(begun).as_seconds_f64().max(f64::MIN_POSITIVE);
