@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::{PlatformError, Process};
-use crate::base::host::{self, ClockShare, Identity};
+use crate::base::host::{self, ClockShare, Marker};
 
 /// The clock of one process, through all its restarts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,10 +18,10 @@ pub struct Dial {
 
 impl Dial {
     /// `private` is the run's private folder.
-    pub(super) fn new(process: &str, private: &Path) -> Result<Dial, PlatformError> {
-        let library = host::find_faketime().ok_or_else(|| PlatformError::NoFaketime { process: process.to_owned() })?;
-        let share = ClockShare::of(Identity::own(), process);
-        Ok(Dial { library, file: private.join(format!("{process}.clock")), share })
+    pub(super) fn new(marker: &Marker, private: &Path) -> Result<Dial, PlatformError> {
+        let process = &marker.process;
+        let library = host::find_faketime().ok_or_else(|| PlatformError::NoFaketime { process: process.clone() })?;
+        Ok(Dial { library, file: private.join(format!("{process}.clock")), share: ClockShare::of(marker) })
     }
 
     /// Beside what the process has already.

@@ -53,7 +53,10 @@ impl Recipe {
             // For programs that look for a place of their own without being told by a flag.
             environment.push(("PEAKDRILL_FOLDER".to_owned(), folder.to_string_lossy().into_owned()));
         }
-        let dial = private.filter(|_| skewable).map(|private| Dial::new(&name, private)).transpose()?;
+        let dial = private
+            .filter(|_| skewable)
+            .map(|private| Dial::new(&setting.journal.marker(&name), private))
+            .transpose()?;
         if let Some(dial) = &dial {
             let more = dial.environment(&environment);
             environment.retain(|(name, _)| more.iter().all(|(other, _)| other != name));

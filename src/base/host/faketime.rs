@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::identity::Identity;
+use super::proc::Marker;
 
 const LIBRARY: &str = "libfaketimeMT.so.1";
 /// How the names of what its users share begin.
@@ -50,8 +51,8 @@ pub fn tells_right(file: &Path) -> bool {
 pub struct ClockShare(String);
 
 impl ClockShare {
-    pub fn of(harness: Identity, process: &str) -> ClockShare {
-        ClockShare(format!("{PREFIX}{harness}-{process}"))
+    pub fn of(marker: &Marker) -> ClockShare {
+        ClockShare(format!("{PREFIX}{}-{}-{}", marker.run.replace('/', "_"), marker.harness, marker.process))
     }
 
     /// Those of harnesses that are dead, by their names.
@@ -61,8 +62,7 @@ impl ClockShare {
             .filter_map(|entry| {
                 let name = entry.file_name().into_string().ok()?;
                 let name = name.strip_prefix("sem.").unwrap_or(&name);
-                let (harness, _) = name.strip_prefix(PREFIX)?.split_once('-')?;
-                let harness: Identity = harness.parse().ok()?;
+                let harness: Identity = name.strip_prefix(PREFIX)?.split('-').find_map(|part| part.parse().ok())?;
                 (!harness.is_alive()).then(|| name.to_owned())
             })
             .collect();
@@ -125,7 +125,11 @@ mod tests {
 
     #[test]
     fn what_is_shared_is_removed_and_known_for_ours() {
-        let share = ClockShare::of(Identity { started: 1, ..Identity::own() }, "node_1");
+        let share = ClockShare::of(&Marker {
+            run: "share-test".into(),
+            harness: Identity { started: 1, ..Identity::own() },
+            process: "node_1".into(),
+        });
         share.make().unwrap();
         assert!(share.exists());
         assert!(ClockShare::strays().contains(&share.name().to_owned()), "its harness is dead");
