@@ -9,7 +9,7 @@ use common::Yard;
 use serde_json::Value;
 
 /// Those that use nothing but what is built.
-const SHIPPED: [&str; 16] = [
+const SHIPPED: [&str; 18] = [
     "presale-peak.yaml",
     "order-lifecycle.yaml",
     "merchant-day.yaml",
@@ -25,6 +25,8 @@ const SHIPPED: [&str; 16] = [
     "dependency-errors.yaml",
     "resource-pressure.yaml",
     "node-storm.yaml",
+    "gateway-loss.yaml",
+    "zone-loss.yaml",
     "slow-start.yaml",
 ];
 
