@@ -237,3 +237,22 @@ fn kill(pid: u32) {
     assert!(Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap().success());
     common::eventually("its end", || !common::is_alive(pid));
 }
+
+/// The drill with every kind of fault on a link, whose requests go past the links.
+#[test]
+fn no_fault_on_a_link_that_nobody_uses_counts() {
+    let yard = Yard::new();
+    let mut text = include_str!("campaign/links.yaml").replace("NAME", "past");
+    while let Some(from) = text.find("{{ link.") {
+        let to = from + text[from..].find("}}").expect("its end") + 2;
+        text.replace_range(from..to, "{{ process.shop.address }}");
+    }
+    yard.file("past.yaml", &text);
+    let ended = yard.run(&["run", "past.yaml"]).expect(3);
+    let faults = summary(&yard.last_run())["faults"].as_array().expect("a list of faults").clone();
+    assert_eq!(faults.len(), 10, "{faults:#?}");
+    // Whether a link refuses is seen by dialling it: that needs nobody else.
+    for fault in faults.iter().filter(|fault| fault["name"] != "shut") {
+        assert!(fault["ordered"].is_f64() && fault["effective"].is_null(), "{fault:#}\n{}", ended.all());
+    }
+}
