@@ -64,6 +64,10 @@ fn guardian_of(pid: u32) -> Option<u32> {
 }
 
 fn kill(pids: &[u32]) {
+    if pids.is_empty() {
+        // It has not begun yet.
+        return;
+    }
     let _ = Command::new("kill").arg("-KILL").args(pids.iter().map(u32::to_string)).status();
 }
 

@@ -92,6 +92,8 @@ const CASES: &[Case] = &[
     Case(STOP, "storm: { of: [{ «at: 5s, for: 1s, pause: { process: node_1 } }], budget: 2, every: 2s }"),
     Case(STOP, "storm: { of: [{ for: 1s, pause: { process: «nod_1 } }], budget: 2, every: 2s }"),
     Case(STOP, "storm: { of: [{ for: 1s, pause: { process: node_1 } }], budget: 2, every: «0s }"),
+    Case(STOP, "storm: { of: [{ for: 1s, pause: { process: node_1 } }], budget: 2, every: «1us }"),
+    Case("for: 10s, kill: {", "heal: platform, «undo: { run: [a] }, kill: {"),
     Case(STOP, "«storm: { of: [{ for: 1s, pause: { process: node_1 } }], budget: 2 }"),
     Case(STOP, "«every: 6s, storm: { of: [{ for: 1s, pause: { process: node_1 } }], budget: 2, every: 2s }"),
     Case(

@@ -9,7 +9,7 @@ use super::tally::charge_excess;
 use super::{Curve, PercentileCurve, PercentilePoint, Point};
 use crate::base::units::At;
 use crate::plan::arrivals::Schedule;
-use crate::plan::{Condition, Load, LoadId, Measure, Plan, Scope, StepId, Trial};
+use crate::plan::{Condition, Instant, Load, LoadId, Measure, Plan, Scope, StepId, Trial};
 use crate::record::{Counts, Latency};
 
 const QUANTILES: [f64; 4] = [0.5, 0.95, 0.99, 0.999];
@@ -214,11 +214,15 @@ fn named_steps(plan: &Plan) -> BTreeSet<StepId> {
         .iter()
         .map(|target| &target.condition)
         .filter(|condition| matches!(condition.measure, Measure::Downtime | Measure::FaultRate { .. }));
+    let whens = plan.faults.iter().filter_map(|fault| match &fault.at {
+        Instant::When(condition) => Some(condition.as_ref()),
+        Instant::At(_) | Instant::After { .. } => None,
+    });
     let step = |condition: &Condition| match condition.scope {
         Scope::Step(step) | Scope::Group(step) => Some(step),
         _ => None,
     };
-    steady.chain(aborts).chain(down).filter_map(step).collect()
+    steady.chain(aborts).chain(down).chain(whens).filter_map(step).collect()
 }
 
 fn coarse_resolution(plan: &Plan) -> u64 {

@@ -15,6 +15,8 @@ pub(super) struct Instants {
     pub(super) healed: Option<At>,
     not_healed: Option<Vec<Sight>>,
     detected: Option<(At, WatchId)>,
+    /// No turn of a probe is taken for this fault's any more.
+    superseded: bool,
 }
 
 impl Instants {
@@ -32,9 +34,15 @@ impl Instants {
     /// A probe turned bad: the platform's own signal, if it came while the fault was in force. One that came between the
     /// order and the proof of its bite was as quick as can be measured.
     pub(super) fn turned_bad(&mut self, at: At, watch: WatchId) {
-        if self.ordered.is_some_and(|ordered| at >= ordered) && self.healed.is_none() && self.detected.is_none() {
+        let open = self.healed.is_none() && !self.superseded && self.detected.is_none();
+        if open && self.ordered.is_some_and(|ordered| at >= ordered) {
             self.detected = Some((at, watch));
         }
+    }
+
+    /// Another fault came while this one was left to the platform.
+    pub(super) fn supersede(&mut self) {
+        self.superseded = true;
     }
 
     pub(super) fn moment(&self, moment: Moment) -> Option<At> {
@@ -96,6 +104,12 @@ mod tests {
         fault.turned_bad(at(500), WatchId(0));
         let figures = fault.figures(FaultId(0));
         assert_eq!((figures.detection, figures.detected_by), (Some(Span::millis(400)), Some(WatchId(1))));
+        let mut left = Instants::default();
+        left.entry(at(10), &FaultEvent::Ordered);
+        left.entry(at(30), &FaultEvent::Effective { proof: Vec::new() });
+        left.supersede();
+        left.turned_bad(at(430), WatchId(1));
+        assert_eq!(left.figures(FaultId(0)).detection, None, "another fault's");
         let mut early = Instants::default();
         early.entry(at(10), &FaultEvent::Ordered);
         early.turned_bad(at(20), WatchId(0));

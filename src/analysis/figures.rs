@@ -299,9 +299,12 @@ pub struct VisitRow {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     pub target: TargetId,
-    /// Of a target on several occurrences: the worst, which this is of.
+    /// The fault that this is of, where it is one of several of a target's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub occurrence: Option<FaultId>,
+    /// Of a target on a fault that comes several times: each of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub occurrences: Vec<Measured>,
     /// None: no data, see `gap`.
     pub figure: Option<Figure>,
     pub gap: Option<Gap>,

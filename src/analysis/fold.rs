@@ -252,6 +252,21 @@ impl Fold {
                 self.plan.faults.get(id.index()).is_some_and(|fault| matches!(fault.end, End::Platform { .. }));
             self.tracks.extend(self.steady.iter().map(|steady| Track::new(id, steady, at, platform)));
         }
+        if first && let Some(ordered) = fault.ordered {
+            // What is left to the platform is in force to the end: what is noticed after another fault came is that one's.
+            let earlier = |(index, other): (usize, &mut Instants)| {
+                let left = self.plan.faults.get(index).is_some_and(|fault| matches!(fault.end, End::Platform { .. }));
+                if left && index != id.index() && other.ordered.is_some_and(|at| at <= ordered) {
+                    other.supersede();
+                }
+            };
+            self.faults.iter_mut().enumerate().for_each(earlier);
+        }
+        let Some(fault) = self.faults.get(id.index()) else { return };
+        if let Some(effective) = fault.effective {
+            let tracks = self.tracks.iter_mut().filter(|track| track.fault == id);
+            tracks.for_each(|track| track.effective = Some(effective));
+        }
         if let Some(healed) = fault.healed {
             let tracks = self.tracks.iter_mut().filter(|track| track.fault == id);
             tracks.for_each(|track| track.healed = Some(healed));

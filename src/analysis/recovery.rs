@@ -23,6 +23,7 @@ pub(super) struct Track {
     last_miss: u64,
     /// Left to the platform: it may come back until it has held for two holds.
     platform: bool,
+    pub(super) effective: Option<At>,
     calm: Held,
     /// When it had.
     closed: Option<At>,
@@ -45,6 +46,7 @@ impl Track {
             held: Held::default(),
             last_miss: 0,
             platform,
+            effective: None,
             calm: Held::default(),
             closed: None,
             hold: steady.hold(),
@@ -63,7 +65,9 @@ impl Track {
             self.seen_to = end;
         }
         let misses = window.standing == Standing::Misses;
-        self.calm.next(window.standing, steady.over());
+        if self.effective.is_some_and(|effective| begin_of(window.number) >= effective) {
+            self.calm.next(window.standing, steady.over());
+        }
         if self.closed.is_none() && self.calm.for_seconds(2 * steady.hold_seconds()) {
             self.closed = Some(end);
         }

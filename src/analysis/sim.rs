@@ -223,6 +223,7 @@ impl Sim {
             },
             end: Span::seconds(self.seconds),
             rehearsal: None,
+            unjudged: Vec::new(),
         }
     }
 

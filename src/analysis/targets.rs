@@ -88,6 +88,7 @@ impl Evidence<'_> {
         Measured {
             target,
             occurrence: None,
+            occurrences: Vec::new(),
             figure: taken.figure,
             gap: taken.gap,
             unlagged: self.unlagged(condition, &tally),

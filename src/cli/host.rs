@@ -14,7 +14,7 @@ pub(super) fn lacks(plan: &Plan, words: Words) -> Vec<String> {
     let here = std::env::current_dir().unwrap_or_else(|_| Path::new("/").to_owned());
     let program = std::env::current_exe().unwrap_or_default();
     let means = Means { platform: &plan.platform, here: &here, program: &program };
-    let mut said = Vec::new();
+    let mut said: Vec<String> = means.lacks_networks().into_iter().map(|why| words.host_networks(why)).collect();
     for fault in &plan.faults {
         if let Some(why) = means.lacks(&fault.kind) {
             said.push(words.host_fault(&fault.name, fault.kind.verb(), why));

@@ -6,7 +6,7 @@ use crate::base::rng::run_word;
 use crate::base::template::Template;
 use crate::base::units::{Span, parse_span};
 use crate::plan::arrivals::Slice;
-use crate::plan::{Condition, FeedData, Measure, Plan};
+use crate::plan::{Condition, FeedData, Instant, Measure, Plan};
 use crate::record::{Part, run_id};
 
 /// What `--start-at` says.
@@ -106,10 +106,16 @@ fn fits(plan: &Plan) -> Result<(), String> {
     }
     let steady = plan.steady_states.iter().flat_map(|steady| &steady.must);
     let aborts = plan.aborts.iter().map(|abort| &abort.condition);
-    if steady.chain(aborts).any(|condition: &Condition| condition.measure == Measure::Throughput) {
-        return Err("a part sees its own requests alone: steady states and aborts cannot ask for a throughput of all \
+    let whens = plan.faults.iter().filter_map(|fault| match &fault.at {
+        Instant::When(condition) => Some(condition.as_ref()),
+        Instant::At(_) | Instant::After { .. } => None,
+    });
+    if steady.chain(aborts).chain(whens).any(|condition: &Condition| condition.measure == Measure::Throughput) {
+        return Err(
+            "a part sees its own requests alone: steady states, aborts and `when` cannot ask for a throughput of all \
                     parts; ask for a share or a percentile"
-            .to_owned());
+                .to_owned(),
+        );
     }
     Ok(())
 }

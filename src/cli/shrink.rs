@@ -15,7 +15,7 @@ use crate::analysis::{Snapshot, analyse};
 use crate::compile::{From, Origins};
 use crate::drill::{self, Audience, Signals};
 use crate::load;
-use crate::plan::Plan;
+use crate::plan::{End, Instant, Plan};
 use crate::record::{Entry, Folder, Reader};
 use crate::verdict::{self, Verdict};
 
@@ -34,9 +34,11 @@ pub(super) fn shrink(args: &ShrinkArgs, speech: Speech) -> Exit {
             return Exit::Wrong;
         }
     };
-    let mut trials = Trials { failed: &failed, args, speech, signals: &mut signals, left: args.drills, stopped: None };
+    let mut trials =
+        Trials { failed: &failed, args, speech, signals: &mut signals, left: args.drills, stopped: None, spent: false };
     let smallest = smallest(&failed.faults, &mut |set| trials.still_fails(set));
-    if let Some(exit) = trials.stopped {
+    let (stopped, spent) = (trials.stopped, trials.spent);
+    if let Some(exit) = stopped {
         return exit;
     }
     let names = |set: &[usize]| {
@@ -50,6 +52,10 @@ pub(super) fn shrink(args: &ShrinkArgs, speech: Speech) -> Exit {
     }
     let out: Vec<usize> = failed.faults.iter().copied().filter(|index| !smallest.contains(index)).collect();
     let without: String = names(&out).iter().map(|name| format!(" --without {name}")).collect();
+    if spent {
+        speech.print(&format!("{}\n", words.shrink_spent(names(&smallest).join(", "))));
+        return Exit::Inconclusive;
+    }
     speech.print(&format!("{}\n", words.shrink_found(names(&smallest).join(", "))));
     if !without.is_empty() {
         speech.print(&format!("{}\n", words.shrink_again(without.trim_start())));
@@ -112,18 +118,25 @@ struct Trials<'t> {
     left: u32,
     /// Why no more are made.
     stopped: Option<Exit>,
+    /// More were needed than may be made.
+    spent: bool,
 }
 
 impl Trials<'_> {
     /// Whether a target that failed fails again with these faults alone. Once no more drills may be made, nothing does.
     fn still_fails(&mut self, set: &[usize]) -> bool {
-        if self.stopped.is_some() || self.left == 0 || self.signals.came() {
+        if self.stopped.is_none() && self.signals.came() {
+            self.stopped = Some(Exit::Aborted);
+        }
+        self.spent |= self.left == 0;
+        if self.stopped.is_some() || self.spent {
             return false;
         }
         self.left -= 1;
         let mut plan = self.failed.plan.clone();
         let mut index = 0;
-        let out: Vec<bool> = (0..plan.faults.len()).map(|fault| !set.contains(&fault)).collect();
+        let kept = with_what_they_wait_for(&plan, set);
+        let out: Vec<bool> = (0..plan.faults.len()).map(|fault| !kept.contains(&fault)).collect();
         plan.faults.iter_mut().for_each(|fault| {
             fault.spared = out.get(index).copied().unwrap_or(true);
             index += 1;
@@ -160,6 +173,9 @@ impl Trials<'_> {
             ended.left.iter().for_each(|left| self.speech.complain(&format!("could not be undone: {left}")));
             return Err(Exit::Residue);
         }
+        if ended.broken || ended.lost.is_some() {
+            return Err(if ended.broken { Exit::Defect } else { Exit::Inconclusive });
+        }
         if self.signals.came() {
             return Err(Exit::Aborted);
         }
@@ -174,9 +190,32 @@ impl Trials<'_> {
         let reader = Reader::open(folder)?;
         let plan = reader.plan().clone();
         let analysis = analyse(&plan, reader)?;
-        let fails = failed_targets(&plan, &analysis).iter().any(|name| self.failed.targets.contains(name));
-        Ok((verdict::outcome(&plan, &analysis).verdict, fails))
+        let verdict = verdict::outcome(&plan, &analysis).verdict;
+        // A drill that was void has not failed, whatever its figures were.
+        let again = failed_targets(&plan, &analysis).iter().any(|name| self.failed.targets.contains(name));
+        Ok((verdict, verdict == Verdict::Fail && again))
     }
+}
+
+/// These faults, and those whose instants they hang on.
+fn with_what_they_wait_for(plan: &Plan, set: &[usize]) -> Vec<usize> {
+    let mut kept = set.to_vec();
+    let mut next = set.to_vec();
+    while let Some(fault) = next.pop().and_then(|index| plan.faults.get(index)) {
+        let until = match &fault.end {
+            End::Until(instant) => Some(instant),
+            End::For(_) | End::Platform { .. } => None,
+        };
+        for instant in [Some(&fault.at), until].into_iter().flatten() {
+            if let Instant::After { fault, .. } = instant
+                && !kept.contains(&fault.index())
+            {
+                kept.push(fault.index());
+                next.push(fault.index());
+            }
+        }
+    }
+    kept
 }
 
 struct Nobody;

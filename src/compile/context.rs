@@ -34,6 +34,16 @@ impl<'s> Cx<'s> {
         self.missed.insert((what, name.to_owned()))
     }
 
+    /// Takes back what was said since `since` and had been said before, word for word in the same place.
+    pub(super) fn unsay_repeats(&mut self, since: usize) {
+        let said = self.found.split_off(since.min(self.found.len()));
+        for one in said {
+            if !self.found.iter().any(|known| (known.code, known.mark) == (one.code, one.mark)) {
+                self.found.push(one);
+            }
+        }
+    }
+
     /// The value of a word; a hole breaks the plan.
     pub(super) fn get<'f, T>(&mut self, field: &'f Field<T>) -> Option<&'f Spanned<T>> {
         self.broken |= field.is_hole();

@@ -112,8 +112,9 @@ pub(super) struct Made {
     pub(super) target: Mark,
     pub(super) from: Option<At>,
     pub(super) to: Option<At>,
-    /// It hangs on a condition: when it comes is not known beforehand.
+    /// It hangs on a condition: when it comes, or ends, is not known beforehand.
     pub(super) floats: bool,
+    pub(super) ends_floating: bool,
 }
 
 impl Made {
@@ -195,7 +196,17 @@ fn entry(
             spared: false,
         };
         let floats = start.is_none() && nth == 0;
-        made.push(Made { id, fault, at, until, target: deed.target, from: None, to: None, floats });
+        made.push(Made {
+            id,
+            fault,
+            at,
+            until,
+            target: deed.target,
+            from: None,
+            to: None,
+            floats,
+            ends_floating: false,
+        });
     }
     Some(made)
 }
@@ -214,15 +225,28 @@ fn repeated(
         let path = if ids.len() > 1 { occurrence(path, nth) } else { path.to_owned() };
         let said = cx.found.len();
         let kind = fault::kind(Draw { fault: id, attempt: 0 }, &path, fault, scene, cx);
-        if nth > 0 {
-            // It was said of the first.
-            cx.found.truncate(said);
-        }
+        cx.unsay_repeats(said);
         let (kind, target) = kind?;
         let offset = Span(every.as_nanos().saturating_mul(nth as u64));
         deeds.push(Deed { kind, target, title: None, offset, lasts: None });
     }
     Some(deeds)
+}
+
+/// Whether one of these words is there; none, and said, where two are.
+fn is_one(words: &[(&str, Option<Mark>)], cx: &mut Cx<'_>) -> Option<bool> {
+    let mut given = words.iter().filter_map(|(word, mark)| Some((word, (*mark)?)));
+    match (given.next(), given.next()) {
+        (Some((first, first_mark)), Some((second, mark))) => {
+            let message = format!("a fault has either `{first}` or `{second}`, not both");
+            cx.say(Diagnostic::error("one-of", mark, message).related(first_mark, format!("`{first}` is here")));
+            None
+        }
+        (one, _) => {
+            cx.broken |= one.is_none();
+            Some(one.is_some())
+        }
+    }
 }
 
 /// When it begins, and where that is written; no instant where it hangs on a condition.
@@ -233,26 +257,13 @@ fn start(
     scene: &Scene<'_>,
     cx: &mut Cx<'_>,
 ) -> Option<(Option<Instant>, Mark)> {
-    let given: Vec<(&str, Mark)> =
-        [("at", fault.at.written()), ("after", fault.after.written()), ("when", fault.when.written())]
-            .into_iter()
-            .filter_map(|(word, mark)| Some((word, mark?)))
-            .collect();
-    match given.as_slice() {
-        [] => {
-            cx.broken = true;
-            if fault.complete {
-                let message = "a fault needs one of `at`, `after`, `when`";
-                cx.say(Diagnostic::error("one-of", name.mark, message).help("write when it comes, such as at: 30s"));
-            }
-            return None;
+    let words = [("at", fault.at.written()), ("after", fault.after.written()), ("when", fault.when.written())];
+    if !is_one(&words, cx)? {
+        if fault.complete {
+            let message = "a fault needs one of `at`, `after`, `when`";
+            cx.say(Diagnostic::error("one-of", name.mark, message).help("write when it comes, such as at: 30s"));
         }
-        [(first, first_mark), (second, mark), ..] => {
-            let message = format!("a fault has either `{first}` or `{second}`, not both");
-            cx.say(Diagnostic::error("one-of", *mark, message).related(*first_mark, format!("`{first}` is here")));
-            return None;
-        }
-        [_] => {}
+        return None;
     }
     if let Some(when) = cx.get(&fault.when) {
         return Some((None, when.key));
@@ -320,28 +331,14 @@ fn end(
     scene: &Scene<'_>,
     cx: &mut Cx<'_>,
 ) -> Option<End> {
-    let given: Vec<(&str, Mark)> =
-        [("for", fault.lasts.written()), ("until", fault.until.written()), ("heal", fault.heal.written())]
-            .into_iter()
-            .filter_map(|(word, mark)| Some((word, mark?)))
-            .collect();
-    match given.as_slice() {
-        [] => {
-            cx.broken = true;
-            if fault.complete {
-                let message = "a fault ends in one way: it needs one of `for`, `until`, `heal`";
-                cx.say(
-                    Diagnostic::error("one-of", name.mark, message).help("write how long it lasts, such as for: 20s"),
-                );
-            }
-            return None;
+    let words = [("for", fault.lasts.written()), ("until", fault.until.written()), ("heal", fault.heal.written())];
+    if !is_one(&words, cx)? {
+        if fault.complete {
+            let message = "a fault ends in one way: it needs one of `for`, `until`, `heal`";
+            let help = "write how long it lasts, such as for: 20s";
+            cx.say(Diagnostic::error("one-of", name.mark, message).help(help));
         }
-        [(first, first_mark), (second, mark), ..] => {
-            let message = format!("a fault has either `{first}` or `{second}`, not both");
-            cx.say(Diagnostic::error("one-of", *mark, message).related(*first_mark, format!("`{first}` is here")));
-            return None;
-        }
-        [_] => {}
+        return None;
     }
     if let (Some(mark), None) = (fault.undo.written(), fault.heal.written()) {
         let message = "`undo` says what is done at the end of the drill about a fault that was left to the platform";
@@ -375,7 +372,7 @@ fn end(
         cx.broken = true;
         if fault.undo.is_absent() && fault.complete {
             let message = "`heal: platform` needs `undo`: what is done at the end of the drill";
-            let help = "write undo: start, undo: none, or undo: { run: [program] }";
+            let help = "write undo: start, undo: none, or undo: { run: [program], check: [program] }";
             cx.say(Diagnostic::error("needs-word", heal.key, message).help(help));
         }
         return None;
@@ -385,8 +382,12 @@ fn end(
         UndoAtEnd::Word(UndoWord::None) => Undo::None,
         UndoAtEnd::Run(run) => {
             cx.broken |= !run.complete;
-            let words = cx.need(&run.run)?;
-            Undo::Run(cx.items(&words.value.0).iter().map(|word| scene.word(word, cx)).collect())
+            let mut words = |field: &Field<scenario::Arguments>| {
+                let list = cx.need(field)?;
+                Some(cx.items(&list.value.0).iter().map(|word| scene.word(word, cx)).collect())
+            };
+            let (command, check) = (words(&run.run), words(&run.check));
+            Undo::Run { command: command?, check: check? }
         }
     };
     Some(End::Platform { undo })
@@ -400,6 +401,24 @@ pub(super) fn triggers(
     scenery: &Scenery<'_>,
     cx: &mut Cx<'_>,
 ) {
+    for (_, fault) in field.value().into_iter().flat_map(Named::iter) {
+        let hangs = [&fault.at, &fault.after, &fault.until].into_iter().filter_map(|when| when.get());
+        for when in hangs {
+            let Reference::Fault { moment, .. } = &when.from else { continue };
+            let (never, help) = match moment {
+                scenario::Moment::Recovered if scenery.steady.len() == 0 && scenery.steady.is_whole() => (
+                    "there is no steady state, so no fault is ever seen to have recovered",
+                    "write `healed`, or say what must hold under `steady-state:`",
+                ),
+                scenario::Moment::Detected if !scenery.has_probe && !scenery.watches_lost => (
+                    "nothing of the platform is probed, so no fault is ever detected",
+                    "write watch: { health: { endpoint: shop, get: /healthz } } under `platform`",
+                ),
+                _ => continue,
+            };
+            cx.say(Diagnostic::error("never", when.mark, never).help(help));
+        }
+    }
     for (name, fault) in field.value().into_iter().flat_map(Named::iter) {
         let Some(when) = cx.get(&fault.when) else { continue };
         let path = format!("faults.{}.when", name.value);

@@ -202,10 +202,9 @@ pub(super) fn check_beside(
 ) {
     for load in loads.iter().filter(|load| load.search.is_some()) {
         for made in faults {
-            if let Some((from, to)) = made.times()
-                && from < load.end()
-                && load.start < to
-            {
+            // One that waits for a condition may come at any time.
+            let beside = made.times().is_none_or(|(from, to)| from < load.end() && load.start < to);
+            if beside && (made.floats || made.times().is_some()) {
                 let message = format!(
                     "fault `{}` falls into the search of `{}`, which would then find the limit of a platform that is hurt",
                     made.fault.name, load.name

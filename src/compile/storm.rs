@@ -53,15 +53,14 @@ pub(super) fn deeds(
     for (nth, (stretch, &id)) in taken.into_iter().zip(ids).enumerate() {
         let begins = every.as_nanos().saturating_mul(stretch);
         let offset = Span(begins + stream.below(every.as_nanos().min(whole.as_nanos() - begins)));
-        let path = format!("{path}_{}", nth + 1);
+        let place = format!("{path}_{}", nth + 1);
         let mut found = None;
         for attempt in 0..TRIES {
             let item = items.get(stream.below(items.len() as u64) as usize)?;
             let lasts = item.lasts.get()?.value;
             let (said, noted) = (cx.found.len(), cx.origins.len());
-            let (kind, target) = fault::kind(Draw { fault: id, attempt }, &path, item, scene, cx)?;
-            // It was said when each was looked at.
-            cx.found.truncate(said);
+            let (kind, target) = fault::kind(Draw { fault: id, attempt }, &place, item, scene, cx)?;
+            cx.unsay_repeats(said);
             let until = |deed: &Deed| deed.offset + deed.lasts.unwrap_or_default() + PAUSE;
             let beside = |deed: &&Deed| deed.offset < offset + lasts && offset < until(deed);
             let after = deeds.iter().filter(beside).filter(|deed| deed.kind.excludes(&kind)).map(until).max();
@@ -79,11 +78,14 @@ pub(super) fn deeds(
             }
         }
         let deed = found?;
-        let drawn =
-            format!("{} for {}, {} into the storm", deed.kind.verb(), deed.lasts.unwrap_or_default(), deed.offset);
-        cx.note(path, &drawn, deed.target);
         deeds.push(deed);
     }
     deeds.sort_by_key(|deed| deed.offset);
+    for (nth, deed) in deeds.iter().enumerate() {
+        let name = if deeds.len() > 1 { format!("{path}_{}", nth + 1) } else { path.to_owned() };
+        let drawn =
+            format!("{} for {}, {} into the storm", deed.kind.verb(), deed.lasts.unwrap_or_default(), deed.offset);
+        cx.note(name, &drawn, deed.target);
+    }
     Some(deeds)
 }

@@ -4,7 +4,7 @@ use super::context::Cx;
 use super::schedule::Made;
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{At, Span};
-use crate::plan::{self, End, FaultId, FaultKind, Instant, Moment};
+use crate::plan::{End, FaultId, FaultKind, Instant, Moment};
 
 /// Settles when each fault comes at the earliest, and says which never can. One that lies outside of the drill has no times:
 /// what follows from it is not said as well.
@@ -22,7 +22,14 @@ pub(super) fn settle(made: &mut [Made], end: Option<At>, cx: &mut Cx<'_>) {
                 End::Until(instant) => known(instant, made),
                 End::Platform { .. } => end,
             });
-            let floats = fault.floats || hangs_on_floating(&fault.fault, made);
+            let hangs = |instant: &Instant| match instant {
+                Instant::After { fault, moment, .. } => made.iter().any(|made| {
+                    made.id == *fault && (made.floats || (made.ends_floating && *moment >= Moment::Healed))
+                }),
+                Instant::At(_) | Instant::When(_) => false,
+            };
+            let floats = fault.floats || hangs(&fault.fault.at);
+            let ends_floating = floats || matches!(&fault.fault.end, End::Until(instant) if hangs(instant));
             let wrong = end.zip(from).and_then(|(end, from)| outside_drill(fault, from, to, end));
             if let Some(wrong) = wrong {
                 let first = fault.fault.of.is_none() || !cx.found.iter().any(|said| said.mark == fault.at);
@@ -32,13 +39,14 @@ pub(super) fn settle(made: &mut [Made], end: Option<At>, cx: &mut Cx<'_>) {
                 cx.broken = true;
                 *outside = true;
             } else if let Some(fault) = made.get_mut(index) {
-                (fault.from, fault.to, fault.floats) = (from, to, floats);
+                (fault.from, fault.to) = (from, to);
+                (fault.floats, fault.ends_floating) = (floats, ends_floating);
             }
         }
     }
     // One circle is one mistake, said of the first in it.
     let mut said = false;
-    for fault in made.iter().filter(|fault| fault.times().is_none() && !fault.floats) {
+    for fault in made.iter().filter(|fault| fault.times().is_none() && !fault.ends_floating) {
         cx.broken = true;
         if said {
             continue;
@@ -68,14 +76,6 @@ fn known(instant: &Instant, made: &[Made]) -> Option<At> {
         }
         Instant::When(_) => None,
     }
-}
-
-fn hangs_on_floating(fault: &plan::Fault, made: &[Made]) -> bool {
-    let floats = |instant: &Instant| match instant {
-        Instant::After { fault, .. } => made.iter().any(|made| made.id == *fault && made.floats),
-        Instant::At(_) | Instant::When(_) => false,
-    };
-    floats(&fault.at) || matches!(&fault.end, End::Until(instant) if floats(instant))
 }
 
 fn outside_drill(fault: &Made, from: At, to: Option<At>, end: At) -> Option<Diagnostic> {
@@ -131,6 +131,20 @@ fn check_pair(first: &Made, second: &Made, cx: &mut Cx<'_>) {
         // Those of one entry were looked at there.
         return;
     }
+    for (this, other) in [(first, second), (second, first)] {
+        if let (End::Until(Instant::After { fault, moment, .. }), Some(mark)) = (&this.fault.end, this.until)
+            && *fault == other.id
+            && *moment < Moment::Healed
+            && this.fault.kind.excludes(&other.fault.kind)
+        {
+            let message = format!(
+                "`{}` lasts until `{}` has come, which cannot come as long as it lasts",
+                this.fault.name, other.fault.name
+            );
+            cx.say(Diagnostic::error("circular", mark, message).help("write `for`, or an instant before that"));
+            return;
+        }
+    }
     let overlap = one.0 < two.1 && two.0 < one.1;
     let said = cx.found.iter().any(|said| said.code == "excluded" && said.mark == second.target);
     if overlap && !said && first.fault.kind.excludes(&second.fault.kind) {
@@ -156,8 +170,7 @@ fn check_pair(first: &Made, second: &Made, cx: &mut Cx<'_>) {
 /// Before the first fault the steady states must have had the time to hold; false, and said, when they have not.
 pub(super) fn check_first(made: &[Made], start: Option<At>, hold: Option<(Span, Mark)>, cx: &mut Cx<'_>) -> bool {
     let (Some(start), Some((hold, mark))) = (start, hold) else { return true };
-    let first =
-        made.iter().filter_map(|fault| fault.times().map(|(from, _)| (from, fault))).min_by_key(|(from, _)| *from);
+    let first = made.iter().filter_map(|fault| fault.from.map(|from| (from, fault))).min_by_key(|(from, _)| *from);
     if let Some((from, fault)) = first
         && from < start + hold
     {

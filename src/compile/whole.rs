@@ -271,6 +271,7 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
         limits,
         end: end? - At::START,
         rehearsal: None,
+        unjudged: Vec::new(),
     };
     search::settle(&mut plan, searches);
     move_phases(&mut plan, &moved);

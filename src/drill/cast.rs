@@ -38,7 +38,7 @@ pub(super) trait Surgeon: Clone + 'static {
     /// Ends when it was observed to be gone.
     async fn heal(&self, wound: Self::Wound) -> Result<Seen, Vec<Sight>>;
     /// What is done at the end about a fault that was left to the platform.
-    async fn settle(&self, fault: &Fault, wound: Self::Wound, undo: &Undo) -> Result<Seen, Vec<Sight>>;
+    async fn settle(&self, wound: Self::Wound, undo: &Undo) -> Result<Seen, Vec<Sight>>;
 }
 
 /// Who undoes everything should the harness die.
@@ -95,8 +95,8 @@ impl Surgeon for Faults {
         Faults::heal(self, wound).await
     }
 
-    async fn settle(&self, fault: &Fault, wound: Wound, undo: &Undo) -> Result<Seen, Vec<Sight>> {
-        Faults::settle(self, fault, wound, undo).await
+    async fn settle(&self, wound: Wound, undo: &Undo) -> Result<Seen, Vec<Sight>> {
+        Faults::settle(self, wound, undo).await
     }
 }
 

@@ -147,7 +147,7 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
         if now >= course.end {
             // A fault after the end would hurt a platform that nobody asks anything.
             course.timeline.cancel_waiting();
-            for fault in course.timeline.open_ended() {
+            for fault in course.timeline.in_force() {
                 self.heal(course, fault);
             }
         }
@@ -349,7 +349,7 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
         let planned = self.plan.faults[fault.index()].clone();
         let task = course.tasks.spawn_local(async move {
             let healed = match (wound, &planned.end) {
-                (Some(wound), End::Platform { undo }) => surgeon.settle(&planned, wound, undo).await,
+                (Some(wound), End::Platform { undo }) => surgeon.settle(wound, undo).await,
                 (Some(wound), End::For(_) | End::Until(_)) => surgeon.heal(wound).await,
                 (None, _) => Err(vec![Sight::NoWound]),
             };

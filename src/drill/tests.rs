@@ -221,7 +221,7 @@ impl Surgeon for Ward {
         Ok(Seen { at: self.clock.now(), proof: Vec::new() })
     }
 
-    async fn settle(&self, _: &Fault, (): (), _: &Undo) -> Result<Seen, Vec<Sight>> {
+    async fn settle(&self, (): (), _: &Undo) -> Result<Seen, Vec<Sight>> {
         self.heal(()).await
     }
 }

@@ -142,14 +142,6 @@ impl Timeline {
         }
     }
 
-    /// Faults that bite now and whose heal has no instant: they end with the drill.
-    pub(super) fn open_ended(&self) -> Vec<FaultId> {
-        let open = |(index, track): (usize, &Track)| {
-            (track.state == State::InForce && self.heal_at(track).is_none()).then(|| FaultId::at(index))
-        };
-        self.tracks.iter().enumerate().filter_map(open).collect()
-    }
-
     /// Gives up whatever has not been ordered yet.
     pub(super) fn cancel_waiting(&mut self) {
         for track in self.tracks.iter_mut().filter(|track| track.state == State::Waiting) {
@@ -253,7 +245,8 @@ mod tests {
             timeline.note(At(20), fault, &effective());
         }
         assert_eq!(timeline.next(), Some((At(50), Due::Heal(FaultId(0)))));
-        assert_eq!(timeline.open_ended(), [FaultId(1)]);
+        timeline.note(At(50), FaultId(0), &FaultEvent::HealOrdered);
+        assert_eq!((timeline.next(), timeline.in_force()), (None, vec![FaultId(1)]), "it ends with the drill");
     }
 
     #[test]

@@ -216,8 +216,9 @@ async fn remove(faults: &Faults, cut: &Cut) -> Result<(), Sight> {
     let (router, table) = (cut.router.clone(), cut.table.clone());
     let removed = move || {
         journal.undo(undo).map_err(said)?;
-        let listed = router.tool("nft", &["list", "table", "inet", &table], "");
-        if listed.is_ok() { Err(said("its rules are still there")) } else { Ok(()) }
+        let listed = router.tool("nft", &["list", "tables", "inet"], "").map_err(said)?;
+        let stays = listed.lines().any(|line| line.trim() == format!("table inet {table}"));
+        if stays { Err(said("its rules are still there")) } else { Ok(()) }
     };
     blocking(removed).await?
 }

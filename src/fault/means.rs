@@ -2,7 +2,6 @@
 //! two cannot differ. What only the doing can tell is left to the doing.
 
 use std::path::Path;
-use std::process::Command;
 
 use crate::base::host::{self, Controller, Device, Group, Identity, Marker, Resource};
 use crate::plan::{FaultKind, Platform, Process, ProcessId, ProcessSource, Shape, Template};
@@ -35,10 +34,12 @@ impl Means<'_> {
             FaultKind::Run { act, undo, check, .. } => {
                 [act, undo, check].into_iter().find_map(|words| self.lacks_program(words.first()?))
             }
-            FaultKind::Between { .. } => self.lacks_tool("nft", "nftables"),
+            FaultKind::Between { .. } => lacks_tool("nft", "nftables"),
             FaultKind::Shape { shape, .. } => {
-                let lacks = self.lacks_tool("tc", "iproute2");
-                lacks.or_else(|| matches!(shape, Shape::Delay { .. }).then(lacks_netem).flatten())
+                let lacks = lacks_tool("tc", "iproute2");
+                lacks.or_else(|| {
+                    (matches!(shape, Shape::Delay { .. }) && host::may_make_networks()).then(lacks_netem).flatten()
+                })
             }
             FaultKind::Kill { .. }
             | FaultKind::Terminate { .. }
@@ -51,6 +52,17 @@ impl Means<'_> {
             | FaultKind::FillDisk { .. }
             | FaultKind::Link { .. } => None,
         }
+    }
+
+    /// Why no networks can be made here, where the platform wants some.
+    pub fn lacks_networks(&self) -> Option<String> {
+        if !self.platform.has_networks() {
+            return None;
+        }
+        if !host::may_make_networks() {
+            return Some("making networks needs root (CAP_NET_ADMIN and CAP_SYS_ADMIN)".to_owned());
+        }
+        lacks_tool("ip", "iproute2")
     }
 
     /// Why this process's clock cannot be told another time.
@@ -80,16 +92,15 @@ impl Means<'_> {
         (!there).then(|| format!("`{word}` is no program: neither a path to one nor in PATH"))
     }
 
-    fn lacks_tool(&self, tool: &str, package: &str) -> Option<String> {
-        let there = host::find_program(tool, self.here).is_some();
-        (!there).then(|| {
-            format!("the program `{tool}` is not to be found; install it (Debian and Ubuntu: apt install {package})")
-        })
-    }
-
     fn process(&self, id: ProcessId) -> Option<&Process> {
         self.platform.processes.get(id.index())
     }
+}
+
+fn lacks_tool(tool: &str, package: &str) -> Option<String> {
+    host::find_tool(tool).err().map(|_| {
+        format!("the program `{tool}` is not to be found; install it (Debian and Ubuntu: apt install {package})")
+    })
 }
 
 fn lacks_limits(of: Resource) -> Option<String> {
@@ -100,13 +111,10 @@ fn lacks_limits(of: Resource) -> Option<String> {
     }
 }
 
-/// Tried in a network of its own, which goes with the program that tries it.
+/// Tried in a network of its own, which goes with the thread that tries it.
 fn lacks_netem() -> Option<String> {
-    let words = ["unshare", "--net", "tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"];
-    let tried = Command::new(words[0]).args(&words[1..]).output().ok()?;
-    (!tried.status.success()).then(|| {
-        let said = String::from_utf8_lossy(&tried.stderr).trim().replace('\n', " ");
-        format!("the kernel of this machine cannot delay packets (netem: {said}); put a link between the processes, and write `delay` with it")
+    host::lacks_netem().map(|why| {
+        format!("the kernel of this machine cannot delay packets (netem: {why}); put a link between the processes, and write `delay` with it")
     })
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::strain::{self, Strain};
 use super::{Faults, Kind, blocking, kill, said};
-use crate::base::host::{Controller, Group, Resource, Tree};
+use crate::base::host::{Controller, Group, Identity, Resource, Tree};
 use crate::base::units::{At, Size, Span};
 use crate::plan::{FaultId, ProcessId};
 use crate::platform::Process;
@@ -98,6 +98,8 @@ async fn in_group(
         inside.limit_memory(if inside.counts_all() { 0 } else { ROOM.0 })?;
         Ok((members, before))
     };
+    // Those who live on are as dear to the kernel as they were, however this ends.
+    let spared = Dear(scores);
     let (members, before) = blocking(prepare).await?.map_err(said)?;
     let crowd = if group.counts_all() {
         None
@@ -115,11 +117,19 @@ async fn in_group(
         true if kills > 0 => Ok(Sight::OutOfMemory { process: id, members, kills: Some(kills), by }),
         true => Err(Sight::Ended { process: id }),
         false => {
-            // Those who live on are as dear to the kernel as they were.
-            for (member, score) in scores {
-                member.set_dispensable(score).map_err(said)?;
-            }
+            drop(spared);
             Err(Sight::LivesOn { process: id, by })
+        }
+    }
+}
+
+/// How dear processes were to the kernel; given back when this is dropped. One that is gone needs nothing.
+struct Dear(Vec<(Identity, i32)>);
+
+impl Drop for Dear {
+    fn drop(&mut self) {
+        for (member, score) in &self.0 {
+            let _ = member.set_dispensable(*score);
         }
     }
 }

@@ -38,7 +38,7 @@ pub use strain::strain_main;
 use self::strain::Strain;
 use crate::base::clock::Clock;
 use crate::base::units::{At, Span};
-use crate::plan::{Fault, FaultId, FaultKind, LinkId, ProcessId, Undo};
+use crate::plan::{End, Fault, FaultId, FaultKind, LinkId, ProcessId, Undo};
 use crate::platform::{Platform, Process};
 use crate::proxy::{FlawId, Proxy};
 use crate::record::Sight;
@@ -64,7 +64,11 @@ pub struct Seen {
 /// A fault that bites: what healing it needs.
 #[must_use = "a fault that bites has to be healed"]
 #[derive(Debug)]
-pub struct Wound(Kind);
+pub struct Wound {
+    kind: Kind,
+    /// What the scenario says undoes it at the end of the drill, where it is left to the platform.
+    settles: Option<UndoId>,
+}
 
 #[derive(Debug)]
 enum Kind {
@@ -93,10 +97,21 @@ impl Faults {
     /// Injects a fault and waits until it was observed to bite all that it is aimed at. `Err` says why it did not;
     /// then nothing of it is in force any more. `id` is its number in the plan; what has not bitten within `lasts` is given up.
     pub async fn inject(&self, id: FaultId, fault: &Fault, lasts: Span) -> Result<(Wound, Seen), Vec<Sight>> {
-        let (platform, here, program) = (self.platform.plan(), self.platform.here(), self.platform.program());
-        if let Some(why) = (Means { platform, here, program }).lacks(&fault.kind) {
+        let (platform, kind) = (self.platform.clone(), fault.kind.clone());
+        let lacks = move || {
+            let (platform, here, program) = (platform.plan(), platform.here(), platform.program());
+            Means { platform, here, program }.lacks(&kind)
+        };
+        if let Some(why) = blocking(lacks).await.map_err(|why| vec![why])? {
             return Err(vec![said(why)]);
         }
+        // On disk before it bites, as every undo is.
+        let settles = match &fault.end {
+            End::Platform { undo: Undo::Run { command, check } } => {
+                Some(run::plan_settling(self, &fault.name, command, check).await.map_err(|why| vec![why])?)
+            }
+            End::Platform { .. } | End::For(_) | End::Until(_) => None,
+        };
         let (kind, proof) = match &fault.kind {
             FaultKind::Kill { processes } => kill::inject(self, processes, kill::Way::Kill).await?,
             FaultKind::Terminate { processes } => kill::inject(self, processes, kill::Way::Terminate).await?,
@@ -125,17 +140,17 @@ impl Faults {
             FaultKind::Between { first, second, direction, harm } => {
                 let wanted = between::Wanted { first, second, direction: *direction, harm };
                 let (kind, at, proof) = between::inject(self, id, &fault.name, &wanted, lasts).await?;
-                return Ok((Wound(kind), Seen { at, proof }));
+                return Ok((Wound { kind, settles }, Seen { at, proof }));
             }
             FaultKind::Shape { processes, direction, shape } => {
                 shape::inject(self, &fault.name, processes, *direction, shape, lasts).await?
             }
             FaultKind::Link { links, flaw } => {
                 let (kind, at, proof) = link::inject(self, id, links, flaw, lasts).await?;
-                return Ok((Wound(kind), Seen { at, proof }));
+                return Ok((Wound { kind, settles }, Seen { at, proof }));
             }
         };
-        Ok((Wound(kind), Seen { at: self.clock.now(), proof }))
+        Ok((Wound { kind, settles }, Seen { at: self.clock.now(), proof }))
     }
 
     /// The drill is being stopped: what has been ordered and was not seen to bite yet is not waited for any longer.
@@ -157,7 +172,7 @@ impl Faults {
 
     /// Undoes a fault in its natural way and waits until that was observed. `Err` says what is not as it was.
     pub async fn heal(&self, wound: Wound) -> Result<Seen, Vec<Sight>> {
-        let proof = match wound.0 {
+        let proof = match wound.kind {
             Kind::Kill { processes } => kill::heal(self, &processes).await?,
             Kind::Pause { paused } => pause::heal(self, &paused).await?,
             Kind::CrashLoop { looping } => crash::heal(self, looping).await?,
@@ -180,14 +195,14 @@ impl Faults {
     }
 
     /// What is done at the end of the drill about a fault that was left to the platform.
-    pub async fn settle(&self, fault: &Fault, wound: Wound, undo: &Undo) -> Result<Seen, Vec<Sight>> {
-        let proof = match undo {
-            Undo::Start => return self.heal(wound).await,
-            Undo::None => Sight::LeftToPlatform,
-            Undo::Run(words) => {
-                run::settle(self, &fault.name, words).await?;
+    pub async fn settle(&self, wound: Wound, undo: &Undo) -> Result<Seen, Vec<Sight>> {
+        let proof = match (undo, wound.settles) {
+            (Undo::Start, _) => return self.heal(wound).await,
+            (Undo::Run { .. }, Some(id)) => {
+                run::heal(self, id).await?;
                 Sight::NotInForce
             }
+            (Undo::None | Undo::Run { .. }, _) => Sight::LeftToPlatform,
         };
         Ok(Seen { at: self.clock.now(), proof: vec![proof] })
     }

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::tests::planned;
 use super::*;
-use crate::base::host::{self, Namespace};
+use crate::base::host;
 use crate::base::units::{Flow, Share, Span, Text};
-use crate::plan::{Direction, Harm, Instant, Network, NetworkId, Shape, Spread, Subnet};
+use crate::plan::{Direction, Harm, Network, NetworkId, Shape, Spread, Subnet};
 use crate::platform::tests::{Scene, in_runtime, scene_in, server};
 use crate::platform::{PlatformError, Residence};
 
@@ -45,18 +46,6 @@ fn networked(subnet: &str, faults: Vec<Fault>) -> Option<Scene> {
     Some(scene_in(vec![lives("node_1"), lives("node_2")], vec![network], faults))
 }
 
-fn fault(kind: FaultKind) -> Fault {
-    Fault {
-        name: "fault".into(),
-        title: Text::default(),
-        kind,
-        of: None,
-        at: Instant::At(At::START),
-        end: crate::plan::End::For(Span::seconds(20)),
-        spared: false,
-    }
-}
-
 fn between(direction: Direction, harm: Harm) -> FaultKind {
     FaultKind::Between { first: vec![ONE], second: vec![TWO], direction, harm }
 }
@@ -67,7 +56,7 @@ impl Ward {
     }
 
     async fn inject(&self, kind: FaultKind) -> Result<(Wound, Seen), Vec<Sight>> {
-        self.faults.inject(FaultId(3), &fault(kind), Span::seconds(20)).await
+        self.faults.inject(FaultId(3), &planned(kind), Span::seconds(20)).await
     }
 
     /// A connection from the one to a port of the other.
@@ -80,10 +69,10 @@ impl Ward {
     async fn end(self) {
         let namespaces = [ONE, TWO].map(|id| self.residence(id).namespace);
         let router = self.residence(ONE).router;
-        assert!(namespaces.iter().chain([&router]).all(Namespace::exists));
+        assert!(namespaces.iter().chain([&router]).all(|one| one.exists().unwrap()));
         assert!(self.faults.platform.stop().await.is_empty());
         assert!(self.faults.journal.pending().is_empty());
-        assert!(!namespaces.iter().chain([&router]).any(Namespace::exists));
+        assert!(!namespaces.iter().chain([&router]).any(|one| one.exists().unwrap()));
     }
 
     fn tables(&self) -> String {
@@ -318,7 +307,7 @@ fn what_a_process_sends_or_gets_is_slowed() {
 fn between_two_that_never_talk_nothing_bites_and_nothing_is_left() {
     in_runtime(async {
         let Some(ward) = ward("198.19.240.80/28").await else { return };
-        let short = fault(between(Direction::Both, Harm::Partition));
+        let short = planned(between(Direction::Both, Harm::Partition));
         assert_eq!(
             ward.faults.inject(FaultId(3), &short, Span::millis(300)).await.unwrap_err(),
             [Sight::NothingBetween]
@@ -326,7 +315,7 @@ fn between_two_that_never_talk_nothing_bites_and_nothing_is_left() {
         assert_eq!(ward.tables(), "");
         let shape = Shape::Throttle { rate: Flow(1 << 20) };
         let slow = FaultKind::Shape { processes: vec![ONE], direction: Direction::Both, shape };
-        let short = fault(slow);
+        let short = planned(slow);
         assert_eq!(
             ward.faults.inject(FaultId(3), &short, Span::millis(300)).await.unwrap_err(),
             [Sight::NeverSlowed { process: ONE }]
@@ -357,7 +346,7 @@ fn a_delay_works_or_is_refused_before_anything_is_started() {
     in_runtime(async {
         let shape = Shape::Delay { latency: Span::millis(60), jitter: Span::ZERO, spread: Spread::Uniform };
         let slow = FaultKind::Shape { processes: vec![ONE], direction: Direction::Both, shape };
-        let Some(scene) = networked("198.19.240.112/28", vec![fault(slow.clone())]) else { return };
+        let Some(scene) = networked("198.19.240.112/28", vec![planned(slow.clone())]) else { return };
         let Scene { platform, happenings: _happenings, journal, clock, _folder } = scene;
         match platform.start().await {
             Err(error @ PlatformError::NoNetem { .. }) => {

@@ -16,6 +16,8 @@ use crate::record::Sight;
 pub(super) struct Rolling {
     /// False once no further one is to be restarted.
     on: watch::Sender<bool>,
+    /// When the last of them is due.
+    last: At,
     task: JoinHandle<Result<Vec<Sight>, Vec<Sight>>>,
 }
 
@@ -45,7 +47,8 @@ pub(super) async fn inject(
     };
     let (on, turned) = watch::channel(true);
     let task = tokio::task::spawn_local(roll(faults.clone(), processes.to_vec(), lasts, turned));
-    Ok((Kind::Restart { rolling: Rolling { on, task } }, vec![proof]))
+    let last = due(faults.clock.now(), lasts, processes.len() - 1, processes.len());
+    Ok((Kind::Restart { rolling: Rolling { on, last, task } }, vec![proof]))
 }
 
 async fn end(faults: &Faults, id: ProcessId) -> Result<Sight, Sight> {
@@ -101,9 +104,10 @@ fn due(begun: At, lasts: Span, index: usize, count: usize) -> At {
     begun + Span(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
-/// Waits until the last of them is ready; of a drill that is being stopped, until the one that is under way is.
+/// Waits until the last of them is ready; of a drill that is being stopped, or a fault that ends before the last is due, until the one
+/// that is under way is.
 pub(super) async fn heal(faults: &Faults, mut rolling: Rolling) -> Result<Vec<Sight>, Vec<Sight>> {
-    if *faults.stopped.borrow() {
+    if *faults.stopped.borrow() || faults.clock.now() < rolling.last {
         rolling.on.send_replace(false);
     }
     let mut stopped = faults.stopped.subscribe();

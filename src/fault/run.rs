@@ -66,10 +66,19 @@ async fn ask(check: &[String], folder: &Path, within: Span) -> Result<bool, Sigh
 /// How long a program that undoes a fault at the end of the drill may take.
 const SETTLE: Span = Span::seconds(30);
 
-/// Runs what the scenario says undoes it.
-pub(super) async fn settle(faults: &Faults, name: &str, words: &[Template]) -> Result<(), Vec<Sight>> {
-    let words = faults.platform.words(&format!("`undo` of fault `{name}`"), words).map_err(|why| vec![said(why)])?;
-    faults.platform.run_words(&format!("undo-{name}"), words, SETTLE).await.map_err(|why| vec![said(why)])
+/// Writes down what the scenario says undoes a fault that is left to the platform.
+pub(super) async fn plan_settling(
+    faults: &Faults,
+    name: &str,
+    command: &[Template],
+    check: &[Template],
+) -> Result<UndoId, Sight> {
+    let words = |templates| faults.platform.words(&format!("`undo` of fault `{name}`"), templates).map_err(said);
+    let (command, check) = (words(command)?, words(check)?);
+    let folder = faults.platform.here().to_owned();
+    let action = Action::Run { name: name.to_owned(), command, check, folder, within: SETTLE };
+    let journal = faults.journal.clone();
+    blocking(move || journal.plan(action)).await?.map_err(said)
 }
 
 /// The undo's own check has seen that it is gone.

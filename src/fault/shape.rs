@@ -105,7 +105,9 @@ fn queue(shape: &Shape) -> Vec<String> {
         }
         Shape::Delay { latency, jitter, spread } => {
             let micros = |span: &Span| format!("{}us", span.as_nanos() / 1_000);
-            let mut words = vec!["netem".to_owned(), "delay".to_owned(), micros(latency)];
+            // As many as may be on their way: a full queue would lose what it is to delay.
+            let mut words = ["netem", "limit", "1000000", "delay"].map(str::to_owned).to_vec();
+            words.push(micros(latency));
             if *jitter > Span::ZERO {
                 words.push(micros(jitter));
                 if *spread == Spread::Normal {
@@ -151,10 +153,12 @@ pub(super) async fn heal(faults: &Faults, slowed: Vec<Slowed>) -> Result<Vec<Sig
             let mut free = true;
             for (undo, namespace, device) in one.queues {
                 let undone = journal.undo(undo).map_err(said);
-                let shown = namespace.tool("tc", &["qdisc", "show", "dev", &device, "root"], "").unwrap_or_default();
+                let looked = namespace.tool("tc", &["qdisc", "show", "dev", &device, "root"], "").map_err(said);
+                let shown = looked.as_ref().map_or("", String::as_str);
                 let stays = ["qdisc tbf", "qdisc netem"].iter().any(|queue| shown.contains(queue));
-                free &= undone.is_ok() && !stays;
+                free &= undone.is_ok() && looked.is_ok() && !stays;
                 failed.extend(undone.err());
+                failed.extend(looked.as_ref().err().cloned());
                 failed.extend(stays.then(|| said(format!("{device} still has a queue: {}", shown.trim()))));
             }
             if free {
@@ -178,8 +182,8 @@ mod tests {
         let little = Shape::Throttle { rate: Flow(1_000) };
         assert_eq!(queue(&little).join(" "), "tbf rate 1000bps burst 2000 latency 500ms");
         let delay = |jitter, spread| Shape::Delay { latency: Span::millis(50), jitter, spread };
-        assert_eq!(queue(&delay(Span::ZERO, Spread::Uniform)).join(" "), "netem delay 50000us");
+        assert_eq!(queue(&delay(Span::ZERO, Spread::Uniform)).join(" "), "netem limit 1000000 delay 50000us");
         let normal = queue(&delay(Span::millis(10), Spread::Normal)).join(" ");
-        assert_eq!(normal, "netem delay 50000us 10000us distribution normal");
+        assert_eq!(normal, "netem limit 1000000 delay 50000us 10000us distribution normal");
     }
 }

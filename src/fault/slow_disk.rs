@@ -142,7 +142,8 @@ pub(super) async fn heal(faults: &Faults, slowed: Slowed) -> Result<Vec<Sight>, 
     let deadline = faults.clock.now() + FAST_AGAIN;
     loop {
         // Where the tree is again, we are too.
-        let now = measure(faults, slowed.number, process, None, slowed.limit, None).await.map_err(|why| vec![why])?;
+        let now = measure(faults, slowed.number, process, None, slowed.limit, Some(deadline)).await;
+        let now = now.map_err(|why| vec![why])?;
         if now.write >= slowed.seen.write * APART {
             return Ok(vec![Sight::FastDisk { process: slowed.process, write: now.write as u64 }]);
         }

@@ -28,7 +28,7 @@ async fn ward(processes: Vec<crate::plan::Process>) -> Ward {
 }
 
 /// A fault of that kind, as a plan has it.
-fn planned(kind: FaultKind) -> Fault {
+pub(super) fn planned(kind: FaultKind) -> Fault {
     Fault {
         name: "fault".into(),
         title: Text::default(),

@@ -3,7 +3,7 @@ use crate::base::units::Rate;
 
 impl Plan {
     /// Leaves faults out: those that `is_out` says, and those that wait for an instant of one that is left out. Targets on
-    /// nothing but those go with them.
+    /// nothing but those go with them, and are named as not judged.
     pub fn spare(&mut self, is_out: impl Fn(&super::Fault) -> bool) {
         for fault in &mut self.faults {
             fault.spared |= is_out(fault);
@@ -26,7 +26,7 @@ impl Plan {
         }
         let faults = &self.faults;
         let all_spared = faults.iter().all(|fault| fault.spared);
-        self.targets.retain(|target| match (target.condition.scope, target.condition.measure) {
+        let is_judged = |target: &super::Target| match (target.condition.scope, target.condition.measure) {
             (Scope::Fault(id), _) => faults.get(id.index()).is_none_or(|fault| !fault.spared),
             (Scope::Occurrences(first), _) => {
                 let of = faults.get(first.index()).map(super::Fault::written);
@@ -34,7 +34,12 @@ impl Plan {
             }
             (_, Measure::FaultRate { basis: Basis::Outages, .. }) => !all_spared,
             _ => true,
-        });
+        };
+        let (judged, out) = std::mem::take(&mut self.targets).into_iter().partition(is_judged);
+        self.targets = judged;
+        self.unjudged
+            .extend::<Vec<String>>(Vec::from_iter(out).into_iter().map(|target: super::Target| target.name).collect());
+        self.rehearsal = self.rehearsal.or(Some(Rehearsal::Without));
     }
 
     /// A rehearsal of the load alone.
@@ -46,13 +51,18 @@ impl Plan {
     /// A rehearsal of the faults alone: nobody comes, so that nothing but the faults themselves is judged. A fault that
     /// waits for what requests show is left out.
     pub fn without_load(&mut self) {
-        self.spare(|fault| matches!(fault.at, Instant::When(_)));
+        let waits = |instant: &Instant| {
+            matches!(instant, Instant::When(_) | Instant::After { moment: super::Moment::Recovered, .. })
+        };
+        let ends = |end: &End| matches!(end, End::Until(instant) if waits(instant));
+        self.spare(|fault| waits(&fault.at) || ends(&fault.end));
         for load in &mut self.loads {
             let span = load.end() - load.start;
             (load.replay, load.search, load.users) = (None, None, None);
             load.stages = vec![Stage { kind: StageKind::Hold { rate: Rate::ZERO, span }, phase: None }];
         }
-        (self.targets, self.steady_states, self.aborts) = (Vec::new(), Vec::new(), Vec::new());
+        self.unjudged.extend(std::mem::take(&mut self.targets).into_iter().map(|target| target.name));
+        (self.steady_states, self.aborts) = (Vec::new(), Vec::new());
         self.rehearsal = Some(Rehearsal::NoLoad);
     }
 }

@@ -38,8 +38,11 @@ pub enum Undo {
     /// It is healed in its natural way.
     Start,
     None,
-    /// A program of the user's does it.
-    Run(Vec<Template>),
+    /// A program of the user's does it, however often it is called; another exits with 0 as long as there is something to undo.
+    Run {
+        command: Vec<Template>,
+        check: Vec<Template>,
+    },
 }
 
 impl Fault {
@@ -193,7 +196,10 @@ impl FaultKind {
                 let along = meet(first, firsts) && meet(second, seconds);
                 let against = meet(first, seconds) && meet(second, firsts);
                 let same_way = (along && direction.meets(*theirs)) || (against && direction.meets(theirs.reversed()));
-                same_way && (harm.lets_nothing_pass() || other.lets_nothing_pass())
+                let shuts = harm.lets_nothing_pass() || other.lets_nothing_pass();
+                // What is asked one way is answered the other: where both are shut in part, neither is seen to be gone alone.
+                let both_shut = harm.lets_nothing_pass() && other.lets_nothing_pass();
+                (same_way && shuts) || ((along || against) && both_shut)
             }
             (
                 FaultKind::Shape { processes, direction, .. },

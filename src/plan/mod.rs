@@ -115,6 +115,9 @@ pub struct Plan {
     /// Something is left out on purpose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rehearsal: Option<Rehearsal>,
+    /// The targets that cannot be judged for that, by their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unjudged: Vec<String>,
 }
 
 /// A drill of which something is left out on purpose.
@@ -123,4 +126,6 @@ pub struct Plan {
 pub enum Rehearsal {
     NoFaults,
     NoLoad,
+    /// Some faults.
+    Without,
 }

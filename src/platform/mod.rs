@@ -236,6 +236,7 @@ impl Platform {
         for process in &self.processes {
             process.at_rest().await;
         }
+        self.networks.at_rest().await;
     }
 
     fn programs(&self) -> MutexGuard<'_, Vec<UndoId>> {

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde::Deserialize;
 
+use tokio::sync::watch;
+
 use super::{PlatformError, Setting};
 use crate::base::host::{self, Namespace};
 use crate::plan::{self, FaultKind, Plan, ProcessId, Shape, Subnet};
@@ -56,6 +58,8 @@ impl Residence {
 #[derive(Debug, Default)]
 pub(super) struct Networks {
     made: Arc<Mutex<Vec<UndoId>>>,
+    /// What is being made or removed listens here: see [`Networks::at_rest`].
+    at_work: watch::Sender<bool>,
 }
 
 impl Networks {
@@ -64,16 +68,18 @@ impl Networks {
         if !setting.plan.platform.has_networks() {
             return Ok(());
         }
-        let (setting, made) = (setting.clone(), self.made.clone());
+        let (setting, made, given_up) = (setting.clone(), self.made.clone(), self.at_work.subscribe());
         // Held until all are made: whoever stops what was given up meanwhile stops all of it.
-        let make = move || make(&setting.plan, &setting.journal, &mut lock(&made));
+        let make = move || make(&setting.plan, &setting.journal, &mut lock(&made), &given_up);
         tokio::task::spawn_blocking(make).await.map_err(|error| failed("the drill", io::Error::other(error)))?
     }
 
     /// Removes them: nobody lives there any more.
     pub(super) async fn stop(&self, setting: &Arc<Setting>) -> Vec<PlatformError> {
-        let (setting, made) = (setting.clone(), self.made.clone());
+        self.at_work.send_replace(true);
+        let (setting, made, busy) = (setting.clone(), self.made.clone(), self.at_work.subscribe());
         let remove = move || -> Vec<PlatformError> {
+            let _busy = busy;
             let made = std::mem::take(&mut *lock(&made));
             made.into_iter()
                 .rev()
@@ -86,6 +92,14 @@ impl Networks {
     }
 }
 
+impl Networks {
+    /// Waits until nothing is being made or removed any more on behalf of somebody who has given up waiting for it.
+    pub(super) async fn at_rest(&self) {
+        self.at_work.send_replace(true);
+        self.at_work.closed().await;
+    }
+}
+
 fn lock(made: &Mutex<Vec<UndoId>>) -> MutexGuard<'_, Vec<UndoId>> {
     made.lock().expect("nothing panics while it holds this lock")
 }
@@ -94,7 +108,13 @@ fn failed(of: &str, why: io::Error) -> PlatformError {
     PlatformError::Network { of: of.to_owned(), why }
 }
 
-fn make(plan: &Plan, journal: &Journal, made: &mut Vec<UndoId>) -> Result<(), PlatformError> {
+/// Ends early, with an error that nobody hears, once it was `given_up`.
+fn make(
+    plan: &Plan,
+    journal: &Journal,
+    made: &mut Vec<UndoId>,
+    given_up: &watch::Receiver<bool>,
+) -> Result<(), PlatformError> {
     if !host::may_make_networks() {
         return Err(PlatformError::NoRight);
     }
@@ -104,6 +124,9 @@ fn make(plan: &Plan, journal: &Journal, made: &mut Vec<UndoId>) -> Result<(), Pl
     }
     check_free(platform)?;
     let mut pin = |name: &str, mark: &str| -> Result<Namespace, PlatformError> {
+        if *given_up.borrow() {
+            return Err(failed(name, io::Error::other("the drill is being stopped")));
+        }
         let namespace = Namespace::of(&journal.marker(mark));
         let action = Action::RemoveNamespace { name: name.to_owned(), namespace: namespace.clone() };
         made.push(journal.plan(action)?);

@@ -160,6 +160,7 @@ fn scene_of(
         },
         end: Span::seconds(1),
         rehearsal: None,
+        unjudged: Vec::new(),
     };
     let clock = Clock::start();
     let run = format!("platform-{}", folder.path().file_name().unwrap().to_string_lossy().replace('.', ""));

@@ -44,6 +44,7 @@ pub(super) fn plan() -> Plan {
         },
         end: Span::seconds(60),
         rehearsal: None,
+        unjudged: Vec::new(),
     }
 }
 

@@ -99,7 +99,11 @@ impl<'a> Model<'a> {
         match self.plan.rehearsal {
             Some(Rehearsal::NoLoad) => said.push(words.rehearsal_no_load()),
             Some(Rehearsal::NoFaults) => said.extend([words.tally(self.outcome), words.rehearsal_no_faults()]),
+            Some(Rehearsal::Without) => said.extend([words.tally(self.outcome), words.rehearsal_without()]),
             None => said.push(words.tally(self.outcome)),
+        }
+        if !self.plan.unjudged.is_empty() {
+            said.push(words.unjudged(words.list(&self.plan.unjudged)));
         }
         said
     }
@@ -137,7 +141,7 @@ impl<'a> Model<'a> {
         };
         Some(TargetRow {
             name: words.title(&target.title, &target.name),
-            measure: match self.analysis.targets.get(judgement.target.index()).and_then(|of| of.occurrence) {
+            measure: match judgement.occurrence {
                 Some(worst) => words.worst_of(words.subject(self.plan, condition), words.fault(self.plan, worst)),
                 None => words.subject(self.plan, condition),
             },

@@ -152,9 +152,9 @@ impl Action {
             Action::RemoveFolder { folder, .. } => folder.symlink_metadata().is_ok(),
             // Whoever cannot ask has to assume it.
             Action::Run { check, folder, within, .. } => program::run(check, folder, *within).unwrap_or(true),
-            Action::RemoveNamespace { namespace, .. } => namespace.exists(),
-            Action::RemoveRules { namespace, table, .. } => network::has_rules(namespace, table),
-            Action::RemoveShape { namespace, device, .. } => network::has_shape(namespace, device),
+            Action::RemoveNamespace { namespace, .. } => namespace.exists().unwrap_or(true),
+            Action::RemoveRules { namespace, table, .. } => network::has_rules(namespace, table).unwrap_or(true),
+            Action::RemoveShape { namespace, device, .. } => network::has_shape(namespace, device).unwrap_or(true),
             Action::MaskOutput { folder } => output::files(folder).is_ok_and(|files| !files.is_empty()),
         }
     }

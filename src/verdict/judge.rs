@@ -12,11 +12,33 @@ pub(super) const CPU: f64 = 0.9;
 /// At most so many of the arrivals may stay unsent by the generator's own fault.
 pub(super) const UNSENT: f64 = 0.001;
 
-/// Judges one target by what was measured for it.
+/// Judges one target by what was measured for it; of a fault that comes several times, by the worst: what failed, else what could not
+/// be decided, else the greatest figure.
 pub fn judge(analysis: &Analysis, target: &Target, measured: &Measured) -> Judgement {
+    let all = measured.occurrences.iter().map(|one| judge_one(analysis, target, one));
+    let rank = |judged: &Judgement| match judged.verdict {
+        Verdict::Pass => 0,
+        Verdict::Inconclusive => 1,
+        Verdict::Fail => 2,
+    };
+    let value = |judged: &Judgement| match judged.figure {
+        Some(Figure::Exactly(quantity) | Figure::MoreThan(quantity) | Figure::LessThan(quantity)) => quantity.as_f64(),
+        Some(Figure::Failed) => f64::INFINITY,
+        None => -1.0,
+    };
+    // The first of those that are equally bad.
+    let worst = all.reduce(|worst, next| {
+        let order = rank(&next).cmp(&rank(&worst)).then(value(&next).total_cmp(&value(&worst)));
+        if order.is_gt() { next } else { worst }
+    });
+    worst.unwrap_or_else(|| judge_one(analysis, target, measured))
+}
+
+fn judge_one(analysis: &Analysis, target: &Target, measured: &Measured) -> Judgement {
     let (verdict, reason) = verdict_of(analysis, target, measured);
     Judgement {
         target: measured.target,
+        occurrence: measured.occurrence,
         verdict,
         reason,
         figure: measured.figure,

@@ -17,6 +17,9 @@ pub enum Verdict {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
     pub target: TargetId,
+    /// The fault that it is of, where it is the worst of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occurrence: Option<FaultId>,
     pub verdict: Verdict,
     pub reason: Reason,
     /// None: no data.

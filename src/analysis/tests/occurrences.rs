@@ -5,6 +5,7 @@ use crate::analysis::{Figure, Gap};
 use crate::base::units::Span;
 use crate::plan::{Bound, End, FaultId, Measure, Quantity, Scope, SteadyId, Undo};
 use crate::record::{Event, FaultEvent, Item, Sight};
+use crate::verdict::{Reason, Verdict};
 
 fn recovery(most: u64) -> Vec<crate::plan::Target> {
     let measure = Measure::RecoveryTime { to: SteadyId(0) };
@@ -45,21 +46,41 @@ fn twice(most: u64, bites: bool) -> Run {
     run
 }
 
+/// The judgement of the one target.
+fn judged(run: &Run) -> crate::verdict::Judgement {
+    crate::verdict::outcome(&run.plan, &run.analysis()).targets.remove(0)
+}
+
 #[test]
 fn the_worst_occurrence_is_judged_and_named() {
-    let measured = twice(5, true).analysis().targets.remove(0);
-    assert_eq!(measured.occurrence, Some(FaultId(1)));
-    let Some(Figure::Exactly(Quantity::Span(time))) = measured.figure else { panic!("{measured:?}") };
+    let judged = judged(&twice(5, true));
+    assert_eq!((judged.occurrence, judged.verdict), (Some(FaultId(1)), Verdict::Fail));
+    let Some(Figure::Exactly(Quantity::Span(time))) = judged.figure else { panic!("{judged:?}") };
     assert!((8.0..11.0).contains(&time.as_seconds_f64()), "{time}");
 }
 
 #[test]
 fn an_occurrence_that_did_not_bite_leaves_the_target_open_unless_another_missed_it() {
-    let measured = twice(20, false).analysis().targets.remove(0);
-    assert_eq!((measured.occurrence, measured.figure), (Some(FaultId(1)), None));
-    assert!(matches!(measured.gap, Some(Gap::FaultNotEffective { .. })), "{measured:?}");
-    let missed = twice(1, false).analysis().targets.remove(0);
-    assert_eq!((missed.occurrence, missed.gap), (Some(FaultId(0)), None));
+    let open = judged(&twice(20, false));
+    assert_eq!((open.occurrence, open.verdict), (Some(FaultId(1)), Verdict::Inconclusive));
+    assert!(matches!(open.reason, Reason::NoFigure(Gap::FaultNotEffective { .. })), "{open:?}");
+    let missed = judged(&twice(1, false));
+    assert_eq!((missed.occurrence, missed.verdict), (Some(FaultId(0)), Verdict::Fail));
+}
+
+#[test]
+fn an_occurrence_that_had_not_recovered_when_watching_ended_is_not_hidden_by_one_that_took_longer() {
+    // The first recovers in 4 s; the second is still broken 3 s later, when the load ends.
+    let mut run = twice(30, true);
+    run.items.retain(|item| match item {
+        Item::Entry(entry) => entry.at < at(63.0),
+        Item::Window(window) => window.second < 63,
+        Item::Vital(_) => true,
+    });
+    run.items.push(Item::Entry(entry(at(63.0), Event::LoadEnded)));
+    let judged = judged(&run);
+    assert_eq!((judged.occurrence, judged.verdict), (Some(FaultId(1)), Verdict::Inconclusive), "{judged:?}");
+    assert!(matches!(judged.figure, Some(Figure::MoreThan(_))), "{judged:?}");
 }
 
 /// Hurt from 30 s to 34 s, and again for as long from `again` on; left to the platform, as far as `left` says.

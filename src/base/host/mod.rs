@@ -43,7 +43,7 @@ pub use machine::{
     Limits, Machine, SystemLoad, become_subreaper, boot_id, local_port_range, local_ports, machine, memory_file,
     open_file_limits, own_cpu, raise_open_files, system_load, thread_cpu,
 };
-pub use network::{Namespace, find_tool, may_make_networks, tool};
+pub use network::{Namespace, find_tool, lacks_netem, may_make_networks, tool};
 pub use port::{ReservedPort, listener_of, reserve_port};
 pub use proc::Marker;
 pub use socket::{bind_without_port, check_own_address, say};

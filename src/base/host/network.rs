@@ -9,6 +9,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -68,7 +69,8 @@ impl Namespace {
     pub fn all() -> Vec<Namespace> {
         let names = fs::read_dir(PINS).into_iter().flatten().flatten();
         let names = names.filter_map(|entry| entry.file_name().into_string().ok()).map(Namespace);
-        let mut found: Vec<Namespace> = names.filter(|one| one.marker().is_some() && one.exists()).collect();
+        let mut found: Vec<Namespace> =
+            names.filter(|one| one.marker().is_some() && one.exists().unwrap_or(false)).collect();
         found.sort_by(|a, b| a.0.cmp(&b.0));
         found
     }
@@ -99,9 +101,9 @@ impl Namespace {
         }
     }
 
-    /// Whether one of ours, whole or half-made, is there. What cannot be looked into is none.
-    pub fn exists(&self) -> bool {
-        matches!(self.find(), Ok(Found::Ours | Found::Begun))
+    /// Whether one of ours, whole or half-made, is there.
+    pub fn exists(&self) -> io::Result<bool> {
+        Ok(matches!(self.find()?, Found::Ours | Found::Begun))
     }
 
     /// Makes it, with a loopback that is up and nothing else in it. It must not be there yet.
@@ -161,14 +163,10 @@ impl Namespace {
             Found::Ours => {}
         }
         self.end_members()?;
-        // A namespace ends when the kernel finds the time; the other ends of its links should be gone now.
-        let links = self.tool("ip", &["-j", "link", "show", "type", "veth"], "")?;
-        for link in names(&links) {
-            let deleted = self.tool("ip", &["link", "delete", &link], "");
-            if deleted.is_err() && names(&self.tool("ip", &["-j", "link", "show", "type", "veth"], "")?).contains(&link)
-            {
-                return deleted.map(drop);
-            }
+        match self.unlink() {
+            // Another was quicker.
+            Err(_) if matches!(self.find(), Ok(Found::Nothing)) => return Ok(()),
+            other => other?,
         }
         let path = c_path(&self.path())?;
         // SAFETY: the path is a C string that outlives the call.
@@ -177,6 +175,19 @@ impl Namespace {
             other => other?,
         }
         ignore_gone(fs::remove_file(self.path()))
+    }
+
+    /// A namespace ends when the kernel finds the time; the other ends of its links should be gone now.
+    fn unlink(&self) -> io::Result<()> {
+        let links = self.tool("ip", &["-j", "link", "show", "type", "veth"], "")?;
+        for link in names(&links) {
+            let deleted = self.tool("ip", &["link", "delete", &link], "");
+            if deleted.is_err() && names(&self.tool("ip", &["-j", "link", "show", "type", "veth"], "")?).contains(&link)
+            {
+                return deleted.map(drop);
+            }
+        }
+        Ok(())
     }
 
     /// Those who carry the mark of the run that made it; others are nobody's business, and keep it without its links.
@@ -210,11 +221,23 @@ pub fn may_make_networks() -> bool {
     held & NET_ADMIN != 0 && held & SYS_ADMIN != 0
 }
 
+/// Why the kernel cannot delay packets; tried in a namespace that goes with the thread that tries it.
+pub fn lacks_netem() -> Option<String> {
+    let tried = aside(|| {
+        // SAFETY: unshare takes a number and changes the calling thread alone, which ends right after.
+        check(unsafe { libc::unshare(libc::CLONE_NEWNET) })?;
+        tool("tc", &["qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"], "")
+    });
+    tried.and_then(|tried| tried).err().map(|error| error.to_string())
+}
+
 /// Asks a program of the network (`ip`, `nft`, `tc`) where the calling thread is: what it says.
 pub fn tool(program: &str, arguments: &[&str], input: &str) -> io::Result<String> {
     let path = find_tool(program)?;
     let (mut out, mut err) = (memory(c"out")?, memory(c"err")?);
     let mut command = Command::new(path);
+    // What a terminal sends to its group is not for a tool that is half-way.
+    command.process_group(0);
     command.args(arguments).stdin(Stdio::piped()).stdout(out.try_clone()?).stderr(err.try_clone()?);
     let mut child = command.spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
@@ -375,16 +398,16 @@ mod tests {
             return;
         }
         let ours = Namespace::of(&marker("made"));
-        assert!(!ours.exists());
+        assert!(!ours.exists().unwrap());
         ours.create().unwrap();
         assert!(ours.create().is_err(), "never one that is there");
-        assert!(ours.exists() && Namespace::all().contains(&ours));
+        assert!(ours.exists().unwrap() && Namespace::all().contains(&ours));
         let links = ours.tool("ip", &["-j", "link", "show"], "").unwrap();
         assert_eq!(names(&links), ["lo"]);
         let inside = ours.enter(|| fs::read_link("/proc/thread-self/ns/net").unwrap()).unwrap();
         assert_ne!(inside, fs::read_link("/proc/self/ns/net").unwrap());
         ours.remove().unwrap();
-        assert!(!ours.exists() && !ours.path().exists());
+        assert!(!ours.exists().unwrap() && !ours.path().exists());
         ours.remove().unwrap();
     }
 
@@ -396,13 +419,13 @@ mod tests {
         let begun = Namespace::of(&marker("begun"));
         fs::create_dir_all(PINS).unwrap();
         File::create_new(begun.path()).unwrap();
-        assert!(begun.exists());
+        assert!(begun.exists().unwrap());
         begun.remove().unwrap();
         assert!(!begun.path().exists());
 
         let foreign = Namespace::of(&marker("foreign"));
         tool("ip", &["netns", "add", foreign.name()], "").unwrap();
-        assert!(!foreign.exists() && !Namespace::all().contains(&foreign));
+        assert!(!foreign.exists().unwrap() && !Namespace::all().contains(&foreign));
         assert!(foreign.remove().is_err());
         assert!(foreign.path().exists());
         tool("ip", &["netns", "delete", foreign.name()], "").unwrap();

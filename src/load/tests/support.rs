@@ -80,6 +80,7 @@ impl Maker {
             },
             end: Span::ZERO,
             rehearsal: None,
+            unjudged: Vec::new(),
         };
         Maker { plan }
     }

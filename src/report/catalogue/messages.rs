@@ -368,8 +368,11 @@ messages! {
     shrink_no_fault() "no fault" "无故障";
     shrink_none() "the drill fails without any fault: look at the load and the platform first" "即使没有故障，演练也会失败：请先检查负载与平台";
     shrink_found(faults) "the smallest set of faults that still fails it: {faults}" "仍会导致失败的最小故障集合：{faults}";
+    shrink_spent(faults) "no more drills may be made (--drills); it fails with these, and perhaps with fewer: {faults}" "演练次数已用完（--drills）；以下故障仍会导致失败，可能还可减少：{faults}";
     shrink_again(flags) "to run it again with these alone, add: {flags}" "仅以这些故障重新运行，请加上：{flags}";
     rehearsal_no_faults() "A rehearsal without faults: targets on faults are not judged." "无故障排练：不评定与故障相关的目标。";
+    rehearsal_without() "Some faults were left out of this run." "本次运行略去了部分故障。";
+    unjudged(targets) "Not judged: {targets}." "未评定：{targets}。";
     rehearsal_no_load() "A rehearsal without load: all that is judged is that each fault bites and is undone." "无负载排练：仅评定每个故障是否生效并被撤销。";
     fault_spared() "left out of this run" "本次运行不注入";
     worst_of(subject, fault) "{subject} (the worst: {fault})" "{subject}（最差一次：{fault}）";
@@ -402,6 +405,7 @@ messages! {
         "本机最多打开 {limit} 个文件，而计划峰值下平台若不应答，故障代理将占用 {needed} 个：请提高上限（ulimit -Hn）";
     host_fault(fault, kind, why) "fault `{fault}` ({kind}) cannot be made on this host: {why}" "本机无法注入故障 `{fault}`（{kind}）：{why}";
     host_process(process, why) "process `{process}` cannot be started on this host: {why}" "本机无法启动进程 `{process}`：{why}";
+    host_networks(why) "networks cannot be made on this host: {why}" "本机无法创建网络：{why}";
     host_name(name, why) "`{name}` of `allow` has no address here: {why}" "`allow` 中的 `{name}` 在本机无法解析：{why}";
     machine_users(load, needed, limit)
         "this machine allows {limit} open files, and the users of {load} may need {needed} at once: raise the limit (ulimit -Hn) or plan fewer"

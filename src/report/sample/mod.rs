@@ -40,6 +40,7 @@ fn judged(
     margin: Option<f64>,
 ) -> Judgement {
     Judgement {
+        occurrence: None,
         target: TargetId(target),
         verdict,
         reason,

@@ -15,6 +15,9 @@ use crate::scenario::schema::Defs;
 /// The most faults that one entry can come to.
 const MOST: u64 = 1_000;
 
+/// The most stretches of a storm.
+const STRETCHES: u64 = 100_000;
+
 words! {
     /// Who heals a fault.
     pub enum Healer("`heal`") { Platform = "platform" }
@@ -36,9 +39,11 @@ pub enum UndoAtEnd {
 }
 
 block! {
-    /// A program that undoes it.
+    /// A program that undoes it, also when the harness has died.
     pub struct UndoRun("`undo` of a fault") {
         run: required("run") Arguments,
+        /// Exits with 0 as long as it is still to be undone.
+        check: required("check") Arguments,
     }
 }
 
@@ -113,6 +118,12 @@ pub(super) fn check_repeats(fault: &Fault, cx: &mut Context<'_>) {
             cx.say(Diagnostic::error("needs-word", mark, "`times` needs `every`: how far apart the faults come"));
         }
         _ => {}
+    }
+    if let (Some(lasts), Some(every)) = (fault.lasts.get(), fault.storm.get().and_then(|storm| storm.every.get()))
+        && lasts.as_nanos() / every.as_nanos().max(1) > STRETCHES
+    {
+        let message = format!("{} has more than {STRETCHES} stretches of {}", lasts.value, every.value);
+        cx.say(Diagnostic::error("range", every.mark, message).related(lasts.mark, "it lasts that long"));
     }
     let Some(every) = fault.every.get() else { return };
     if let Some(lasts) = fault.lasts.get().filter(|lasts| lasts.value >= every.value) {
