@@ -26,6 +26,10 @@ pub(super) fn lacks(plan: &Plan, words: Words) -> Vec<String> {
             said.push(words.host_process(&process.name, why));
         }
     }
+    for container in &plan.platform.containers {
+        let why = Means::lacks_container(container).filter(|why| !said.iter().any(|other| other.contains(why)));
+        said.extend(why.map(|why| words.host_container(&container.name, why)));
+    }
     said.extend(machine::files(plan, Slice::WHOLE, words));
     for (name, why) in wire::unresolved(&plan.platform.allow) {
         said.push(words.host_name(name, why));

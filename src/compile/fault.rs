@@ -1,6 +1,7 @@
 //! What breaks: the kinds of faults, and whom they are aimed at.
 
 use super::ailment;
+use super::container;
 use super::context::Cx;
 use super::flaw;
 use super::instant::PhaseTable;
@@ -23,6 +24,8 @@ pub(super) struct Scene<'c> {
     /// As written, also those that were refused.
     pub(super) linked: &'c Names,
     pub(super) links: &'c [plan::Link],
+    /// The same.
+    pub(super) containers: &'c Names,
     pub(super) reach: &'c Reach<'c>,
     pub(super) phases: &'c PhaseTable,
     pub(super) seed: u64,
@@ -43,6 +46,9 @@ pub(super) fn kind(
     scene: &Scene<'_>,
     cx: &mut Cx<'_>,
 ) -> Option<(FaultKind, Mark)> {
+    if let Some(made) = container::kind(draw, path, fault, scene, cx) {
+        return made;
+    }
     if let Some((target, make)) = ailment::on_processes(fault, cx) {
         let target = cx.need(target)?;
         let processes = bitten(path, draw, target, scene, cx);
@@ -176,10 +182,10 @@ fn linked(path: &str, draw: Draw, target: &Spanned<Target>, scene: &Scene<'_>, c
 }
 
 /// Those that a name stands for; what is not there is said.
-type Find<'f, T> = dyn Fn(&Spanned<String>, &mut Cx<'_>) -> Option<Vec<T>> + 'f;
+pub(super) type Find<'f, T> = dyn Fn(&Spanned<String>, &mut Cx<'_>) -> Option<Vec<T>> + 'f;
 
 /// Those that a target names, or that the seed draws of them.
-fn chosen<T: Copy + Ord>(
+pub(super) fn chosen<T: Copy + Ord>(
     draw: Draw,
     target: &Spanned<Target>,
     seed: u64,

@@ -13,6 +13,7 @@ mod bodies;
 mod body;
 mod chores;
 mod condition;
+mod container;
 mod context;
 mod dry;
 mod fault;

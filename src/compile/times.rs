@@ -124,7 +124,7 @@ fn is_circular(fault: &Made, ends: bool, made: &[Made]) -> bool {
 }
 
 /// What ends or stops a process excludes all else of that kind on it at one time; what lets nothing pass excludes all else on a
-/// link.
+/// link; whatever is done to a container, all else on it.
 fn check_pair(first: &Made, second: &Made, cx: &mut Cx<'_>) {
     let (Some(one), Some(two)) = (first.times(), second.times()) else { return };
     if first.fault.of.is_some() && first.fault.of == second.fault.of {
@@ -151,6 +151,7 @@ fn check_pair(first: &Made, second: &Made, cx: &mut Cx<'_>) {
         let what = match first.fault.kind {
             FaultKind::Link { .. } => "on one link",
             FaultKind::Between { .. } => "between the same processes",
+            FaultKind::Container { .. } => "on one container",
             _ => "on one process",
         };
         let message = format!(

@@ -6,6 +6,7 @@ use super::about::about;
 use super::beside::{self, Beside};
 use super::chores::chores;
 use super::condition::{Scenery, longest_hold};
+use super::container;
 use super::context::Cx;
 use super::fault;
 use super::feed;
@@ -117,12 +118,23 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
         network::check_reach(written, &reach, cx);
         let links = platform::links(&written.links, allow.as_deref(), &reach, cx);
         let toxiproxy = platform::toxiproxy(written, &links, cx);
+        let containers = container::containers(written, cx);
         let endpoints = platform::endpoints(written, allow.as_deref(), &reach, cx);
         let around =
             Around { allowed: allow.as_deref(), reach: &reach, processes: &processes, endpoints: &endpoint_names };
         let watches = watches(written, &around, cx);
         let allow = allow.unwrap_or_default();
-        Platform { allow, mark, networks: networks.list, processes: made, endpoints, links, toxiproxy, watches }
+        Platform {
+            allow,
+            mark,
+            networks: networks.list,
+            processes: made,
+            containers,
+            endpoints,
+            links,
+            toxiproxy,
+            watches,
+        }
     });
 
     let mut steps = Steps::new();
@@ -168,10 +180,13 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
     }
     let roll = Roll::new(&scenario.faults, cx);
     let links = made_platform.as_ref().map(|platform| platform.links.as_slice()).unwrap_or_default();
+    let containers =
+        platform.map_or_else(|| Names::new("container"), |platform| Names::of("container", &platform.containers));
     let scene = fault::Scene {
         roll: &roll,
         processes: &processes,
         linked: &reach.links,
+        containers: &containers,
         reach: &reach,
         links,
         phases: &phases,

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use crate::base::host::{self, Controller, Device, Group, Identity, Marker, Resource};
-use crate::plan::{FaultKind, Platform, Process, ProcessId, ProcessSource, Shape, Template};
+use crate::base::host::{self, Controller, Device, Docker, Group, Identity, Marker, Resource};
+use crate::plan::{Blow, Container, FaultKind, Platform, Process, ProcessId, ProcessSource, Shape, Template};
 
 /// The place where faults are made.
 pub struct Means<'p> {
@@ -41,6 +41,10 @@ impl Means<'_> {
                     (matches!(shape, Shape::Delay { .. }) && host::may_make_networks()).then(lacks_netem).flatten()
                 })
             }
+            FaultKind::Container { containers, blow } => {
+                let containers = containers.iter().filter_map(|id| self.platform.containers.get(id.index()));
+                containers.map(|container| standing(container, *blow)).find_map(Result::err)
+            }
             FaultKind::Kill { .. }
             | FaultKind::Terminate { .. }
             | FaultKind::CrashLoop { .. }
@@ -63,6 +67,11 @@ impl Means<'_> {
             return Some("making networks needs root (CAP_NET_ADMIN and CAP_SYS_ADMIN)".to_owned());
         }
         lacks_tool("ip", "iproute2")
+    }
+
+    /// Why nothing can be done to this container.
+    pub fn lacks_container(container: &Container) -> Option<String> {
+        Docker::at(&container.socket).allowed(&container.container).err().map(|why| why.to_string())
     }
 
     /// Why this process's clock cannot be told another time.
@@ -101,6 +110,21 @@ fn lacks_tool(tool: &str, package: &str) -> Option<String> {
     host::find_tool(tool).err().map(|_| {
         format!("the program `{tool}` is not to be found; install it (Debian and Ubuntu: apt install {package})")
     })
+}
+
+/// The container as it stands, or why this cannot be done to it.
+pub(super) fn standing(container: &Container, blow: Blow) -> Result<host::Container, String> {
+    let name = &container.container;
+    let found = Docker::at(&container.socket).allowed(name).map_err(|why| why.to_string())?;
+    match blow {
+        Blow::Kill | Blow::Terminate if found.removed_at_end => {
+            Err(format!("Docker removes container `{name}` when it ends (--rm), so nobody could start it again"))
+        }
+        Blow::Disconnect if found.shares_network || found.attached.is_empty() => {
+            Err(format!("container `{name}` is on no network of Docker's that it could be taken off"))
+        }
+        _ => Ok(found),
+    }
 }
 
 fn lacks_limits(of: Resource) -> Option<String> {

@@ -9,6 +9,7 @@
 //! Leaves to others: when a fault is ordered and how long it lasts (`drill`), what it did to the traffic (`analysis`).
 
 mod between;
+mod container;
 mod crash;
 mod files;
 mod kill;
@@ -85,6 +86,7 @@ enum Kind {
     Run { undo: UndoId },
     Between { cut: between::Cut },
     Shape { slowed: Vec<shape::Slowed> },
+    Container { hurt: Vec<container::Hurt> },
     Link { set: Vec<(LinkId, FlawId)>, proxy: Arc<Proxy> },
 }
 
@@ -145,6 +147,7 @@ impl Faults {
             FaultKind::Shape { processes, direction, shape } => {
                 shape::inject(self, &fault.name, processes, *direction, shape, lasts).await?
             }
+            FaultKind::Container { containers, blow } => container::inject(self, containers, *blow, lasts).await?,
             FaultKind::Link { links, flaw } => {
                 let (kind, at, proof) = link::inject(self, id, links, flaw, lasts).await?;
                 return Ok((Wound { kind, settles }, Seen { at, proof }));
@@ -186,6 +189,7 @@ impl Faults {
             Kind::Run { undo } => run::heal(self, undo).await?,
             Kind::Between { cut } => between::heal(self, cut).await?,
             Kind::Shape { slowed } => shape::heal(self, slowed).await?,
+            Kind::Container { hurt } => container::heal(self, hurt).await?,
             Kind::Link { set, proxy } => {
                 let (at, proof) = link::heal(self, &set, &proxy).await?;
                 return Ok(Seen { at, proof });

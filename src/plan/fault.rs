@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, Direction, FaultId, Flaw, Harm, LinkId, ProcessId, Shape, Template};
+use super::{Blow, Condition, ContainerId, Direction, FaultId, Flaw, Harm, LinkId, ProcessId, Shape, Template};
 use crate::base::units::{At, Flow, Offset, Size, Span, Text};
 
 /// One planned injury and how it ends. One that is written as several (`times`, a storm) is as many of these.
@@ -97,6 +97,8 @@ pub enum FaultKind {
     Between { first: Vec<ProcessId>, second: Vec<ProcessId>, direction: Direction, harm: Harm },
     /// What processes in networks send (up) or get (down) is slowed, whoever the other end is; healed when it is not.
     Shape { processes: Vec<ProcessId>, direction: Direction, shape: Shape },
+    /// Something is done to containers, by Docker.
+    Container { containers: Vec<ContainerId>, blow: Blow },
     /// Something is wrong with links; healed when nothing is, and what was held back has passed.
     Link { links: Vec<LinkId>, flaw: Flaw },
 }
@@ -117,9 +119,11 @@ impl FaultKind {
             | FaultKind::Shape { processes, .. } => processes.clone(),
             FaultKind::Between { first, second, .. } => [first.as_slice(), second].concat(),
             FaultKind::FillDisk { process, .. } | FaultKind::SlowDisk { process, .. } => vec![*process],
-            FaultKind::Burn { .. } | FaultKind::FillMemory { .. } | FaultKind::Run { .. } | FaultKind::Link { .. } => {
-                Vec::new()
-            }
+            FaultKind::Burn { .. }
+            | FaultKind::FillMemory { .. }
+            | FaultKind::Run { .. }
+            | FaultKind::Container { .. }
+            | FaultKind::Link { .. } => Vec::new(),
         }
     }
 
@@ -127,6 +131,14 @@ impl FaultKind {
     pub fn links(&self) -> &[LinkId] {
         match self {
             FaultKind::Link { links, .. } => links,
+            _ => &[],
+        }
+    }
+
+    /// The containers that it bites.
+    pub fn containers(&self) -> &[ContainerId] {
+        match self {
+            FaultKind::Container { containers, .. } => containers,
             _ => &[],
         }
     }
@@ -149,6 +161,7 @@ impl FaultKind {
             FaultKind::FillDisk { .. } => "fill-disk",
             FaultKind::Run { .. } => "run",
             FaultKind::Link { flaw, .. } => flaw.kind.verb(),
+            FaultKind::Container { blow, .. } => blow.verb(),
             FaultKind::Between { harm, .. } => harm.verb(),
             FaultKind::Shape { shape, .. } => shape.verb(),
         }
@@ -180,7 +193,12 @@ impl FaultKind {
             _ => false,
         };
         let same_link = self.links().iter().any(|id| other.links().contains(id));
-        same_process || (same_link && (shuts(self) || shuts(other))) || self.excludes_in_network(other)
+        // Whatever is done to a container is seen, and undone, on the container as it is.
+        let same_container = self.containers().iter().any(|id| other.containers().contains(id));
+        same_process
+            || same_container
+            || (same_link && (shuts(self) || shuts(other)))
+            || self.excludes_in_network(other)
     }
 }
 

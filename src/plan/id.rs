@@ -35,6 +35,8 @@ ids! {
     EndpointId;
     /// Into `Plan::platform.links`.
     LinkId;
+    /// Into `Plan::platform.containers`.
+    ContainerId;
     /// Into `Plan::platform.networks`.
     NetworkId;
     /// Into `Plan::platform.watches`.

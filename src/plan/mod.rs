@@ -7,6 +7,7 @@
 
 pub mod arrivals;
 mod condition;
+mod container;
 mod demand;
 mod dry;
 mod fault;
@@ -22,10 +23,11 @@ mod search;
 mod users;
 
 pub use condition::{Abort, Basis, Bound, Condition, Measure, Quantity, Scope, SteadyState, Target, Timing, Unit};
+pub use container::{Blow, Container};
 pub use fault::{End, Fault, FaultKind, Instant, Moment, Undo};
 pub use id::{
-    AbortId, EndpointId, FaultId, FeedId, FigureId, JourneyId, LegId, LinkId, LoadId, NetworkId, PhaseId, ProcessId,
-    SeriesId, SteadyId, StepId, TargetId, WatchId,
+    AbortId, ContainerId, EndpointId, FaultId, FeedId, FigureId, JourneyId, LegId, LinkId, LoadId, NetworkId, PhaseId,
+    ProcessId, SeriesId, SteadyId, StepId, TargetId, WatchId,
 };
 pub use journey::{
     Action, Body, Branch, Capture, CaptureFrom, Expect, Feed, FeedData, FileBody, Group, Journey, Matcher, Method,

@@ -2,7 +2,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, EndpointId, FeedId, Link, Network, NetworkId, ProcessId, Template, WatchId};
+use super::{Action, Container, EndpointId, FeedId, Link, Network, NetworkId, ProcessId, Template, WatchId};
 use crate::base::units::{Flow, Rate, Share, Span, Text};
 
 /// The system under drill.
@@ -15,6 +15,8 @@ pub struct Platform {
     pub networks: Vec<Network>,
     /// In the order of their start; `count: 2` has been made into `node_1`, `node_2`.
     pub processes: Vec<Process>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<Container>,
     pub endpoints: Vec<Endpoint>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<Link>,

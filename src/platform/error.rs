@@ -35,6 +35,8 @@ pub enum PlatformError {
          and delay that, `delay: {{ link: … }}`"
     )]
     NoNetem { why: io::Error },
+    #[error("container `{container}` cannot be hurt: {why}")]
+    Container { container: String, why: io::Error },
     #[error("the fault proxy could not be started: {why}")]
     Proxy { why: io::Error },
     #[error("{what} could not be worked out from its template: {why}")]

@@ -7,6 +7,7 @@
 mod bindings;
 mod chore;
 mod clock;
+mod containers;
 mod error;
 mod exposition;
 mod keeper;
@@ -137,9 +138,10 @@ impl Platform {
         &self.bindings
     }
 
-    /// Makes networks, starts the fault proxy, and starts (or attaches to) every process in the plan's order, each awaited until it is ready.
+    /// Looks whether containers may be touched, makes networks, starts the fault proxy, and starts (or attaches to) every process in the plan's order, each awaited until it is ready.
     /// What had been started is left running after an error: call [`Platform::stop`].
     pub async fn start(&self) -> Result<(), PlatformError> {
+        containers::check(&self.setting.plan.platform.containers).await?;
         self.networks.start(&self.setting).await?;
         self.links.start(&self.setting, &self.bindings).await?;
         for process in &self.processes {

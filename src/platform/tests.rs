@@ -134,6 +134,7 @@ fn scene_of(
             networks,
             processes,
             endpoints: vec![endpoint],
+            containers: Vec::new(),
             links: Vec::new(),
             toxiproxy: None,
             watches,

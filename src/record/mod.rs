@@ -45,7 +45,7 @@ pub use parcel::Parcel;
 pub use part::{Lack, Part};
 pub use reader::{Item, Reader, VERSION};
 pub use runs::{RunFacts, find_run, list_runs, remove_run};
-pub use sight::Sight;
+pub use sight::{ContainerState, Sight};
 pub use window::{
     Against, BadKind, Book, Cell, Counts, FigureCell, GeneratorHealth, Unpacked, UnsentKind, UserCell, VisitCell,
     Window,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{LinkId, ProcessId};
+use crate::plan::{ContainerId, LinkId, ProcessId};
 
 /// What was seen when a fault was injected or healed: the proof that it bites or is gone, or why it is not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -159,6 +159,11 @@ pub enum Sight {
     AtFullSpeed {
         process: ProcessId,
     },
+    /// How Docker tells a container to be.
+    Container {
+        container: ContainerId,
+        is: ContainerState,
+    },
     /// So many cores of this machine are kept busy.
     Burns {
         cores: f64,
@@ -222,4 +227,34 @@ pub enum Sight {
     Said {
         text: String,
     },
+}
+
+/// What was seen of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ContainerState {
+    /// Nothing of it runs any more.
+    Ended,
+    /// It runs again, and its health check, if it has one, says that it is well.
+    Runs,
+    Paused,
+    GoesOn,
+    /// It was on so many networks, and is on none.
+    CutOff {
+        networks: u32,
+    },
+    /// It is on so many networks again.
+    Connected {
+        networks: u32,
+    },
+    /// It did not run before anything was done to it.
+    NotRunning,
+    /// It was paused before anything was done to it.
+    PausedBefore,
+    /// What was to end, to stand still or to be cut off is as it was.
+    AsBefore,
+    /// It is not what it was before the fault.
+    StaysHurt,
+    /// It runs again, and its health check does not say that it is well.
+    Unwell,
 }

@@ -1,13 +1,14 @@
 //! What a fault does, in words.
 
 use super::Words;
-use crate::plan::{FaultKind, FlawKind, Harm, Plan, ProcessId, Scope, Shape};
+use crate::plan::{Blow, FaultKind, FlawKind, Harm, Plan, ProcessId, Scope, Shape};
 
 /// `kill node_1`.
 pub(super) fn fault_deed(words: Words, plan: &Plan, kind: &FaultKind) -> String {
     let processes = kind.processes().into_iter().map(|process| words.scope(plan, Scope::Process(process)));
     let links = kind.links().iter().map(|link| words.link(plan, *link));
-    let names = words.list(&processes.chain(links).collect::<Vec<String>>());
+    let containers = kind.containers().iter().map(|container| words.container(plan, *container));
+    let names = words.list(&processes.chain(links).chain(containers).collect::<Vec<String>>());
     let flaw = match kind {
         FaultKind::Kill { .. } => return words.fault_kill(names),
         FaultKind::Terminate { .. } => return words.fault_terminate(names),
@@ -31,6 +32,14 @@ pub(super) fn fault_deed(words: Words, plan: &Plan, kind: &FaultKind) -> String 
             return match shape {
                 Shape::Throttle { .. } => words.fault_throttle(names),
                 Shape::Delay { .. } => words.fault_delay(names),
+            };
+        }
+        FaultKind::Container { blow, .. } => {
+            return match blow {
+                Blow::Kill => words.fault_kill(names),
+                Blow::Terminate => words.fault_terminate(names),
+                Blow::Pause => words.fault_pause(names),
+                Blow::Disconnect => words.fault_disconnect(names),
             };
         }
         FaultKind::Link { flaw, .. } => &flaw.kind,

@@ -15,6 +15,7 @@ pub struct FaultSummary {
     pub kind: String,
     pub processes: Vec<String>,
     pub links: Vec<String>,
+    pub containers: Vec<String>,
     pub ordered: Option<f64>,
     pub effective: Option<f64>,
     pub detected: Option<f64>,
@@ -47,10 +48,12 @@ pub(super) fn faults(model: &Model<'_>) -> Vec<FaultSummary> {
         let fault = plan.faults.get(figures.fault.index())?;
         let name = |id: &crate::plan::ProcessId| Some(plan.platform.processes.get(id.index())?.name.clone());
         let link = |id: &crate::plan::LinkId| Some(plan.platform.links.get(id.index())?.name.clone());
+        let container = |id: &crate::plan::ContainerId| Some(plan.platform.containers.get(id.index())?.name.clone());
         Some(FaultSummary {
             name: fault.name.clone(),
             kind: fault.kind.verb().to_owned(),
             links: fault.kind.links().iter().filter_map(link).collect(),
+            containers: fault.kind.containers().iter().filter_map(container).collect(),
             processes: fault.kind.processes().iter().filter_map(name).collect(),
             ordered: seconds(figures.ordered),
             effective: seconds(figures.effective),

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Lowered, limits, network, output, private, program};
-use crate::base::host::{self, ClockShare, Group, Identity, Marker, Namespace, Resource, Tree};
+use super::{Lowered, container, limits, network, output, private, program};
+use crate::base::host::{self, ClockShare, Group, Identity, Marker, Namespace, Remedy, Resource, Tree};
 use crate::base::template::Masker;
 use crate::base::units::Span;
 
@@ -17,8 +17,8 @@ const THAW: Span = Span::seconds(5);
 
 /// Everything that can be undone, and all that is needed for it. Doing one twice is the same as doing it once.
 ///
-/// There is none to start something again: a process that was attached to and died cannot be brought back by somebody
-/// who does not know how it was started, so faults do not kill what the drill did not start.
+/// There is none to start a process again: one that was attached to and died cannot be brought back by somebody who does not
+/// know how it was started, so faults do not kill what the drill did not start. How a container is started Docker knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "undo", rename_all = "kebab-case")]
 pub enum Action {
@@ -44,6 +44,8 @@ pub enum Action {
     RemoveRules { name: String, namespace: Namespace, table: String },
     /// What a device of a namespace sends was slowed: let it send as it likes.
     RemoveShape { name: String, namespace: Namespace, device: String },
+    /// A container was ended, paused, or taken off its networks: bring it back, by its id and nothing else.
+    Container { name: String, socket: PathBuf, id: String, remedy: Remedy },
     /// Processes that may print secrets write into this folder: take the secrets out of its files. What is secret stands
     /// in no file, so only who was told can do that; others remove the files.
     MaskOutput { folder: PathBuf },
@@ -129,6 +131,9 @@ impl Action {
             Action::RemoveShape { namespace, device, .. } => {
                 network::remove_shape(namespace, device).map_err(|error| self.left(error.to_string()))
             }
+            Action::Container { socket, id, remedy, .. } => {
+                container::bring_back(socket, id, remedy).map_err(|error| self.left(error.to_string()))
+            }
             Action::MaskOutput { folder } => {
                 let done = secrets.map_or_else(|| output::remove(folder), |secrets| output::mask(folder, secrets));
                 done.map_err(|error| self.left(error.to_string()))
@@ -155,6 +160,7 @@ impl Action {
             Action::RemoveNamespace { namespace, .. } => namespace.exists().unwrap_or(true),
             Action::RemoveRules { namespace, table, .. } => network::has_rules(namespace, table).unwrap_or(true),
             Action::RemoveShape { namespace, device, .. } => network::has_shape(namespace, device).unwrap_or(true),
+            Action::Container { socket, id, remedy, .. } => container::is_hurt(socket, id, remedy),
             Action::MaskOutput { folder } => output::files(folder).is_ok_and(|files| !files.is_empty()),
         }
     }
@@ -177,6 +183,7 @@ impl Action {
             Action::Run { name, .. } => format!("undid {name}"),
             Action::RemoveNamespace { name, .. } => format!("removed the network of {name}"),
             Action::RemoveRules { name, .. } | Action::RemoveShape { name, .. } => format!("undid {name}"),
+            Action::Container { name, .. } => format!("brought back container {name}"),
             Action::MaskOutput { folder } => format!("left no secret in {}", folder.display()),
         }
     }
@@ -198,6 +205,7 @@ impl Action {
             Action::Run { name, .. } => format!("what {name} did"),
             Action::RemoveNamespace { namespace, .. } => format!("network namespace {}", namespace.name()),
             Action::RemoveRules { name, .. } | Action::RemoveShape { name, .. } => format!("what {name} did"),
+            Action::Container { name, id, remedy, .. } => container::what(name, id, remedy),
             Action::MaskOutput { folder } => format!("output that may hold secrets in {}", folder.display()),
         }
     }
@@ -237,6 +245,7 @@ impl Action {
             Action::RemoveShape { namespace, device, .. } => {
                 format!("tc -n {} qdisc delete dev {device} root", namespace.name())
             }
+            Action::Container { socket, id, remedy, .. } => container::by_hand(socket, id, remedy),
             Action::MaskOutput { folder } => format!("find {} -type f -delete", quoted(folder)),
         }
     }

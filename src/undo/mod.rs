@@ -9,6 +9,7 @@
 //! starting and stopping in order and with grace (`platform`).
 
 mod action;
+mod container;
 mod frame;
 mod guardian;
 mod journal;

@@ -1,5 +1,5 @@
 //! The kernel, as this house sees it: clocks and timers, processes by (pid, start time), signals, whole trees of
-//! processes, cgroups, network namespaces, ports, `/proc`.
+//! processes, cgroups, network namespaces, ports, `/proc`; and Docker's socket.
 //!
 //! The only room with `unsafe` in it. Everything here is blocking, bounded by a deadline where it waits, robust
 //! against entries of `/proc` that vanish while they are read, and knows nothing of drills.
@@ -12,8 +12,10 @@
 //! when to do it (`platform`, `fault`).
 
 mod cgroup;
+mod container;
 mod descriptor;
 mod disk;
+mod docker;
 mod executable;
 mod faketime;
 mod group;
@@ -31,8 +33,10 @@ mod vitals;
 mod walk;
 
 pub use cgroup::{Cgroup, CgroupHome, mounts_below};
+pub use container::{Attachment, Container, Remedy};
 pub use descriptor::{Watched, ignore_terminal_signals, ignores_hangup, watch_end};
 pub use disk::{Device, Speed, disk_speed};
+pub use docker::Docker;
 pub use executable::takes_no_library;
 pub use faketime::{ClockShare, find_faketime, set_skew, tells_right};
 pub use group::{Controller, Group};

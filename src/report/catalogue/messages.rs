@@ -52,6 +52,7 @@ plurals! {
     n_parts "{n} part" / "{n} parts" "{n}个分片";
     n_workers "{n} worker" / "{n} workers" "{n}个发压线程";
     n_windows "{n} window" / "{n} windows" "{n}个窗口";
+    n_networks "{n} network" / "{n} networks" "{n}个网络";
     n_packets "{n} packet" / "{n} packets" "{n}个数据包";
     n_times "{n} time" / "{n} times" "{n}次";
     n_trials "{n} trial" / "{n} trials" "{n}次试压";
@@ -328,6 +329,7 @@ messages! {
 
     // Faults
     fault_kill(what) "kill {what}" "强杀{what}";
+    fault_disconnect(what) "take {what} off its networks" "断开{what}的网络";
     fault_pause(what) "pause {what}" "冻结{what}";
     fault_terminate(what) "terminate {what}" "终止{what}";
     fault_crash_loop(what, every) "crash {what} every {every}" "每隔{every}使{what}崩溃";
@@ -406,6 +408,7 @@ messages! {
     host_fault(fault, kind, why) "fault `{fault}` ({kind}) cannot be made on this host: {why}" "本机无法注入故障 `{fault}`（{kind}）：{why}";
     host_process(process, why) "process `{process}` cannot be started on this host: {why}" "本机无法启动进程 `{process}`：{why}";
     host_networks(why) "networks cannot be made on this host: {why}" "本机无法创建网络：{why}";
+    host_container(name, why) "container `{name}` cannot be hurt on this host: {why}" "本机无法对容器 `{name}` 注入故障：{why}";
     host_name(name, why) "`{name}` of `allow` has no address here: {why}" "`allow` 中的 `{name}` 在本机无法解析：{why}";
     machine_users(load, needed, limit)
         "this machine allows {limit} open files, and the users of {load} may need {needed} at once: raise the limit (ulimit -Hn) or plan fewer"
@@ -532,6 +535,17 @@ messages! {
     sight_slowed(process, verb, n) "what {process} sends and gets was held back {n} ({verb})" "{process}的收发流量已受限{n}（{verb}）";
     sight_never_slowed(process) "{process} sent and got too little to be held back" "{process}的收发流量过少，未受限";
     sight_at_full_speed(process) "nothing holds back what {process} sends and gets any more" "{process}的收发流量已不受限";
+    sight_container_ended(name) "container {name} has ended" "容器{name}已结束";
+    sight_container_runs(name) "container {name} runs again" "容器{name}重新运行";
+    sight_container_paused(name) "container {name} is paused" "容器{name}已暂停";
+    sight_container_goes_on(name) "container {name} goes on" "容器{name}继续运行";
+    sight_container_cut_off(name, networks) "container {name} is off all its networks ({networks})" "容器{name}已断开全部网络（{networks}）";
+    sight_container_connected(name, networks) "container {name} is on its networks again ({networks})" "容器{name}已重新接入网络（{networks}）";
+    sight_container_not_running(name) "container {name} was not running" "容器{name}此前未在运行";
+    sight_container_paused_before(name) "container {name} was paused already" "容器{name}此前已暂停";
+    sight_container_as_before(name) "container {name} is as it was before" "容器{name}与注入之前相同";
+    sight_container_stays_hurt(name) "container {name} is not what it was before the fault" "容器{name}未恢复原状";
+    sight_container_unwell(name) "container {name} runs again, and its health check does not say that it is well" "容器{name}重新运行，但其健康检查未通过";
     sight_burns(cores) "{cores} of this machine are kept busy" "已占用本机{cores}";
     sight_idle(cores) "only {cores} of this machine are kept busy" "仅占用本机{cores}";
     sight_taken(bytes) "{bytes} are taken" "已占用{bytes}";

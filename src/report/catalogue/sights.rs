@@ -1,7 +1,7 @@
 use super::Words;
 use crate::base::units::{Flow, Share, Size, Span};
-use crate::plan::{LinkId, Plan, ProcessId, Scope};
-use crate::record::Sight;
+use crate::plan::{ContainerId, LinkId, Plan, ProcessId, Scope};
+use crate::record::{ContainerState, Sight};
 
 /// What was seen of faults, as sentences.
 impl Words {
@@ -13,6 +13,30 @@ impl Words {
     /// A link, as people call it.
     pub(crate) fn link(self, plan: &Plan, link: LinkId) -> String {
         plan.platform.links.get(link.index()).map_or_else(String::new, |link| self.title(&link.title, &link.name))
+    }
+
+    /// A container, as people call it.
+    pub(crate) fn container(self, plan: &Plan, id: ContainerId) -> String {
+        let found = plan.platform.containers.get(id.index());
+        found.map_or_else(String::new, |container| self.title(&container.title, &container.name))
+    }
+
+    fn container_is(self, name: String, is: ContainerState) -> String {
+        match is {
+            ContainerState::Ended => self.sight_container_ended(name),
+            ContainerState::Runs => self.sight_container_runs(name),
+            ContainerState::Paused => self.sight_container_paused(name),
+            ContainerState::GoesOn => self.sight_container_goes_on(name),
+            ContainerState::CutOff { networks } => self.sight_container_cut_off(name, self.n_networks(networks.into())),
+            ContainerState::Connected { networks } => {
+                self.sight_container_connected(name, self.n_networks(networks.into()))
+            }
+            ContainerState::NotRunning => self.sight_container_not_running(name),
+            ContainerState::PausedBefore => self.sight_container_paused_before(name),
+            ContainerState::AsBefore => self.sight_container_as_before(name),
+            ContainerState::StaysHurt => self.sight_container_stays_hurt(name),
+            ContainerState::Unwell => self.sight_container_unwell(name),
+        }
     }
 
     fn sight(self, plan: &Plan, sight: &Sight) -> String {
@@ -72,6 +96,7 @@ impl Words {
             Sight::Slowed { process, verb, packets } => self.sight_slowed(name(process), verb, self.n_times(*packets)),
             Sight::NeverSlowed { process } => self.sight_never_slowed(name(process)),
             Sight::AtFullSpeed { process } => self.sight_at_full_speed(name(process)),
+            Sight::Container { container, is } => self.container_is(self.container(plan, *container), *is),
             Sight::Burns { cores } => self.sight_burns(self.cores(self.number(*cores))),
             Sight::Idle { cores } => self.sight_idle(self.cores(self.number(*cores))),
             Sight::Taken { bytes } => self.sight_taken(self.size(Size(*bytes))),

@@ -105,6 +105,7 @@ pub(crate) fn plan() -> Plan {
                 decompress: false,
                 traceparent: None,
             }],
+            containers: Vec::new(),
             links: Vec::new(),
             toxiproxy: None,
             watches: vec![Watch {

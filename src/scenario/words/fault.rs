@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 use super::Arguments;
 use super::ailment::{ExhaustFiles, OutOfMemory, Restart, SkewClock, SlowDisk, SlowStart};
 use super::condition::Trigger;
+use super::container::Disconnect;
 use super::flaw::{
     CloseAfter, Corrupt, Delay, Direction, Hang, OnlyRequests, Refuse, Reset, Respond, Slice, SlowClose, Throttle,
 };
@@ -49,6 +50,8 @@ block! {
         crash_loop: optional("crash-loop") CrashLoop,
         /// TERM to the whole tree of processes, which is started again at once; several one after another.
         restart: optional("restart") Restart,
+        /// Containers are taken off all their networks; healed by connecting them to each again.
+        disconnect: optional("disconnect") Disconnect,
         /// The whole tree of processes is stopped; healed by letting it go on.
         pause: optional("pause") Pause,
         /// The tree of processes may open no file or connection more.
@@ -89,11 +92,11 @@ block! {
         only: optional("only") OnlyRequests,
     }
     one_of(
-        "kill", "terminate", "crash-loop", "restart", "pause", "exhaust-files", "out-of-memory", "slow-start", "skew-clock", "slow-disk", "burn", "fill-memory", "fill-disk", "run", "delay", "throttle", "slice", "close-after", "partition", "drop", "refuse", "reset", "hang", "slow-close",
+        "kill", "terminate", "crash-loop", "restart", "pause", "disconnect", "exhaust-files", "out-of-memory", "slow-start", "skew-clock", "slow-disk", "burn", "fill-memory", "fill-disk", "run", "delay", "throttle", "slice", "close-after", "partition", "drop", "refuse", "reset", "hang", "slow-close",
         "corrupt", "respond", "storm"
     );
     later(
-        "disconnect", "break-dns"
+        "break-dns"
     );
     check(check_fault);
 }
@@ -117,6 +120,7 @@ fn check_fault(fault: &Fault, _: Mark, cx: &mut Context<'_>) {
         fault.skew_clock.written(),
         fault.slow_disk.written(),
         fault.pause.written(),
+        fault.disconnect.written(),
         fault.burn.written(),
         fault.fill_memory.written(),
         fault.fill_disk.written(),
@@ -160,18 +164,22 @@ block! {
     /// What is killed.
     pub struct Kill("`kill`") {
         /// A process, a list of them, or { any: node, pick: 1 }.
-        process: required("process") Target,
+        process: optional("process") Target,
+        /// A container, a list of them, or { any: container, pick: 1 }.
+        container: optional("container") Target,
     }
-    later("container");
+    one_of("process", "container");
 }
 
 block! {
     /// What is terminated.
     pub struct Terminate("`terminate`") {
         /// A process, a list of them, or { any: node, pick: 1 }.
-        process: required("process") Target,
+        process: optional("process") Target,
+        /// A container, a list of them, or { any: container, pick: 1 }.
+        container: optional("container") Target,
     }
-    later("container");
+    one_of("process", "container");
 }
 
 block! {
@@ -263,9 +271,11 @@ block! {
     /// What is paused.
     pub struct Pause("`pause`") {
         /// A process, a list of them, or { any: node, pick: 1 }.
-        process: required("process") Target,
+        process: optional("process") Target,
+        /// A container, a list of them, or { any: container, pick: 1 }.
+        container: optional("container") Target,
     }
-    later("container");
+    one_of("process", "container");
 }
 
 /// Which processes, or links, a fault bites.

@@ -3,6 +3,7 @@
 mod ailment;
 mod body;
 mod condition;
+mod container;
 mod fault;
 mod feed;
 mod figure;
@@ -23,6 +24,7 @@ mod users;
 pub use ailment::{ExhaustFiles, OutOfMemory, Restart, SkewClock, SlowDisk, SlowStart};
 pub use body::{BodyFile, BodyText, PartBlock, PartValue};
 pub use condition::{Basis, Condition, Measure, Obligation, SteadyState, Timing, Trigger, is_metric};
+pub use container::{Container, Disconnect};
 pub use fault::{AnyOf, Burn, CrashLoop, Fault, FillDisk, FillMemory, Kill, Pause, RunFault, Target, Terminate};
 pub use feed::{Feed, Pick};
 pub use figure::Figure;

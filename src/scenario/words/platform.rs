@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{Link, Network, Pick, Steps};
+use super::{Container, Link, Network, Pick, Steps};
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{Flow, Rate, Share, Span, Text};
 use crate::base::yaml::{Kind, Node};
@@ -19,6 +19,8 @@ block! {
         mark: optional("mark") DrillMark,
         /// Started in order, awaited, stopped in reverse.
         processes: optional("processes") Named<Process, Reached>,
+        /// Run already, by Docker, and are there to be hurt.
+        containers: optional("containers") Named<Container>,
         /// Where requests go.
         endpoints: required("endpoints") Named<Endpoint>,
         /// Networks of the drill's own; processes that name one live in it.
@@ -30,7 +32,7 @@ block! {
         /// What is observed on the drill's clock.
         watch: optional("watch") Named<Watch>,
     }
-    later("hosts", "containers");
+    later("hosts");
 }
 
 block! {
