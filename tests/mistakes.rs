@@ -117,6 +117,8 @@ const CASES: &[Case] = &[
         "{ prometheus: «\"http://{{ process.node_1.address }}\"",
     ),
     Case("prometheus: \"http:", "prometheus: «\"ftp:"),
+    Case("{ host: true }", "{ host: «false }"),
+    Case("of: shop.returned_total", "of: «machine.disk-reads"),
     Case("\"http://{{ process.node_1.address }}/metrics", "«\"http://10.0.0.1:80/metrics"),
     Case("returned_total, open]", "returned_total, «open-orders]"),
     Case("returned_total, open]", "returned_total, open, «open]"),

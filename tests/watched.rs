@@ -47,6 +47,7 @@ platform:
     restarted: {{ prometheus: "http://127.0.0.1:{port}/restarted", keep: [returned_total] }}
     failing: {{ prometheus: "http://127.0.0.1:{port}/failing", keep: [returned_total] }}
     empty: {{ prometheus: "http://127.0.0.1:{port}/empty", keep: [returned_total] }}
+    machine: {{ host: true }}
     return-rate:
       title: {{ en: Returned, zh: 商品退换率 }}
       ratio: {{ of: steady.returned_total, to: steady.delivered_total }}
@@ -94,6 +95,8 @@ fn watched_figures_are_judged_recorded_and_shown() {
   returns: { measure: return-rate, at-most: 3% }
   returns-later: { measure: return-rate, phase: second, at-least: 3%, at-most: 3% }
   open: { measure: steady.open, at-most: 1, at-least: 0 }
+  busy: { measure: machine.cpu, at-least: 0.01, at-most: 10000 }
+  memory: { measure: machine.memory, at-least: 1MB }
   placed: { measure: own.shop_orders_total, at-least: 70 }
   placed-later: { measure: own.shop_orders_total, phase: second, at-least: 30, at-most: 60 }
 ";
@@ -117,6 +120,13 @@ fn watched_figures_are_judged_recorded_and_shown() {
     assert_eq!(watched("return-rate")["value"], 0.03);
     assert_eq!(watched("own.shop_orders")["kind"], "gauge");
     assert_eq!(watched("restarted.returned_total")["reason"], "reset");
+    // The drill itself keeps the machine busy, and the machine is busy with no more cores than it has.
+    let cores = std::fs::read_to_string("/proc/cpuinfo").expect("its CPUs").matches("processor\t").count() as f64;
+    let busy = watched("machine.cpu");
+    let greatest = busy["greatest"].as_f64().expect("busy cores");
+    assert!(greatest > 0.01 && greatest < cores + 0.5, "{busy:#}");
+    assert!(busy["points"].as_array().expect("its points").len() >= 3, "{busy:#}");
+    assert_eq!(watched("machine.network-in")["kind"], "gauge");
     let target = summary["targets"].as_array().and_then(|all| all.iter().find(|one| one["name"] == "returns")).cloned();
     let target = target.expect("a target");
     assert_eq!((&target["measure"], &target["unit"]), (&"return-rate".into(), &"share".into()));

@@ -1,4 +1,4 @@
-//! Figures of watched pages: how counters grew, what gauges came to, and ratios of two.
+//! Figures of watched pages and of the machine: how counters grew, what gauges came to, and ratios of two.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::record::Reading;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WatchedFigures {
     pub watch: WatchId,
-    /// Its place in `keep`; none: of a ratio.
+    /// Its place in the watch's figures; none: of a ratio.
     pub metric: Option<u32>,
     pub counter: bool,
     /// As it was read; of a ratio, what it was since the load began.
@@ -176,10 +176,6 @@ impl Watches {
         let mut figures = Vec::new();
         for (watch, kind) in all {
             match kind {
-                WatchKind::Page { keep, .. } => {
-                    let places = 0..u32::try_from(keep.len()).unwrap_or(u32::MAX);
-                    figures.extend(places.map(|metric| self.one(Watched { watch, metric }, load)));
-                }
                 WatchKind::Ratio { of, to } => {
                     let ratio = load.map(|load| self.ratio(*of, *to, load).map(|(ratio, _)| ratio));
                     let (value, gap) = apart(ratio);
@@ -196,7 +192,10 @@ impl Watches {
                         gap,
                     });
                 }
-                WatchKind::Process(_) | WatchKind::Probe { .. } => {}
+                _ => {
+                    let places = 0..u32::try_from(kind.figures().len()).unwrap_or(u32::MAX);
+                    figures.extend(places.map(|metric| self.one(Watched { watch, metric }, load)));
+                }
             }
         }
         figures

@@ -1,4 +1,4 @@
-//! What is observed: processes, probes, pages of figures, and ratios of what they keep.
+//! What is observed: processes, probes, pages of figures, the machine, and ratios of what they keep.
 
 use super::allow;
 use super::context::Cx;
@@ -7,7 +7,7 @@ use super::platform::{Processes, check_path, only_endpoint};
 use super::text::{Own, Place, Reach};
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::Span;
-use crate::plan::{Allow, EndpointId, ProcessId, Template, Watch, WatchId, WatchKind, Watched};
+use crate::plan::{Allow, EndpointId, HOST_FIGURES, ProcessId, Template, Watch, WatchId, WatchKind, Watched};
 use crate::scenario::{self, List, Spanned};
 
 const PROBE: Span = Span::SECOND;
@@ -44,6 +44,10 @@ pub(super) fn watches(platform: &scenario::Platform, around: &Around<'_>, cx: &m
             }
             scenario::Watch::Probe(watch) => (&watch.title, probe(name, watch, around.endpoints, cx)),
             scenario::Watch::Page(watch) => (&watch.title, page(watch, around, cx)),
+            scenario::Watch::Host(watch) => {
+                cx.broken |= !watch.complete;
+                (&watch.title, cx.need(&watch.host).map(|_| WatchKind::Host))
+            }
             scenario::Watch::Ratio(watch) => (&watch.title, ratio(name, watch, &figures, whole, cx)),
         };
         let title = cx.get(title).map(|title| title.value.clone()).unwrap_or_default();
@@ -132,15 +136,20 @@ fn kept(list: &List<String>, cx: &mut Cx<'_>) -> Option<Vec<String>> {
     whole.then_some(keep)
 }
 
-/// What pages keep, by the names that it is spoken of.
+/// What pages keep and the machine shows, by the names that it is spoken of.
 fn figures(entries: &[(&Spanned<String>, &Spanned<scenario::Watch>)]) -> Vec<(String, Watched)> {
     let mut figures = Vec::new();
     for (index, (name, watch)) in entries.iter().enumerate() {
-        let scenario::Watch::Page(page) = &watch.value else { continue };
-        let keep = page.keep.value().into_iter().flat_map(|keep| keep.iter());
-        for (metric, item) in (0u32..).zip(keep) {
+        let read: Vec<&str> = match &watch.value {
+            scenario::Watch::Page(page) => {
+                page.keep.value().into_iter().flat_map(|keep| keep.iter()).map(|item| item.value.as_str()).collect()
+            }
+            scenario::Watch::Host(_) => HOST_FIGURES.to_vec(),
+            _ => continue,
+        };
+        for (metric, figure) in (0u32..).zip(read) {
             let of = Watched { watch: WatchId::at(index), metric };
-            figures.push((format!("{}.{}", name.value, item.value), of));
+            figures.push((format!("{}.{figure}", name.value), of));
         }
     }
     figures
@@ -201,18 +210,17 @@ pub(super) fn measure(
     for (index, watch) in watches.iter().enumerate() {
         let id = WatchId::at(index);
         match &watch.kind {
-            WatchKind::Page { keep, .. } => {
-                for (metric, kept) in (0u32..).zip(keep) {
-                    let name = format!("{}.{kept}", watch.name);
-                    found = found.or((name == word.value).then_some(Some(Watched { watch: id, metric })));
-                    names.push((name, id));
-                }
-            }
             WatchKind::Ratio { .. } => {
                 found = found.or((watch.name == word.value).then_some(None));
                 names.push((watch.name.clone(), id));
             }
-            WatchKind::Process(_) | WatchKind::Probe { .. } => {}
+            kind => {
+                for (metric, figure) in (0u32..).zip(kind.figures()) {
+                    let name = format!("{}.{figure}", watch.name);
+                    found = found.or((name == word.value).then_some(Some(Watched { watch: id, metric })));
+                    names.push((name, id));
+                }
+            }
         }
     }
     let Some(of) = found else {

@@ -39,8 +39,8 @@ pub use link::{Direction, Flaw, FlawKind, Link, Only, Protocol, Spread};
 pub use load::{Limits, Load, Phase, Role, Series, Spacing, Stage, StageKind};
 pub use network::{Harm, Network, Shape, Subnet};
 pub use platform::{
-    Addresses, Allow, Attach, Chore, ChoreWork, Connections, Endpoint, Mark, PerConnection, Platform, Process,
-    ProcessSource, Ready, Slow, Tls, Watch, WatchKind, Watched,
+    Addresses, Allow, Attach, Chore, ChoreWork, Connections, Endpoint, HOST_FIGURES, Mark, PerConnection, Platform,
+    Process, ProcessSource, Ready, Slow, Tls, Watch, WatchKind, Watched,
 };
 
 pub use replay::{Choice, Replay, Route, Taken, Tally};

@@ -213,15 +213,31 @@ pub enum WatchKind {
         /// The figures that are kept of it; each is the sum over its label sets.
         keep: Vec<String>,
     },
+    /// What this whole machine does, once a second: [`HOST_FIGURES`], all of them gauges.
+    Host,
     /// One watched figure as a part of another.
     Ratio { of: Watched, to: Watched },
 }
 
-/// One figure of a watched page.
+/// The figures of a watch of the machine: cores that are busy, bytes of memory in use, and bytes a second.
+pub const HOST_FIGURES: [&str; 6] = ["cpu", "memory", "disk-read", "disk-write", "network-in", "network-out"];
+
+impl WatchKind {
+    /// The names of the figures that it reads.
+    pub fn figures(&self) -> Vec<&str> {
+        match self {
+            WatchKind::Page { keep, .. } => keep.iter().map(String::as_str).collect(),
+            WatchKind::Host => HOST_FIGURES.to_vec(),
+            WatchKind::Process(_) | WatchKind::Probe { .. } | WatchKind::Ratio { .. } => Vec::new(),
+        }
+    }
+}
+
+/// One figure of a watched page, or of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Watched {
     pub watch: WatchId,
-    /// Its place in `keep`.
+    /// Its place in the watch's figures.
     pub metric: u32,
 }
 
@@ -241,8 +257,7 @@ impl Platform {
     /// As scenarios write it: `WATCH.metric`.
     pub fn watched(&self, of: Watched) -> Option<String> {
         let watch = self.watches.get(of.watch.index())?;
-        let WatchKind::Page { keep, .. } = &watch.kind else { return None };
-        Some(format!("{}.{}", watch.name, keep.get(of.metric as usize)?))
+        Some(format!("{}.{}", watch.name, watch.kind.figures().get(of.metric as usize)?))
     }
 }
 

@@ -18,6 +18,7 @@ mod process;
 mod recipe;
 mod revive;
 mod scrape;
+mod system;
 #[cfg(test)]
 pub(crate) mod tests;
 mod vitals;
@@ -75,7 +76,7 @@ pub enum Happening {
         good: bool,
         why: Option<String>,
     },
-    /// A watched page was asked for at this instant, and what came of it.
+    /// A watched page, or the machine, was asked at this instant, and what came of it.
     Scraped {
         at: At,
         watch: WatchId,
@@ -245,11 +246,12 @@ impl Platform {
         self.programs.lock().expect("nothing panics while it holds this lock")
     }
 
-    /// Begins to watch on the drill's clock: probes and, once a second, vitals and watched pages. Ends when the returned guard is dropped.
+    /// Begins to watch on the drill's clock: probes and, once a second, vitals, watched pages and the machine. Ends when the returned guard is dropped.
     /// To be called within a `LocalSet`.
     pub fn watch(&self, clock: &Clock) -> Result<Watching, PlatformError> {
         let mut tasks = tokio::task::JoinSet::new();
         vitals::watch(&self.setting, &self.processes, clock, &mut tasks);
+        system::watch(&self.setting, clock, &mut tasks);
         probe::watch(&self.setting, &self.bindings, clock, &mut tasks)?;
         let pages = scrape::pages(&self.setting, &self.bindings)?;
         for page in &pages {

@@ -48,38 +48,6 @@ pub(super) fn may_write(path: &Path) -> bool {
     unsafe { libc::faccessat(libc::AT_FDCWD, path.as_ptr(), libc::W_OK, libc::AT_EACCESS) == 0 }
 }
 
-/// What the whole machine does; CPU times grow from boot on, so two readings make a share.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct SystemLoad {
-    pub busy: Span,
-    pub idle: Span,
-    /// Bytes that could still be had without swapping.
-    pub memory_available: u64,
-    /// Runnable or waiting for a disk, over the last minute.
-    pub load_average: f64,
-}
-
-pub fn system_load() -> SystemLoad {
-    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
-    let ticks: Vec<u64> = stat
-        .lines()
-        .find_map(|line| line.strip_prefix("cpu "))
-        .map(|rest| rest.split_ascii_whitespace().filter_map(|field| field.parse().ok()).collect())
-        .unwrap_or_default();
-    // user nice system idle iowait irq softirq steal; guest times are in user already.
-    let field = |index: usize| ticks.get(index).copied().unwrap_or(0);
-    let idle = field(3) + field(4);
-    let all: u64 = ticks.iter().take(8).sum();
-    let nanos = |ticks: u64| Span::nanos(ticks.saturating_mul(1_000_000_000 / clock_ticks()));
-    let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    SystemLoad {
-        busy: nanos(all.saturating_sub(idle)),
-        idle: nanos(idle),
-        memory_available: proc::value(&meminfo, "MemAvailable").unwrap_or(0) * 1024,
-        load_average: first_line("/proc/loadavg").split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(0.0),
-    }
-}
-
 /// Another one after each boot; what was written down before it names no process any more.
 pub fn boot_id() -> String {
     first_line("/proc/sys/kernel/random/boot_id")
@@ -207,7 +175,5 @@ mod tests {
         assert!(may_write(Path::new("/proc/self/comm")) && !may_write(Path::new("/proc/nothing")));
         let (first, last) = local_port_range();
         assert!(first < last);
-        let load = system_load();
-        assert!(load.busy > Span::ZERO && load.memory_available > 0, "{load:?}");
     }
 }

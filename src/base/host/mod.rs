@@ -27,6 +27,7 @@ mod network;
 mod port;
 mod proc;
 mod socket;
+mod system;
 mod time;
 mod tree;
 mod vitals;
@@ -44,13 +45,14 @@ pub use identity::{Identity, PidFd, Signal};
 pub use launch::{Launch, Launched, describe_exit, detach, find_program, leave_session};
 pub use limit::Resource;
 pub use machine::{
-    Limits, Machine, SystemLoad, become_subreaper, boot_id, local_port_range, local_ports, machine, memory_file,
-    open_file_limits, own_cpu, raise_open_files, system_load, thread_cpu,
+    Limits, Machine, become_subreaper, boot_id, local_port_range, local_ports, machine, memory_file, open_file_limits,
+    own_cpu, raise_open_files, thread_cpu,
 };
 pub use network::{Namespace, find_tool, lacks_netem, may_make_networks, tool};
 pub use port::{ReservedPort, listener_of, reserve_port};
 pub use proc::Marker;
 pub use socket::{bind_without_port, check_own_address, say};
+pub use system::{SystemLoad, system_load};
 pub use time::{TimerFd, monotonic_nanos, realtime_nanos, sharpen_timers};
 pub use tree::Tree;
 pub use vitals::{Vitals, own_vitals, vitals_of};

@@ -320,12 +320,14 @@ impl Measure {
 }
 
 /// The name of a ratio, or a watch and what it keeps.
-const WATCHED: &str = "^[a-zA-Z][a-zA-Z0-9_-]*(\\.[a-zA-Z_:][a-zA-Z0-9_:]*)?$";
+const WATCHED: &str = "^[a-zA-Z][a-zA-Z0-9_-]*(\\.[a-zA-Z_:][a-zA-Z0-9_:-]*)?$";
 
 fn is_watched(word: &str) -> bool {
     let (watch, metric) = word.split_once('.').map_or((word, None), |(watch, metric)| (watch, Some(metric)));
     let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    watch.starts_with(|c: char| c.is_ascii_alphabetic()) && watch.chars().all(named) && metric.is_none_or(is_metric)
+    // Only the machine's own figures have names with `-`.
+    let metric = metric.is_none_or(|metric| is_metric(&metric.replace('-', "_")));
+    watch.starts_with(|c: char| c.is_ascii_alphabetic()) && watch.chars().all(named) && metric
 }
 
 /// Whether Prometheus takes it for the name of a figure.

@@ -265,6 +265,7 @@ pub enum Watch {
     Process(ProcessWatch),
     Probe(ProbeWatch),
     Page(PageWatch),
+    Host(HostWatch),
     Ratio(RatioWatch),
 }
 
@@ -273,9 +274,10 @@ crate::scenario::define::choice! {
         Process(ProcessWatch): "process",
         Probe(ProbeWatch): "endpoint" "get",
         Page(PageWatch): "prometheus" "keep",
+        Host(HostWatch): "host",
         Ratio(RatioWatch): "ratio",
     }
-    later("host", "alert");
+    later("alert");
 }
 
 block! {
@@ -313,6 +315,24 @@ block! {
 fn check_page(page: &PageWatch, _: Mark, cx: &mut Context<'_>) {
     if let Some(keep) = page.keep.get().filter(|keep| keep.items.is_empty() && keep.complete) {
         cx.say(Diagnostic::error("empty-list", keep.mark, "nothing of this page is kept"));
+    }
+}
+
+block! {
+    /// What this whole machine does, once a second; its figures are NAME.cpu (busy cores), NAME.memory (bytes in use), and in
+    /// bytes a second NAME.disk-read, NAME.disk-write, NAME.network-in and NAME.network-out.
+    pub struct HostWatch("a watch of the machine") {
+        title: optional("title") Text,
+        /// true: the machine that the drill runs on.
+        host: required("host") bool,
+    }
+    check(check_host);
+}
+
+fn check_host(watch: &HostWatch, _: Mark, cx: &mut Context<'_>) {
+    if let Some(host) = watch.host.get().filter(|host| !host.value) {
+        let message = "`host` is true: the machine that the drill runs on";
+        cx.say(Diagnostic::error("range", host.mark, message).help("leave this watch out, or write true"));
     }
 }
 
