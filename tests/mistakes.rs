@@ -117,6 +117,11 @@ const CASES: &[Case] = &[
         "{ prometheus: «\"http://{{ process.node_1.address }}\"",
     ),
     Case("prometheus: \"http:", "prometheus: «\"ftp:"),
+    Case("\"127.0.0.1:9099\"", "«\"0.0.0.0:9099\""),
+    Case(
+        "    pager: { alert: { listen: ",
+        "    other: { alert: { listen: \"127.0.0.1:9099\" } }\n    pager: { alert: { listen: «",
+    ),
     Case("{ host: true }", "{ host: «false }"),
     Case("of: shop.returned_total", "of: «machine.disk-reads"),
     Case("\"http://{{ process.node_1.address }}/metrics", "«\"http://10.0.0.1:80/metrics"),

@@ -310,8 +310,8 @@ impl Scenery<'_> {
             M::BurnRate => Measure::BurnRate { objective: cx.need(&written.objective)?.value },
             M::DetectionTime => {
                 if !self.has_probe && !self.watches_lost {
-                    let message = "nothing of the platform is probed, so the time to detect could not be measured";
-                    let help = "write watch: { health: { endpoint: shop, get: /healthz } } under `platform`";
+                    let message = "nothing of the platform is probed, and no alerts come in, so the time to detect could not be measured";
+                    let help = "write watch: { health: { endpoint: shop, get: /healthz } } under `platform`, or { pager: { alert: { listen: 127.0.0.1:9099 } } }";
                     cx.say(Diagnostic::error("not-watched", word.mark, message).help(help));
                 }
                 Measure::DetectionTime

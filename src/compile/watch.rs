@@ -1,4 +1,6 @@
-//! What is observed: processes, probes, pages of figures, the machine, and ratios of what they keep.
+//! What is observed: processes, probes, alerts, pages of figures, the machine, and ratios of what they keep.
+
+use std::net::SocketAddr;
 
 use super::allow;
 use super::context::Cx;
@@ -48,6 +50,7 @@ pub(super) fn watches(platform: &scenario::Platform, around: &Around<'_>, cx: &m
                 cx.broken |= !watch.complete;
                 (&watch.title, cx.need(&watch.host).map(|_| WatchKind::Host))
             }
+            scenario::Watch::Alert(watch) => (&watch.title, alert(name, watch, &made, cx)),
             scenario::Watch::Ratio(watch) => (&watch.title, ratio(name, watch, &figures, whole, cx)),
         };
         let title = cx.get(title).map(|title| title.value.clone()).unwrap_or_default();
@@ -82,6 +85,26 @@ fn probe(
     }
     let (endpoint, get) = endpoint.zip(get)?;
     Some(WatchKind::Probe { endpoint: EndpointId::at(endpoint), get: get.value.clone(), every })
+}
+
+fn alert(name: &Spanned<String>, watch: &scenario::AlertWatch, before: &[Watch], cx: &mut Cx<'_>) -> Option<WatchKind> {
+    cx.broken |= !watch.complete;
+    let alert = cx.need(&watch.alert)?;
+    cx.broken |= !alert.value.complete;
+    let listen = cx.need(&alert.value.listen)?;
+    let at = listen.value.parse().ok();
+    let Some(at) = at.filter(|at: &SocketAddr| at.port() != 0 && at.ip().is_loopback()) else {
+        let message = format!("`{}` is no address that only this machine reaches", listen.value);
+        let help = "whoever reaches it can say that a fault was detected: write it such as 127.0.0.1:9099";
+        cx.say(Diagnostic::error("address", listen.mark, message).help(help));
+        return None;
+    };
+    let kind = WatchKind::Alert { listen: at };
+    if let Some(taken) = before.iter().find(|other| other.kind == kind) {
+        let message = format!("`{}` listens at {at} already, and so cannot `{}`", taken.name, name.value);
+        cx.say(Diagnostic::error("address", listen.mark, message));
+    }
+    Some(kind)
 }
 
 fn page(watch: &scenario::PageWatch, around: &Around<'_>, cx: &mut Cx<'_>) -> Option<WatchKind> {

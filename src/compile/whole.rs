@@ -227,7 +227,9 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
         samples: counted.then(|| Samples::new(&loads.list, &walked.made)),
         watched: &watch::watched_processes(watches),
         watches,
-        has_probe: watches.iter().any(|watch| matches!(watch.kind, plan::WatchKind::Probe { .. })),
+        has_probe: watches
+            .iter()
+            .any(|watch| matches!(watch.kind, plan::WatchKind::Probe { .. } | plan::WatchKind::Alert { .. })),
         watches_lost: watch_field.is_none_or(|field| {
             field.is_hole() || field.value().is_some_and(|map| watches.len() != map.entries.len() || !map.complete)
         }),

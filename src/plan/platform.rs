@@ -213,6 +213,9 @@ pub enum WatchKind {
         /// The figures that are kept of it; each is the sum over its label sets.
         keep: Vec<String>,
     },
+    /// The platform's own alerts, which come in here as POST: each is "detected", but one of Alertmanager's that says that it is
+    /// resolved.
+    Alert { listen: SocketAddr },
     /// What this whole machine does, once a second: [`HOST_FIGURES`], all of them gauges.
     Host,
     /// One watched figure as a part of another.
@@ -228,7 +231,7 @@ impl WatchKind {
         match self {
             WatchKind::Page { keep, .. } => keep.iter().map(String::as_str).collect(),
             WatchKind::Host => HOST_FIGURES.to_vec(),
-            WatchKind::Process(_) | WatchKind::Probe { .. } | WatchKind::Ratio { .. } => Vec::new(),
+            _ => Vec::new(),
         }
     }
 }

@@ -39,6 +39,8 @@ pub enum PlatformError {
     Container { container: String, why: io::Error },
     #[error("the fault proxy could not be started: {why}")]
     Proxy { why: io::Error },
+    #[error("watch `{watch}` cannot listen at {listen} ({why}): end whoever does, or write another `listen`")]
+    Alert { watch: String, listen: std::net::SocketAddr, why: io::Error },
     #[error("{what} could not be worked out from its template: {why}")]
     Template { what: String, why: RenderError },
     #[error("{what} could not be worked out from its template: {why}")]

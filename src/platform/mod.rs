@@ -4,6 +4,7 @@
 //! before it runs, so that nothing outlives the harness. Leaves to others: when anything is to be done to a process
 //! (`fault`, `drill`), and what its figures mean (`analysis`).
 
+mod alerts;
 mod bindings;
 mod chore;
 mod clock;
@@ -35,6 +36,7 @@ pub use error::PlatformError;
 pub use networks::Residence;
 pub use process::Process;
 
+use self::alerts::Alerts;
 use self::links::Links;
 use self::networks::Networks;
 use crate::base::clock::Clock;
@@ -69,7 +71,7 @@ pub enum Happening {
     ByHand {
         what: String,
     },
-    /// A probe's answer turned; the first one counts as a turn.
+    /// A probe's answer turned; the first one counts as a turn. Or an alert came, each of which is one.
     Turned {
         at: At,
         watch: WatchId,
@@ -105,6 +107,7 @@ pub struct Platform {
     setting: Arc<Setting>,
     bindings: Bindings,
     processes: Vec<Arc<Process>>,
+    alerts: Alerts,
     links: Links,
     networks: Networks,
     /// The run's private folder, which goes with the platform.
@@ -131,18 +134,20 @@ impl Platform {
         let ids = (0..setting.plan.platform.processes.len()).map(ProcessId::at);
         let made = ids.map(|id| Process::new(&setting, id, &bindings, folder.as_deref()).map(Arc::new));
         let processes = made.collect::<Result<_, _>>()?;
-        let (links, networks) = (Links::default(), Networks::default());
-        Ok(Platform { setting, bindings, processes, links, networks, private, programs: Mutex::default() })
+        let (alerts, links, networks) = (Alerts::default(), Links::default(), Networks::default());
+        Ok(Platform { setting, bindings, processes, alerts, links, networks, private, programs: Mutex::default() })
     }
 
     pub fn bindings(&self) -> &Bindings {
         &self.bindings
     }
 
-    /// Looks whether containers may be touched, makes networks, starts the fault proxy, and starts (or attaches to) every process in the plan's order, each awaited until it is ready.
-    /// What had been started is left running after an error: call [`Platform::stop`].
+    /// Looks whether containers may be touched, listens for alerts, makes networks, starts the fault proxy, and starts (or attaches to) every
+    /// process in the plan's order, each awaited until it is ready. What had been started is left running after an error: call
+    /// [`Platform::stop`].
     pub async fn start(&self) -> Result<(), PlatformError> {
         containers::check(&self.setting.plan.platform.containers).await?;
+        self.alerts.start(&self.setting).await?;
         self.networks.start(&self.setting).await?;
         self.links.start(&self.setting, &self.bindings).await?;
         for process in &self.processes {
@@ -246,11 +251,12 @@ impl Platform {
         self.programs.lock().expect("nothing panics while it holds this lock")
     }
 
-    /// Begins to watch on the drill's clock: probes and, once a second, vitals, watched pages and the machine. Ends when the returned guard is dropped.
+    /// Begins to watch on the drill's clock: probes, alerts and, once a second, vitals, watched pages and the machine. Ends when the returned guard is dropped.
     /// To be called within a `LocalSet`.
     pub fn watch(&self, clock: &Clock) -> Result<Watching, PlatformError> {
         let mut tasks = tokio::task::JoinSet::new();
         vitals::watch(&self.setting, &self.processes, clock, &mut tasks);
+        self.alerts.watch(&self.setting, clock, &mut tasks);
         system::watch(&self.setting, clock, &mut tasks);
         probe::watch(&self.setting, &self.bindings, clock, &mut tasks)?;
         let pages = scrape::pages(&self.setting, &self.bindings)?;

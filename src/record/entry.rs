@@ -93,7 +93,8 @@ pub enum Event {
         fault: FaultId,
         what: FaultEvent,
     },
-    /// A probe's answer turned from good to bad or back; the first answer counts as a turn.
+    /// A probe's answer turned from good to bad or back; the first answer counts as a turn. Or an alert came, whose first
+    /// characters are `why`: it is bad, or says that one is resolved.
     Probe {
         watch: WatchId,
         good: bool,

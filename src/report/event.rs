@@ -1,6 +1,6 @@
 use super::Words;
 use crate::base::units::Span;
-use crate::plan::{Plan, ProcessId, Scope, TrialEnd};
+use crate::plan::{Plan, ProcessId, Scope, TrialEnd, WatchId, WatchKind};
 use crate::record::{Event, FaultEvent};
 
 /// One event in words, and the class that the page paints it by; none for what stands elsewhere: samples of failures,
@@ -45,6 +45,10 @@ pub(super) fn event(plan: &Plan, words: Words, event: &Event) -> Option<(String,
                 FaultEvent::NotHealed { why } => (words.event_not_healed(fault, words.sights(plan, why)), "bad"),
             }
         }
+        Event::Probe { watch, good, why } if is_alert(plan, *watch) => {
+            let (watch, text) = (words.watch(plan, *watch), why.as_deref().unwrap_or_default());
+            if *good { (words.event_resolved(watch, text), "good") } else { (words.event_alert(watch, text), "bad") }
+        }
         Event::Probe { watch, good: true, .. } => (words.event_probe_good(words.watch(plan, *watch)), "good"),
         Event::Probe { watch, good: false, why } => {
             let why = why.clone().unwrap_or_else(|| words.unknown_reason());
@@ -82,4 +86,9 @@ pub(super) fn event(plan: &Plan, words: Words, event: &Event) -> Option<(String,
         | Event::Scraped { .. }
         | Event::NotScraped { .. } => return None,
     })
+}
+
+fn is_alert(plan: &Plan, watch: WatchId) -> bool {
+    let watch = plan.platform.watches.get(watch.index());
+    watch.is_some_and(|watch| matches!(watch.kind, WatchKind::Alert { .. }))
 }

@@ -368,6 +368,7 @@ fn platform(out: &mut String, plan: &Plan, words: Words, colour: Colour) {
                 format!("{} GET {get} / {}", words.scope(plan, Scope::Endpoint(*endpoint)), words.span(*every))
             }
             WatchKind::Page { url, path, keep } => format!("GET {}{path}: {}", url.0, words.list(keep)),
+            WatchKind::Alert { listen } => format!("POST {listen}"),
             WatchKind::Host => words.list(&watch.kind.figures()),
             WatchKind::Ratio { of, to } => format!("{} / {}", words.watched(plan, *of), words.watched(plan, *to)),
         };

@@ -571,6 +571,8 @@ messages! {
     event_detected(fault, watch) "{fault}: detected by {watch}" "{fault}：由{watch}发现";
     event_probe_good(watch) "{watch} turned good" "{watch}转为正常";
     event_probe_bad(watch, why) "{watch} turned bad: {why}" "{watch}转为异常：{why}";
+    event_alert(watch, text) "{watch} alerted: {text}" "{watch}告警：{text}";
+    event_resolved(watch, text) "{watch} said that it is resolved: {text}" "{watch}告警已解除：{text}";
     event_steady_held(steady) "steady state {steady} had held" "稳态{steady}已成立";
     event_steady_missed(steady) "steady state {steady} had not held" "稳态{steady}未成立";
     event_aborting(abort) "abort condition {abort} holds" "中止条件{abort}成立";

@@ -41,8 +41,9 @@ pub use journey::{
 pub use load::{Burst, Hold, Limits, Load, Phase, Ramp, RateFile, Spacing, Spike, Stage, Stairs, Wave};
 pub use network::{Drop, Network, Partition, Sides};
 pub use platform::{
-    Arguments, Attach, Chore, Connections, DrillMark, Endpoint, EndpointBlock, HostWatch, PageWatch, PerConnection,
-    Platform, ProbeWatch, Process, ProcessClock, ProcessWatch, Ratio, RatioWatch, Ready, Slow, Tls, Watch,
+    Alert, AlertWatch, Arguments, Attach, Chore, Connections, DrillMark, Endpoint, EndpointBlock, HostWatch, PageWatch,
+    PerConnection, Platform, ProbeWatch, Process, ProcessClock, ProcessWatch, Ratio, RatioWatch, Ready, Slow, Tls,
+    Watch,
 };
 pub use replay::{JsonFields, JsonLines, KnownFormat, LogFormat, Only, Replay, ReplayMethod};
 pub use request::{

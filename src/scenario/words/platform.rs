@@ -266,6 +266,7 @@ pub enum Watch {
     Probe(ProbeWatch),
     Page(PageWatch),
     Host(HostWatch),
+    Alert(AlertWatch),
     Ratio(RatioWatch),
 }
 
@@ -275,9 +276,9 @@ crate::scenario::define::choice! {
         Probe(ProbeWatch): "endpoint" "get",
         Page(PageWatch): "prometheus" "keep",
         Host(HostWatch): "host",
+        Alert(AlertWatch): "alert",
         Ratio(RatioWatch): "ratio",
     }
-    later("alert");
 }
 
 block! {
@@ -333,6 +334,22 @@ fn check_host(watch: &HostWatch, _: Mark, cx: &mut Context<'_>) {
     if let Some(host) = watch.host.get().filter(|host| !host.value) {
         let message = "`host` is true: the machine that the drill runs on";
         cx.say(Diagnostic::error("range", host.mark, message).help("leave this watch out, or write true"));
+    }
+}
+
+block! {
+    /// The platform's own alerts; each is "detected".
+    pub struct AlertWatch("a watch of alerts") {
+        title: optional("title") Text,
+        alert: required("alert") Alert,
+    }
+}
+
+block! {
+    /// A webhook that the drill listens with: any POST is an alert, but one of Alertmanager's that says `resolved`.
+    pub struct Alert("`alert`") {
+        /// Where it listens, on this machine alone.
+        listen: required("listen") String,
     }
 }
 
