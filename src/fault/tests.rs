@@ -1,4 +1,5 @@
 mod harder;
+mod unwritten;
 
 use std::process::{Command, Stdio};
 

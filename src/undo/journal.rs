@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 
 use super::action::{Action, Left};
+use super::disk::{Disk, Real};
 use super::{UndoError, frame, private};
 use crate::base::host::{self, Identity, Marker};
 use crate::base::template::Masker;
@@ -77,6 +78,7 @@ struct Secrets {
 
 #[derive(Debug)]
 struct State {
+    disk: Box<dyn Disk>,
     file: File,
     /// The file does not end with a whole line.
     torn: bool,
@@ -87,20 +89,33 @@ struct State {
 impl Journal {
     /// Begins the journal of a run in the run's `folder`. The run's name is unique among runs that may be alive.
     pub fn create(folder: &Path, run: &str) -> Result<Journal, UndoError> {
+        Journal::begin(Box::new(Real), folder, run)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn create_on(
+        disk: super::disk::recording::Recording,
+        folder: &Path,
+        run: &str,
+    ) -> Result<Journal, UndoError> {
+        Journal::begin(Box::new(disk), folder, run)
+    }
+
+    fn begin(disk: Box<dyn Disk>, folder: &Path, run: &str) -> Result<Journal, UndoError> {
         let path = folder.join(JOURNAL);
         let not_written = |source| UndoError::NotWritten { path: path.clone(), source };
-        let file = OpenOptions::new().create_new(true).read(true).append(true).open(&path).map_err(not_written)?;
+        let file = disk.create(&path).map_err(not_written)?;
         file.try_lock().map_err(|error| not_written(io::Error::from(error)))?;
         let (harness, boot) = (Identity::own(), host::boot_id());
         let opened = Entry::Opened { version: VERSION, run: run.to_owned(), harness, boot };
-        let mut state = State { file, torn: false, next: 0, pending: BTreeMap::new() };
+        let mut state = State { disk, file, torn: false, next: 0, pending: BTreeMap::new() };
         if let Err(source) = state.append(&opened).and_then(|()| state.sync()) {
             // Half a first line would be taken for a journal that cannot be read.
             let _ = std::fs::remove_file(&path);
             return Err(not_written(source));
         }
         // So that the file itself is there after a crash of the machine.
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(not_written)?;
+        state.disk.sync_folder(folder).map_err(not_written)?;
         let run = run.to_owned();
         Ok(Journal(Arc::new(Shared { path, run, harness, state: Mutex::new(state), secrets: Mutex::default() })))
     }
@@ -237,22 +252,22 @@ fn last_first(pending: impl IntoIterator<Item = (UndoId, Action)>) -> Vec<(UndoI
 
 impl State {
     fn append(&mut self, entry: &Entry) -> io::Result<()> {
-        append(&mut self.file, &mut self.torn, entry)
+        append(&*self.disk, &self.file, &mut self.torn, entry)
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+        self.disk.sync_file(&self.file)
     }
 }
 
-fn append(file: &mut File, torn: &mut bool, entry: &Entry) -> io::Result<()> {
+fn append(disk: &dyn Disk, file: &File, torn: &mut bool, entry: &Entry) -> io::Result<()> {
     let mut line = frame::encode(entry);
     if *torn {
         line.insert(0, '\n');
     }
     // A write that fails may have left a part behind.
     let before = std::mem::replace(torn, true);
-    let written = file.write_all(line.as_bytes());
+    let written = disk.write(file, line.as_bytes());
     *torn = match &written {
         Ok(()) => false,
         Err(error) => before || error.kind() != io::ErrorKind::Interrupted,
@@ -346,10 +361,10 @@ impl Inherited {
                     Entry::Failed { id, left: one }
                 }
             };
-            let _ = append(&mut self.file, &mut self.torn, &entry);
+            let _ = append(&Real, &self.file, &mut self.torn, &entry);
         }
-        let _ = append(&mut self.file, &mut self.torn, &Entry::Recovered { by: by.to_owned() });
-        let _ = self.file.sync_data();
+        let _ = append(&Real, &self.file, &mut self.torn, &Entry::Recovered { by: by.to_owned() });
+        let _ = Real.sync_file(&self.file);
         (undone, left)
     }
 }

@@ -10,6 +10,7 @@
 
 mod action;
 mod container;
+mod disk;
 mod frame;
 mod guardian;
 mod journal;
@@ -23,6 +24,8 @@ mod recover;
 mod tests;
 
 pub use action::{Action, Left};
+#[cfg(test)]
+pub(crate) use disk::recording;
 pub use guardian::{Guardian, guardian_main};
 pub use journal::{JOURNAL, Journal, UndoId};
 pub use limits::Lowered;
