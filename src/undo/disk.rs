@@ -129,7 +129,13 @@ mod tests {
             Action::RemoveRules { .. } => {
                 Action::RemoveShape { name: name(), namespace: namespace(), device: "eth0".into() }
             }
-            Action::RemoveShape { .. } => Action::MaskOutput { folder: "/nowhere".into() },
+            Action::RemoveShape { .. } => Action::Container {
+                name: name(),
+                socket: "/nowhere/docker.sock".into(),
+                id: "0".into(),
+                remedy: host::Remedy::Unpause,
+            },
+            Action::Container { .. } => Action::MaskOutput { folder: "/nowhere".into() },
             Action::MaskOutput { .. } => return None,
         })
     }
