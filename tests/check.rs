@@ -21,7 +21,13 @@ fn check(text: &str) -> (Vec<Diagnostic>, Sources) {
     let (scenario, wrong) = files.read(&mut sources, None, &[]);
     found.extend(wrong);
     if let Some(scenario) = scenario {
-        let input = Input { scenario: &scenario, sources: &mut sources, entry: files.entry(), profile: None };
+        let input = Input {
+            scenario: &scenario,
+            sources: &mut sources,
+            entry: files.entry(),
+            profile: None,
+            unattended: false,
+        };
         match compile(input, &mut load) {
             Ok(compiled) => found.extend(compiled.warnings),
             Err(wrong) => found.extend(wrong),

@@ -26,7 +26,8 @@ fn check(text: &[u8]) -> (Vec<Diagnostic>, Sources) {
         let (read, wrong) = files.read(&mut sources, profile, &[]);
         found.extend(wrong);
         let Some(read) = &read else { continue };
-        let input = compile::Input { scenario: read, sources: &mut sources, entry: files.entry(), profile };
+        let input =
+            compile::Input { scenario: read, sources: &mut sources, entry: files.entry(), profile, unattended: false };
         match compile::compile(input, &mut load) {
             Ok(compiled) => found.extend(compiled.warnings),
             Err(wrong) => found.extend(wrong),
@@ -111,6 +112,28 @@ const CASES: &[Case] = &[
     Case("calm: 30s", "calm: «30"),
     Case("smoke: { vars: { peak: 50/s }", "smoke: { vars: { peak: «50 }"),
     Case("smoke: { vars: { peak: 50/s }", "smoke: { vars: { peak: 50/s }, faults: { «lose-stor: null }"),
+    // The emergency plan
+    Case("decide: { after: lose-store.detected, by", "decide: { after: «lose-stor.detected, by"),
+    Case("decide: { after: lose-store.detected, by", "decide: { after: «lose-store.done, by"),
+    Case("decide: { after: lose-store.detected, by", "decide: { after: «outage, by"),
+    Case("decide: { after: lose-store.detected, by", "decide: { at: «500s, by"),
+    Case("decide: { after: lose-store.detected, by", "«decide: { by"),
+    Case("decide: { after: lose-store.detected, by", "decide: { at: 30s, «after: lose-store.detected, by"),
+    Case("decide: { after: lose-store.detected, by", "«decide: { after: switch.done, by"),
+    Case("switch: { after: decide.done", "switch: { after: «switch.done"),
+    Case("switch: { after: decide.done", "switch: { after: «deside.done"),
+    Case("run: [sh, -c, \"true\"] }", "run: [sh, -c, \"true\"], «confirm: terminal }"),
+    Case("switch: { after: decide.done + 5s, run: [sh, -c, \"true\"] }", "«switch: { after: decide.done + 5s }"),
+    Case("confirm: { get: /healthz, endpoint: shop }", "confirm: «termnal"),
+    Case("confirm: { get: /healthz, endpoint: shop }", "confirm: { get: «healthz, endpoint: shop }"),
+    Case("confirm: { get: /healthz, endpoint: shop }", "confirm: { get: /healthz, endpoint: «shoop }"),
+    Case(
+        "confirm: { get: /healthz, endpoint: shop }, within: 1m",
+        "confirm: { get: /healthz, endpoint: shop }, within: «0s",
+    ),
+    Case("action: decide,", "action: «decided,"),
+    Case("acted: { measure: action-time, action: decide,", "«acted: { measure: action-time,"),
+    Case("stop-node: { at: lose-store.healed + 20s", "stop-node: { at: «decide.done"),
     // Watches
     Case(
         "{ prometheus: \"http://{{ process.node_1.address }}/metrics\"",

@@ -69,7 +69,6 @@ fn what_is_not_built_yet_is_refused_by_name_and_line() {
     let expected = [
         "40:1 `ledgers`",
         "58:7 `acknowledge`",
-        "84:1 `actions`",
         "99:29 `data-loss-window`",
         "99:47 `ledger`",
         "100:29 `lost-writes`",

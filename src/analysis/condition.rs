@@ -245,6 +245,7 @@ impl Watched {
             Measure::Downtime
             | Measure::FaultRate { .. }
             | Measure::DetectionTime
+            | Measure::ActionTime
             | Measure::RecoveryTime { .. }
             | Measure::DegradedTime { .. }
             | Measure::Capacity

@@ -3,14 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CrowdFigures, DownStretch, FaultFigures, Outage, ProbeFigures, SearchEnd, SearchFigures, SteadyFigures,
-    WatchedFigures,
+    ActionFigures, CrowdFigures, DownStretch, FaultFigures, Gap, Outage, ProbeFigures, SearchEnd, SearchFigures,
+    SteadyFigures, WatchedFigures,
 };
 use crate::base::units::{At, Rate, Share, Span};
-use crate::plan::{
-    Basis, FaultId, FigureId, JourneyId, PhaseId, ProcessId, Quantity, Scope, TargetId, WatchId, Watched,
-};
-use crate::record::{BadKind, EndReason, Entry, Failure, HostFacts, Sight, Unpacked, UnsentKind};
+use crate::plan::{Basis, FaultId, FigureId, JourneyId, PhaseId, ProcessId, Quantity, Scope, TargetId};
+use crate::record::{BadKind, EndReason, Entry, Failure, HostFacts, Unpacked, UnsentKind};
 
 /// Everything that a run comes to.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -29,6 +27,8 @@ pub struct Analysis {
     pub targets: Vec<Measured>,
     /// One for each fault of the plan, in its order.
     pub faults: Vec<FaultFigures>,
+    /// The emergency plan's steps, in the plan's order.
+    pub actions: Vec<ActionFigures>,
     pub outages: Vec<Outage>,
     /// One for each steady state of the plan, in its order.
     pub steady_states: Vec<SteadyFigures>,
@@ -327,54 +327,6 @@ pub struct Measured {
     pub cut_short: bool,
     /// Workers' seconds that the figure lacks, as far as they could change which side of the bound it is on.
     pub lacks: Vec<Missing>,
-}
-
-/// Why there is no figure.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "why")]
-pub enum Gap {
-    /// Nothing was counted.
-    NoData,
-    TooFew {
-        have: u64,
-        need: u64,
-    },
-    /// The fault was never ordered.
-    FaultNotOrdered,
-    /// The fault did not bite.
-    FaultNotEffective {
-        seen: Vec<Sight>,
-    },
-    /// No probe of the platform turned.
-    NotDetected,
-    /// No window missed, but here a miss would not have been seen.
-    Unseen {
-        window: Stretch,
-    },
-    /// A watched page was not read near both ends of the window.
-    NotWatched {
-        watch: WatchId,
-    },
-    /// A watched page could not be read at some second of the window.
-    NotScraped {
-        watch: WatchId,
-        at: At,
-        because: String,
-    },
-    /// The figure was not on its page.
-    NotOnPage {
-        of: Watched,
-        at: At,
-    },
-    /// A counter fell: what it counted until a restart is lost.
-    Reset {
-        of: Watched,
-        at: At,
-    },
-    /// What a ratio is set against came to 0.
-    OfNothing {
-        to: Watched,
-    },
 }
 
 /// What stands beside a figure.

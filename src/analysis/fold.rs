@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::actions::ActionFigures;
 use super::condition::Watched;
 use super::crowd::Crowd;
 use super::curve::Curves;
@@ -22,7 +23,7 @@ use super::vitals::Vitals;
 use super::watched::Watches;
 use super::{Analysis, Missing, Opened, ProbeTurn, Residue, Standing, Stretch, TrialFigures, Want};
 use crate::base::units::At;
-use crate::plan::{AbortId, End, FaultId, Instant, LoadId, Moment, Plan, Scope, SteadyId, WatchId};
+use crate::plan::{AbortId, ActionId, End, FaultId, Instant, LoadId, Moment, Plan, Scope, SteadyId, WatchId};
 use crate::record::{Against, EndReason, Entry, Event, Failure, Item, RecordError, Vital, Window};
 
 /// Curves are finished so many seconds after they closed: until then a worker that is late may still add to them.
@@ -48,6 +49,7 @@ pub struct Fold {
     pub(super) aborting: Option<AbortId>,
     pub(super) tracks: Vec<Track>,
     pub(super) faults: Vec<Instants>,
+    pub(super) actions: Vec<ActionFigures>,
     /// Whether each steady state had held when the first fault was ordered.
     pub(super) before_fault: Option<Vec<bool>>,
     pub(super) vitals: Vitals,
@@ -117,6 +119,7 @@ impl Fold {
             phases: Phases::new(plan, planned_end),
             down: scopes(plan).into_iter().map(|scope| (scope, Down::new(series_in(plan, scope)))).collect(),
             faults: vec![Instants::default(); plan.faults.len()],
+            actions: (0..plan.actions.len()).map(|index| ActionFigures::new(ActionId::at(index))).collect(),
             curves,
             steady,
             aborts,
@@ -208,6 +211,11 @@ impl Fold {
                 self.close(number);
             }
             Event::Fault { fault, what } => self.fault(*fault, entry.at, what),
+            Event::Action { action, what } => {
+                if let Some(figures) = self.actions.get_mut(action.index()) {
+                    figures.entry(entry.at, what);
+                }
+            }
             Event::Probe { watch, good, why } => {
                 // What happens while the platform is being started is on another axis of time.
                 if entry.preparing {

@@ -4,6 +4,7 @@
 //! A figure without data is `None`, never 0. Leaves to others: whether a figure is good enough (`verdict`), how it is
 //! shown (`report`).
 
+mod actions;
 mod condition;
 mod crowd;
 mod curve;
@@ -12,6 +13,7 @@ mod faults;
 mod figures;
 mod finish;
 mod fold;
+mod gap;
 mod health;
 mod incidents;
 mod live;
@@ -34,13 +36,15 @@ mod touch;
 mod vitals;
 mod watched;
 
+pub use actions::ActionFigures;
 pub use crowd::{CrowdFigures, CrowdPoint};
 pub use figures::{
-    Analysis, ApdexScore, Curve, Detail, Figure, Gap, Generator, GeneratorPoint, Interval, Late, Measured, Missing,
+    Analysis, ApdexScore, Curve, Detail, Figure, Generator, GeneratorPoint, Interval, Late, Measured, Missing,
     NumberRow, Opened, Percentile, PercentileCurve, PercentilePoint, Point, Quantile, Residue, Row, Stretch, Table,
     VisitRow, VitalCurve, VitalPoint,
 };
 pub use fold::{Fold, analyse};
+pub use gap::Gap;
 pub use incidents::{
     DownStretch, FaultFigures, Outage, ProbeFigures, ProbeTurn, Recovery, Standing, StandingRun, SteadyFigures, Tight,
 };

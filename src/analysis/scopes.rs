@@ -31,7 +31,7 @@ pub(super) fn series_in(plan: &Plan, scope: Scope) -> Vec<usize> {
             Scope::Journey(journey) => request && series.journey == journey,
             Scope::Load(load) => request && series.load == load,
             Scope::Endpoint(_) => at_endpoint.contains(&(series.journey, series.step)),
-            Scope::Process(_) | Scope::Fault(_) | Scope::Occurrences(_) | Scope::Figure(_) => false,
+            Scope::Process(_) | Scope::Fault(_) | Scope::Occurrences(_) | Scope::Action(_) | Scope::Figure(_) => false,
         }
     };
     (0..plan.series.len()).filter(holds).collect()

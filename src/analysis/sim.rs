@@ -206,6 +206,7 @@ impl Sim {
             series: vec![Series { load: LoadId(0), journey: JourneyId(0), step: StepId(0) }],
             phases: phases.collect(),
             faults: fault.into_iter().collect(),
+            actions: Vec::new(),
             steady_states: vec![SteadyState {
                 name: "ordering".into(),
                 title: Default::default(),

@@ -2,7 +2,7 @@
 
 use super::{ApdexScore, Detail};
 use crate::base::units::{Share, Span};
-use crate::record::{BadKind, Counts, Latency};
+use crate::record::{BadKind, Counts, Latency, UnsentKind};
 
 /// What the book of phases says of some requests.
 #[derive(Debug, Clone, Default)]
@@ -109,6 +109,20 @@ impl Budget {
     pub(super) fn detail(self) -> Detail {
         Detail::Budget { objective: self.objective, valid: self.valid, bad: self.bad, budget: self.size() }
     }
+}
+
+/// Of the arrivals that were due while the drill was not being stopped, those that the generator did not send.
+pub(super) fn unsent_share(counts: &Counts) -> Option<Share> {
+    let stopped = counts.unsent.iter().find(|(kind, _)| *kind == UnsentKind::Stopped).map_or(0, |(_, count)| *count);
+    let ours = counts.unsent_by_generator() - stopped;
+    share(ours, counts.base() + counts.shed + ours)
+}
+
+pub(super) fn excess(counts: &Counts) -> u64 {
+    let of = |(kind, count): &(BadKind, u64)| {
+        if *kind == BadKind::ExcessShed { *count } else { 0 }
+    };
+    counts.bad.iter().map(of).sum()
 }
 
 #[cfg(test)]

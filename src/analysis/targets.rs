@@ -9,14 +9,16 @@ use super::percentile::{needed, percentile, rank};
 use super::phases::{Phases, throughput, window};
 use super::scopes::series_in;
 use super::seconds::begin_of;
-use super::tally::{Budget, Tally, apdex, availability, share};
+use super::tally::{Budget, Tally, apdex, availability, excess, share, unsent_share};
 use super::touch::{Touch, touch};
 use super::vitals::Vitals;
 use super::watched::Watches;
-use super::{Detail, FaultFigures, Figure, Gap, Interval, Measured, Missing, Outage, SearchFigures, Stretch};
+use super::{
+    ActionFigures, Detail, FaultFigures, Figure, Gap, Interval, Measured, Missing, Outage, SearchFigures, Stretch,
+};
 use crate::base::units::{Share, Span};
 use crate::plan::{Basis, Condition, FaultId, Measure, Plan, Quantity, Scope, SteadyId, TargetId, Timing};
-use crate::record::{BadKind, Counts, Latency, Numbers, UnsentKind};
+use crate::record::{Counts, Latency, Numbers};
 
 /// A month, in which an outage is expected so and so often.
 const MONTH: Span = Span::seconds(30 * 86_400);
@@ -29,6 +31,7 @@ pub(super) struct Evidence<'a> {
     pub(super) planned_end: crate::base::units::At,
     pub(super) phases: &'a Phases,
     pub(super) faults: &'a [FaultFigures],
+    pub(super) actions: &'a [ActionFigures],
     pub(super) outages: &'a [Outage],
     pub(super) vitals: &'a Vitals,
     pub(super) watches: &'a Watches,
@@ -134,7 +137,7 @@ impl Evidence<'_> {
     /// The requests that say whether the generator sent what was planned.
     fn generator_tally(&self, condition: &Condition, tally: &Tally) -> Counts {
         match condition.scope {
-            Scope::Process(_) | Scope::Fault(_) | Scope::Occurrences(_) | Scope::Figure(_) => {
+            Scope::Process(_) | Scope::Fault(_) | Scope::Occurrences(_) | Scope::Action(_) | Scope::Figure(_) => {
                 self.phases.tally(&series_in(self.plan, Scope::All), condition.phase, self.plan.limits.shed).counts
             }
             _ => tally.counts.clone(),
@@ -163,6 +166,7 @@ impl Evidence<'_> {
                 None => Taken::gap(Gap::NoData),
             },
             Measure::DetectionTime => self.detection(condition.scope),
+            Measure::ActionTime => self.action(condition.scope),
             Measure::RecoveryTime { to } => self.recovery(condition.scope, to, |outage| outage.time),
             Measure::DegradedTime { to } => {
                 self.recovery(condition.scope, to, |outage| {
@@ -275,6 +279,14 @@ impl Evidence<'_> {
         }
     }
 
+    fn action(&self, scope: Scope) -> Taken {
+        let Scope::Action(action) = scope else { return Taken::gap(Gap::NoData) };
+        match self.actions.get(action.index()).map_or(Err(Gap::ActionNotBegun), ActionFigures::figure) {
+            Ok(figure) => Taken { figure: Some(figure), samples: 1, ..Taken::default() },
+            Err(gap) => Taken::gap(gap),
+        }
+    }
+
     /// Of the outage that the fault belongs to; 0 where no window missed.
     fn recovery(&self, scope: Scope, to: SteadyId, figure: impl Fn(&Outage) -> Option<Figure>) -> Taken {
         let fault = match self.bitten(scope) {
@@ -327,6 +339,7 @@ impl Evidence<'_> {
         let both = || self.missing.union(self.late).copied();
         match condition.measure {
             Measure::DetectionTime
+            | Measure::ActionTime
             | Measure::Cpu
             | Measure::Memory
             | Measure::Watched { .. }
@@ -478,20 +491,6 @@ fn overspent(budget: Budget, quantity: Option<Quantity>) -> Taken {
         return Taken { figure: Some(Figure::Failed), samples: budget.valid, ..Taken::default() }.with(budget.detail());
     }
     Taken::of(quantity, budget.valid).with(budget.detail())
-}
-
-/// Of the arrivals that were due while the drill was not being stopped, those that the generator did not send.
-fn unsent_share(counts: &Counts) -> Option<Share> {
-    let stopped = counts.unsent.iter().find(|(kind, _)| *kind == UnsentKind::Stopped).map_or(0, |(_, count)| *count);
-    let ours = counts.unsent_by_generator() - stopped;
-    share(ours, counts.base() + counts.shed + ours)
-}
-
-fn excess(counts: &Counts) -> u64 {
-    let of = |(kind, count): &(BadKind, u64)| {
-        if *kind == BadKind::ExcessShed { *count } else { 0 }
-    };
-    counts.bad.iter().map(of).sum()
 }
 
 fn seconds_of(window: Stretch) -> u64 {

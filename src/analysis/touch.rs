@@ -33,6 +33,7 @@ pub(super) const fn touch(condition: &Condition) -> Touch {
         | Measure::Unsent
         | Measure::NotReached
         | Measure::DetectionTime
+        | Measure::ActionTime
         | Measure::Cpu
         | Measure::Memory
         | Measure::Watched { .. }

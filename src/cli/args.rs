@@ -132,6 +132,9 @@ pub(super) struct CheckArgs {
     /// Say also what this machine cannot make of it: faults, connections, names. Asks for names, and starts nothing.
     #[arg(long)]
     pub(super) host: bool,
+    /// Refuse actions that somebody confirms at the terminal: nobody is there.
+    #[arg(long)]
+    pub(super) unattended: bool,
     /// Set one value, such as `vars.peak=60/s`; may be given several times.
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub(super) sets: Vec<String>,

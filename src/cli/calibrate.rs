@@ -55,7 +55,13 @@ fn measure() -> Result<Rate, String> {
     let (files, _) = scenario::open(&mut sources, "calibration.yaml", &mut |_| Ok(SCENARIO.as_bytes().to_vec()));
     let (read, _) = files.read(&mut sources, None, &[]);
     let read = read.ok_or_else(defect)?;
-    let input = compile::Input { scenario: &read, sources: &mut sources, entry: files.entry(), profile: None };
+    let input = compile::Input {
+        scenario: &read,
+        sources: &mut sources,
+        entry: files.entry(),
+        profile: None,
+        unattended: false,
+    };
     let compiled = compile::compile(input, &mut |_| Err("it has no files".to_owned())).map_err(|_| defect())?;
     let constants = scenarios::constants(&compiled.plan, "calibration")?;
     load::calibrate(compiled.plan, constants, MEASURED).map_err(|error| error.to_string())

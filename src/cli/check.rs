@@ -11,7 +11,7 @@ pub(super) fn check(args: &CheckArgs, speech: Speech) -> Exit {
     let mut exit = Exit::Passed;
     let mut list = Vec::new();
     for file in &args.files {
-        let (reading, plans) = read_all(file, &args.sets);
+        let (reading, plans) = read_all(file, &args.sets, args.unattended);
         let name = file.display().to_string();
         let mut lacks: Vec<String> = Vec::new();
         if args.host && !any_error(&reading.found) {

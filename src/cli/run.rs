@@ -30,7 +30,7 @@ pub(super) fn run(args: &RunArgs, speech: Speech) -> Exit {
     let mut plans = Vec::new();
     let mut wrong = false;
     for file in &args.files {
-        match scenarios::compiled(speech, file, choice.profile.as_deref(), &choice.sets) {
+        match scenarios::to_run(speech, file, choice.profile.as_deref(), &choice.sets) {
             Ok(mut compiled) => {
                 if let Err(why) = leave_out(&mut compiled.plan, &args.dry) {
                     speech.complain(&why);

@@ -1,3 +1,4 @@
+use std::io::IsTerminal as _;
 use std::path::Path;
 
 use serde_json::{Map, Value};
@@ -20,20 +21,26 @@ pub(super) struct Reading {
 
 /// Reads `file` as `profile` and `sets` make it.
 pub(super) fn read(file: &Path, profile: Option<&str>, sets: &[String]) -> Reading {
+    read_for(file, profile, sets, false)
+}
+
+fn read_for(file: &Path, profile: Option<&str>, sets: &[String], unattended: bool) -> Reading {
     let mut sources = Sources::default();
     let (files, mut found) = scenario::open(&mut sources, &file.to_string_lossy(), &mut load_scenario);
-    let compiled = compile_as(&files, &mut sources, profile, sets, &mut found);
+    let compiled = compile_as(&files, &mut sources, profile, sets, unattended, &mut found);
     sort(&mut found);
     Reading { sources, compiled: compiled.filter(|_| !any_error(&found)), found }
 }
 
 /// Every mistake of `file`, as it is and in each of its profiles; and the plans that they make.
-pub(super) fn read_all(file: &Path, sets: &[String]) -> (Reading, Vec<Plan>) {
+pub(super) fn read_all(file: &Path, sets: &[String], unattended: bool) -> (Reading, Vec<Plan>) {
     let mut sources = Sources::default();
     let (files, mut found) = scenario::open(&mut sources, &file.to_string_lossy(), &mut load_scenario);
     let mut plans = Vec::new();
     for profile in [None].into_iter().chain(files.profiles().iter().map(|name| Some(name.as_str()))) {
-        plans.extend(compile_as(&files, &mut sources, profile, sets, &mut found).map(|compiled| compiled.plan));
+        plans.extend(
+            compile_as(&files, &mut sources, profile, sets, unattended, &mut found).map(|compiled| compiled.plan),
+        );
     }
     sort(&mut found);
     (Reading { sources, found, compiled: None }, plans)
@@ -44,12 +51,13 @@ fn compile_as(
     sources: &mut Sources,
     profile: Option<&str>,
     sets: &[String],
+    unattended: bool,
     found: &mut Vec<Diagnostic>,
 ) -> Option<Compiled> {
     let (scenario, more) = files.read(sources, profile, sets);
     found.extend(more);
     let scenario = scenario?;
-    let input = compile::Input { scenario: &scenario, sources, entry: files.entry(), profile };
+    let input = compile::Input { scenario: &scenario, sources, entry: files.entry(), profile, unattended };
     match compile::compile(input, &mut load_feed) {
         Ok(compiled) => {
             found.extend(compiled.warnings.iter().cloned());
@@ -73,6 +81,13 @@ fn load_feed(path: &str) -> Result<Vec<u8>, String> {
 /// The compiled scenario; or its mistakes are said and the command ends.
 pub(super) fn compiled(speech: Speech, file: &Path, profile: Option<&str>, sets: &[String]) -> Result<Compiled, Exit> {
     let reading = read(file, profile, sets);
+    say(speech, &reading);
+    reading.compiled.ok_or(Exit::Wrong)
+}
+
+/// The same of a drill that is to be run: without a terminal nothing can be confirmed at one.
+pub(super) fn to_run(speech: Speech, file: &Path, profile: Option<&str>, sets: &[String]) -> Result<Compiled, Exit> {
+    let reading = read_for(file, profile, sets, !std::io::stdin().is_terminal());
     say(speech, &reading);
     reading.compiled.ok_or(Exit::Wrong)
 }

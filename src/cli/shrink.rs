@@ -15,7 +15,7 @@ use crate::analysis::{Snapshot, analyse};
 use crate::compile::{From, Origins};
 use crate::drill::{self, Audience, Signals};
 use crate::load;
-use crate::plan::{End, Instant, Plan};
+use crate::plan::{End, Instant, Plan, Work};
 use crate::record::{Entry, Folder, Reader};
 use crate::verdict::{self, Verdict};
 
@@ -85,6 +85,8 @@ impl Failed {
         let bit = |(index, fault): (usize, &crate::analysis::FaultFigures)| fault.effective.map(|_| index);
         let faults: Vec<usize> = analysis.faults.iter().enumerate().filter_map(bit).collect();
         anyhow::ensure!(!faults.is_empty(), "no fault of this run bit, so none of them made it fail");
+        let asks = plan.actions.iter().any(|action| action.work == Work::Terminal);
+        anyhow::ensure!(!asks, "an action is confirmed at the terminal, and nobody can be asked again and again");
         let origins = fs::read(folder.origins()).ok().and_then(|text| serde_json::from_slice(&text).ok());
         let origins: Value = origins.unwrap_or_default();
         let files = args.files.clone().unwrap_or_else(|| beside(&origins));

@@ -200,8 +200,8 @@ impl PhaseTable {
                 cx.broken |= times.is_none();
                 times.map(|(from, _)| from + when.offset)
             }
-            Reference::Fault { name, .. } => {
-                let message = format!("{who} cannot hang on a fault: it must be known beforehand");
+            Reference::Other { name, .. } => {
+                let message = format!("{who} cannot hang on a fault or an action: it must be known beforehand");
                 cx.say(
                     Diagnostic::error("instant", name.mark, message)
                         .help("write an instant such as 30s, or phase + 5s"),

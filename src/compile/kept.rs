@@ -43,7 +43,9 @@ pub(super) fn bounds<'c>(
                 Scope::Endpoint(id) => {
                     made.iter().flatten().any(|made| made.step == step && made.endpoint == Some(id.index()))
                 }
-                Scope::Process(_) | Scope::Fault(_) | Scope::Occurrences(_) | Scope::Figure(_) => false,
+                Scope::Process(_) | Scope::Fault(_) | Scope::Occurrences(_) | Scope::Action(_) | Scope::Figure(_) => {
+                    false
+                }
             };
             if fits {
                 bounds.extend(limits.iter().copied());

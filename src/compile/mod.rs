@@ -6,6 +6,7 @@
 //! --host`).
 
 mod about;
+mod action;
 mod ailment;
 mod allow;
 mod beside;
@@ -36,6 +37,7 @@ mod request;
 mod retry;
 mod samples;
 mod schedule;
+mod scope;
 mod search;
 mod stage;
 mod steps;

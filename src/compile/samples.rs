@@ -56,7 +56,9 @@ impl<'p> Samples<'p> {
                 Scope::Journey(id) => f64::from(u8::from(id.index() == journey)),
                 Scope::Step(id) | Scope::Group(id) => requests(&|made| made.step == id.index()),
                 Scope::Endpoint(id) => requests(&|made| made.endpoint == Some(id.index())),
-                Scope::Process(_) | Scope::Fault(_) | Scope::Occurrences(_) | Scope::Figure(_) => return None,
+                Scope::Process(_) | Scope::Fault(_) | Scope::Occurrences(_) | Scope::Action(_) | Scope::Figure(_) => {
+                    return None;
+                }
             };
             if each > 0.0 {
                 sum += visits * each;

@@ -77,6 +77,22 @@ impl Roll {
         }
     }
 
+    /// An instant of the fault `name`. Of several: the beginning of the first, the end of the last.
+    pub(super) fn moment(
+        &self,
+        name: &Spanned<String>,
+        moment: scenario::Moment,
+        cx: &mut Cx<'_>,
+    ) -> Option<(FaultId, Moment)> {
+        let ids = self.names.find(name, cx).and_then(|index| self.ids.get(index))?;
+        let moment = moment_of(moment)?;
+        let fault = match moment {
+            Moment::Ordered | Moment::Effective | Moment::Detected => ids.first(),
+            Moment::Healed | Moment::Recovered => ids.last(),
+        };
+        Some((*fault?, moment))
+    }
+
     fn ids(&self, name: &str) -> &[FaultId] {
         self.names.get(name).and_then(|index| self.ids.get(index)).map_or(&[], Vec::as_slice)
     }
@@ -272,7 +288,7 @@ fn start(
         Some(at) => (at, "at"),
         None => (cx.need(&fault.after)?, "after"),
     };
-    if word == "after" && !matches!(when.from, Reference::Fault { .. }) {
+    if word == "after" && !matches!(when.from, Reference::Other { .. }) {
         let message = "`after` is an instant of another fault";
         let help = "write `at`, or after: other-fault.healed + 5s";
         cx.say(Diagnostic::error("instant", when.mark, message).help(help));
@@ -295,32 +311,33 @@ fn note(path: &str, instant: &Instant, when: &Spanned<When>, cx: &mut Cx<'_>) {
 
 /// An instant that may hang on another fault.
 fn instant(name: &Spanned<String>, when: &Spanned<When>, scene: &Scene<'_>, cx: &mut Cx<'_>) -> Option<Instant> {
-    let Reference::Fault { name: other, moment } = &when.from else {
+    let Reference::Other { name: other, moment } = &when.from else {
         return scene.phases.at(when, "a fault", cx).map(Instant::At);
     };
-    let index = scene.roll.names.find(other, cx)?;
-    if other.value == name.value {
+    if *moment == scenario::Moment::Done {
+        let message = "only actions are done: a fault cannot wait for one";
+        let help = "write an instant of another fault, such as other-fault.healed + 5s";
+        cx.say(Diagnostic::error("instant", when.mark, message).help(help));
+        return None;
+    }
+    if other.value == name.value && scene.roll.names.get(&other.value).is_some() {
         let message = format!("fault `{}` waits for itself", name.value);
         cx.say(Diagnostic::error("circular", when.mark, message));
         return None;
     }
-    let ids = scene.roll.ids.get(index)?;
-    let moment = moment_of(*moment);
-    // Of several: the beginning of the first, the end of the last.
-    let fault = match moment {
-        Moment::Ordered | Moment::Effective | Moment::Detected => ids.first(),
-        Moment::Healed | Moment::Recovered => ids.last(),
-    };
-    Some(Instant::After { fault: *fault?, moment, offset: when.offset })
+    let (fault, moment) = scene.roll.moment(other, *moment, cx)?;
+    Some(Instant::After { fault, moment, offset: when.offset })
 }
 
-fn moment_of(moment: scenario::Moment) -> Moment {
+/// None: of an action.
+fn moment_of(moment: scenario::Moment) -> Option<Moment> {
     match moment {
-        scenario::Moment::Ordered => Moment::Ordered,
-        scenario::Moment::Effective => Moment::Effective,
-        scenario::Moment::Detected => Moment::Detected,
-        scenario::Moment::Healed => Moment::Healed,
-        scenario::Moment::Recovered => Moment::Recovered,
+        scenario::Moment::Ordered => Some(Moment::Ordered),
+        scenario::Moment::Effective => Some(Moment::Effective),
+        scenario::Moment::Detected => Some(Moment::Detected),
+        scenario::Moment::Healed => Some(Moment::Healed),
+        scenario::Moment::Recovered => Some(Moment::Recovered),
+        scenario::Moment::Done => None,
     }
 }
 

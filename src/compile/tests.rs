@@ -25,7 +25,7 @@ fn compile_text(
     found.extend(wrong);
     let mut compiled = None;
     if let Some(scenario) = &read {
-        let input = Input { scenario, sources: &mut sources, entry: opened.entry(), profile };
+        let input = Input { scenario, sources: &mut sources, entry: opened.entry(), profile, unattended: false };
         match compile(input, &mut load) {
             Ok(made) => compiled = Some(made),
             Err(wrong) => found.extend(wrong),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::about::about;
+use super::action;
 use super::beside::{self, Beside};
 use super::chores::chores;
 use super::condition::{Scenery, longest_hold};
@@ -40,6 +41,8 @@ pub struct Input<'a> {
     pub entry: SourceId,
     /// The profile that was laid over the file.
     pub profile: Option<&'a str>,
+    /// Nobody is at the terminal, so that nothing can be confirmed there.
+    pub unattended: bool,
 }
 
 /// A plan, where its values came from, and what is worth a warning.
@@ -55,14 +58,14 @@ const SEED: u64 = 1;
 /// Compiles `input`; `load` reads a feed's file by its path. Says every mistake. The list is empty when the scenario has holes
 /// and nothing else is wrong: then it was all said on reading it.
 pub fn compile(input: Input<'_>, load: &mut Loader<'_>) -> Result<Compiled, Vec<Diagnostic>> {
-    let Input { scenario, sources, entry, profile } = input;
+    let Input { scenario, sources, entry, profile, unattended } = input;
     let laid = profile.and_then(|name| {
         let profiles = scenario.profiles.value()?;
         let entry = profiles.entries.iter().find(|(known, _)| known.value == name)?;
         Some((name.to_owned(), entry.1.as_ref()?.mark))
     });
     let mut cx = Cx::new(sources, laid);
-    let plan = build(scenario, profile, Files { entry, load }, &mut cx);
+    let plan = build(scenario, profile, Files { entry, load }, unattended, &mut cx);
     let mut found = cx.found;
     sort(&mut found);
     match plan {
@@ -87,7 +90,13 @@ pub(super) struct Walked {
     pub(super) whole: bool,
 }
 
-fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, cx: &mut Cx<'_>) -> Option<Plan> {
+fn build(
+    scenario: &Scenario,
+    profile: Option<&str>,
+    mut files: Files<'_, '_>,
+    unattended: bool,
+    cx: &mut Cx<'_>,
+) -> Option<Plan> {
     cx.broken |= !scenario.complete;
     let about = about(scenario, cx);
     let seed = cx.settle("seed", &scenario.seed, SEED);
@@ -197,6 +206,17 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
     if loads.whole {
         search::check_beside(&loads.list, &faults, &phases, &scenario.phases, cx);
     }
+    let action_names = Names::of("action", &scenario.actions);
+    let around = action::Around {
+        names: &action_names,
+        roll: &roll,
+        phases: &phases,
+        reach: &reach,
+        endpoints: &endpoint_names,
+        end,
+        unattended,
+    };
+    let actions = action::actions(&scenario.actions, &around, cx);
     let first_fault = faults.iter().filter_map(|fault| fault.times().map(|(from, _)| from)).min();
 
     let watches = made_platform.as_ref().map(|platform| platform.watches.as_slice()).unwrap_or_default();
@@ -221,6 +241,7 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
         processes: &processes,
         endpoints: &endpoint_names,
         faults: &roll,
+        actions: &action_names,
         figures: &figure_names,
         steady: &steady_names,
         phases: &phases,
@@ -282,6 +303,7 @@ fn build(scenario: &Scenario, profile: Option<&str>, mut files: Files<'_, '_>, c
         loads: loads.list,
         phases,
         faults: faults.into_iter().map(|made| made.fault).collect(),
+        actions,
         steady_states,
         aborts,
         targets,

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{Id, JoinSet};
 
+use super::actions::Actions;
 use super::book::Book;
 use super::cast::{Crew, Surgeon, Watchman};
 use super::searches::Searches;
@@ -35,6 +36,7 @@ pub(super) struct Conductor<'c, 'b, C, S, G> {
     pub(super) clock: Clock,
     pub(super) book: &'c mut Book<'b>,
     pub(super) surgeon: S,
+    pub(super) actions: Actions,
     pub(super) happenings: &'c mut UnboundedReceiver<Happening>,
     pub(super) signals: &'c mut Signals,
     pub(super) guardian: &'c mut G,
@@ -96,6 +98,7 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
             self.turn(&mut course).await;
             self.catch_up(&mut course);
         }
+        self.actions.end(self.book);
         self.finish(&mut course).await;
         let reason = course.stop.unwrap_or(EndReason::Finished);
         Conducted { reason, broken: course.broken }
@@ -119,15 +122,17 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
             Some(happening) = self.happenings.recv() => self.happened(course, happening),
             Some(news) = self.crews.news() => self.heard(course, news),
             Some(outcome) = course.tasks.join_next() => self.came_of(course, outcome),
+            Some(outcome) = self.actions.outcome() => self.actions.came_of(outcome, self.book),
             () = self.clock.sleep_until(next) => {}
         }
     }
 
     fn next_instant(&self, course: &Course<S::Wound>) -> At {
         let due = course.timeline.next().map(|(at, _)| at);
+        let begins = self.actions.next(&course.timeline).map(|(at, _)| at);
         let load_end = (!course.load_over).then_some(course.load_end);
         let end = (course.end > self.clock.now()).then_some(course.end);
-        [course.seconds.deadline(), due, load_end, end].into_iter().flatten().min().unwrap_or(At::MAX)
+        [course.seconds.deadline(), due, begins, load_end, end].into_iter().flatten().min().unwrap_or(At::MAX)
     }
 
     /// Does all that is due by now.
@@ -147,6 +152,7 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
         if now >= course.end {
             // A fault after the end would hurt a platform that nobody asks anything.
             course.timeline.cancel_waiting();
+            self.actions.stop();
             for fault in course.timeline.in_force() {
                 self.heal(course, fault);
             }
@@ -157,6 +163,7 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
                 Due::Heal(fault) => self.heal(course, fault),
             }
         }
+        self.actions.begin(now, &course.timeline, self.book);
     }
 
     /// What is looked at once a second.
@@ -180,17 +187,7 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
             cores: host::machine().cores,
             ports: host::local_ports(),
         });
-        for index in 0..self.plan.faults.len() {
-            let fault = FaultId::at(index);
-            if let Some(at) = self.book.fold().triggered(fault) {
-                course.timeline.triggered(fault, at);
-            }
-            for moment in [Moment::Detected, Moment::Recovered] {
-                if let Some(at) = self.book.fold().moment(fault, moment) {
-                    course.timeline.found(fault, moment, at);
-                }
-            }
-        }
+        self.look_at_faults(course);
         self.book.tell_second();
         if course.stop.is_none() && course.timeline.busy() && !self.guardian.is_alive() {
             let text = "the guardian process is gone while a fault is in force, so it is healed now".to_owned();
@@ -202,6 +199,21 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
         {
             self.book.note(Event::Aborting { abort });
             self.stop(course, EndReason::Aborted);
+        }
+    }
+
+    /// Takes note of what analysis has found about faults.
+    fn look_at_faults(&self, course: &mut Course<S::Wound>) {
+        for index in 0..self.plan.faults.len() {
+            let fault = FaultId::at(index);
+            if let Some(at) = self.book.fold().triggered(fault) {
+                course.timeline.triggered(fault, at);
+            }
+            for moment in [Moment::Detected, Moment::Recovered] {
+                if let Some(at) = self.book.fold().moment(fault, moment) {
+                    course.timeline.found(fault, moment, at);
+                }
+            }
         }
     }
 
@@ -241,6 +253,7 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
             self.load_ended(course);
         }
         course.timeline.cancel_waiting();
+        self.actions.stop();
         self.surgeon.stop();
         for fault in course.timeline.in_force() {
             self.heal(course, fault);
@@ -259,7 +272,12 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
 
     fn happened(&mut self, course: &mut Course<S::Wound>, happening: Happening) {
         let cut = happening == Happening::ProxyDied;
+        let turned = matches!(happening, Happening::Turned { .. });
         note(self.book, happening);
+        if turned {
+            // Whoever waits for a fault to be detected need not wait for the second's end.
+            self.look_at_faults(course);
+        }
         if cut {
             // What is measured from here on would be our own doing.
             self.stop(course, EndReason::HarnessFailed);

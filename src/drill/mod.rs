@@ -5,6 +5,7 @@
 //! decisions. Leaves to others: what a figure is (`analysis`), what the run comes to (`verdict`), how anything is done
 //! to the platform (`platform`, `fault`) or sent to it (`load`).
 
+mod actions;
 mod book;
 mod cast;
 mod chores;
@@ -14,6 +15,7 @@ mod run;
 mod searches;
 mod seconds;
 mod signals;
+mod terminal;
 #[cfg(test)]
 mod tests;
 mod timeline;

@@ -46,6 +46,7 @@ impl Setting {
         plan.prepare.clear();
         plan.cleanup.clear();
         plan.faults.clear();
+        plan.actions.clear();
         Arc::new(plan)
     }
 }

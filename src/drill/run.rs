@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::LocalSet;
 
+use super::actions::{Actions, hand};
 use super::book::Book;
 use super::chores::Chores;
 use super::conductor::{Conducted, Conductor, note};
@@ -334,8 +335,10 @@ impl Stage<'_, '_> {
         crews.begin(zero);
         self.book.note_at(At::START, Event::LoadBegan);
         let faults = Faults::new(self.platform.clone(), self.journal.clone(), clock.clone());
+        let hand = hand(&self.plan, &self.platform, &clock);
         let conductor = Conductor {
             plan: &self.plan,
+            actions: Actions::new(&self.plan, &clock, hand),
             clock,
             book: self.book,
             surgeon: faults,
@@ -345,6 +348,7 @@ impl Stage<'_, '_> {
             crews,
         };
         let conducted = conductor.conduct().await;
+        self.platform.end_programs().await;
         if conducted.reason == EndReason::Finished {
             self.attend(1, watching.read_pages()).await;
         }

@@ -85,6 +85,7 @@ impl Script {
             plan: &plan,
             clock: clock.clone(),
             book: &mut book,
+            actions: super::actions::Actions::new(&plan, &clock, Box::new(|_| Box::pin(std::future::pending()))),
             surgeon: Ward { clock: clock.clone(), bite: self.bite, heal: self.heal },
             happenings: &mut happenings,
             signals: &mut signals,

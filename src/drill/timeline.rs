@@ -89,17 +89,19 @@ impl Timeline {
         match instant {
             Instant::At(at) => Some(*at),
             Instant::When(_) => track.triggered,
-            Instant::After { fault, moment, offset } => {
-                let other = self.tracks.get(fault.index())?;
-                let instant = match moment {
-                    Moment::Ordered => other.ordered,
-                    Moment::Effective => other.effective,
-                    Moment::Detected => other.detected,
-                    Moment::Healed => other.healed,
-                    Moment::Recovered => other.recovered,
-                };
-                Some(instant? + *offset)
-            }
+            Instant::After { fault, moment, offset } => Some(self.moment(*fault, *moment)? + *offset),
+        }
+    }
+
+    /// An instant of a fault, once it is known.
+    pub(super) fn moment(&self, fault: FaultId, moment: Moment) -> Option<At> {
+        let track = self.tracks.get(fault.index())?;
+        match moment {
+            Moment::Ordered => track.ordered,
+            Moment::Effective => track.effective,
+            Moment::Detected => track.detected,
+            Moment::Healed => track.healed,
+            Moment::Recovered => track.recovered,
         }
     }
 

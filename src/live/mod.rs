@@ -131,6 +131,7 @@ impl<'a, W: Write> Live<'a, W> {
 fn matters(event: &Event) -> bool {
     match event {
         Event::Fault { .. }
+        | Event::Action { .. }
         | Event::ProcessDied { .. }
         | Event::ChoreFailed { .. }
         | Event::LoadBegan

@@ -3,7 +3,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    EndpointId, FaultId, FigureId, JourneyId, LoadId, PhaseId, Plan, ProcessId, SteadyId, StepId, WatchId, Watched,
+    ActionId, EndpointId, FaultId, FigureId, JourneyId, LoadId, PhaseId, Plan, ProcessId, SteadyId, StepId, WatchId,
+    Watched,
 };
 use crate::base::units::{Rate, Share, Size, Span, Text};
 
@@ -55,6 +56,8 @@ pub enum Measure {
     DegradedTime {
         to: SteadyId,
     },
+    /// From when an action begins until it is done.
+    ActionTime,
     /// Cores in use: 1.5 is one and a half cores. The greatest second.
     Cpu,
     /// Resident bytes, the greatest second.
@@ -90,6 +93,7 @@ impl Measure {
             | Measure::Mean
             | Measure::Downtime
             | Measure::DetectionTime
+            | Measure::ActionTime
             | Measure::RecoveryTime { .. }
             | Measure::DegradedTime { .. } => Unit::Span,
             Measure::Availability
@@ -143,6 +147,7 @@ impl fmt::Display for Measure {
             Measure::DetectionTime => f.pad("detection-time"),
             Measure::RecoveryTime { .. } => f.pad("recovery-time"),
             Measure::DegradedTime { .. } => f.pad("degraded-time"),
+            Measure::ActionTime => f.pad("action-time"),
             Measure::Cpu => f.pad("cpu"),
             Measure::Memory => f.pad("memory"),
             Measure::Watched { .. } => f.pad("a watched figure"),
@@ -231,6 +236,7 @@ pub enum Scope {
     Fault(FaultId),
     /// All of those that this one is the first of: the worst counts.
     Occurrences(FaultId),
+    Action(ActionId),
     /// The numbers that a capture keeps.
     Figure(FigureId),
 }
@@ -247,6 +253,7 @@ impl Scope {
             Scope::Process(id) => ("process", &plan.platform.processes.get(id.index())?.name),
             Scope::Endpoint(id) => ("endpoint", &plan.platform.endpoints.get(id.index())?.name),
             Scope::Figure(id) => ("figure", &plan.figures.get(id.index())?.name),
+            Scope::Action(id) => ("action", &plan.actions.get(id.index())?.name),
             Scope::Fault(id) => ("fault", &plan.faults.get(id.index())?.name),
             Scope::Occurrences(id) => return Some(format!("fault {}", plan.faults.get(id.index())?.written())),
         };

@@ -1,4 +1,4 @@
-use super::{Basis, End, Instant, Measure, Plan, Rehearsal, Scope, Stage, StageKind};
+use super::{ActionId, Basis, Due, EmergencyAction, End, Instant, Measure, Plan, Rehearsal, Scope, Stage, StageKind};
 use crate::base::units::Rate;
 
 impl Plan {
@@ -24,7 +24,7 @@ impl Plan {
             }
             more.into_iter().filter_map(|index| self.faults.get_mut(index).map(|fault| fault.spared = true)).count();
         }
-        let faults = &self.faults;
+        let (faults, actions) = (&self.faults, &self.actions);
         let all_spared = faults.iter().all(|fault| fault.spared);
         let is_judged = |target: &super::Target| match (target.condition.scope, target.condition.measure) {
             (Scope::Fault(id), _) => faults.get(id.index()).is_none_or(|fault| !fault.spared),
@@ -32,6 +32,7 @@ impl Plan {
                 let of = faults.get(first.index()).map(super::Fault::written);
                 faults.iter().any(|fault| Some(fault.written()) == of && !fault.spared)
             }
+            (Scope::Action(id), _) => comes(id, actions, faults),
             (_, Measure::FaultRate { basis: Basis::Outages, .. }) => !all_spared,
             _ => true,
         };
@@ -64,6 +65,15 @@ impl Plan {
         self.unjudged.extend(std::mem::take(&mut self.targets).into_iter().map(|target| target.name));
         (self.steady_states, self.aborts) = (Vec::new(), Vec::new());
         self.rehearsal = Some(Rehearsal::NoLoad);
+    }
+}
+
+/// Whether an action does not wait for a fault that is left out, itself or by way of others.
+fn comes(action: ActionId, actions: &[EmergencyAction], faults: &[super::Fault]) -> bool {
+    match actions.get(action.index()).map(|action| action.due) {
+        Some(Due::Fault { fault, .. }) => faults.get(fault.index()).is_none_or(|fault| !fault.spared),
+        Some(Due::Action { action, .. }) => comes(action, actions, faults),
+        Some(Due::At(_)) | None => true,
     }
 }
 

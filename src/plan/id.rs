@@ -57,6 +57,8 @@ ids! {
     LegId;
     /// Into `Plan::faults`.
     FaultId;
+    /// Into `Plan::actions`.
+    ActionId;
     /// Into `Plan::steady_states`.
     SteadyId;
     /// Into `Plan::aborts`.

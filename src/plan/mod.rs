@@ -5,6 +5,7 @@
 //! [`Template`]s; whoever renders them compiles them once. Leaves to others: how a plan comes about (`compile`), and
 //! all doing.
 
+mod action;
 pub mod arrivals;
 mod condition;
 mod container;
@@ -22,11 +23,12 @@ mod replay;
 mod search;
 mod users;
 
+pub use action::{Due, EmergencyAction, Work};
 pub use condition::{Abort, Basis, Bound, Condition, Measure, Quantity, Scope, SteadyState, Target, Timing, Unit};
 pub use container::{Blow, Container};
 pub use fault::{End, Fault, FaultKind, Instant, Moment, Undo};
 pub use id::{
-    AbortId, ContainerId, EndpointId, FaultId, FeedId, FigureId, JourneyId, LegId, LinkId, LoadId, NetworkId, PhaseId,
+    AbortId, ActionId, ContainerId, EndpointId, FaultId, FeedId, FigureId, JourneyId, LegId, LinkId, LoadId, NetworkId, PhaseId,
     ProcessId, SeriesId, SteadyId, StepId, TargetId, WatchId,
 };
 pub use journey::{
@@ -108,6 +110,9 @@ pub struct Plan {
     /// Ordered by their start. They may overlap.
     pub phases: Vec<Phase>,
     pub faults: Vec<Fault>,
+    /// The emergency plan's steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actions: Vec<EmergencyAction>,
     pub steady_states: Vec<SteadyState>,
     pub aborts: Vec<Abort>,
     pub targets: Vec<Target>,

@@ -41,7 +41,7 @@ use self::links::Links;
 use self::networks::Networks;
 use crate::base::clock::Clock;
 use crate::base::units::{At, Span};
-use crate::plan::{ChoreWork, Plan, ProcessId, ProcessSource, Template, WatchId};
+use crate::plan::{ChoreWork, EndpointId, Plan, ProcessId, ProcessSource, Template, WatchId};
 use crate::proxy::Proxy;
 use crate::record::{Folder, Reading, Vital};
 use crate::undo::{Journal, UndoId};
@@ -223,14 +223,19 @@ impl Platform {
         chore::run(self, index, cleanup, work, within).await
     }
 
-    /// Runs a program that a fault is made of: it must exit 0 within the time. `name` is its output's.
+    /// Runs a program that a fault or an action is made of: it must exit 0 within the time. `name` is its output's.
     pub async fn run_words(&self, name: &str, words: Vec<String>, within: Span) -> Result<(), PlatformError> {
         let (name, command) = (name.to_owned(), words.join(" "));
         let program = chore::Program { name, command, words, environment: Vec::new(), dir: None, within };
         chore::program(self, program).await
     }
 
-    /// Ends programs of `prepare` that were dropped half-way, before anything is cleaned up behind them.
+    /// Waits until a GET at an endpoint is answered with 2xx.
+    pub async fn until_answered(&self, endpoint: EndpointId, path: &str) -> Result<(), PlatformError> {
+        probe::until_answered(&self.setting, &self.bindings, endpoint, path).await
+    }
+
+    /// Ends programs of `prepare` and of actions that were dropped half-way, before anything is cleaned up behind them.
     pub async fn end_programs(&self) {
         let programs = std::mem::take(&mut *self.programs());
         let journal = self.setting.journal.clone();

@@ -7,11 +7,14 @@ use super::bindings::header;
 use super::{Bindings, Happening, PlatformError, Setting};
 use crate::base::clock::Clock;
 use crate::base::units::{At, Span};
-use crate::plan::{WatchId, WatchKind};
+use crate::plan::{EndpointId, WatchId, WatchKind};
 use crate::wire::Origin;
 
 /// A probe that is not answered within this, or before the next is due, is bad.
 const PATIENCE: Span = Span::seconds(2);
+
+/// Between two tries of what is to be answered.
+const AGAIN: Span = Span::millis(200);
 
 struct Probe {
     watch: WatchId,
@@ -30,16 +33,38 @@ pub(super) fn watch(
 ) -> Result<(), PlatformError> {
     for (index, watch) in setting.plan.platform.watches.iter().enumerate() {
         let WatchKind::Probe { endpoint, get, every } = &watch.kind else { continue };
-        let Some(endpoint) = setting.plan.platform.endpoints.get(endpoint.index()) else { continue };
-        let url = bindings.settle(&format!("the URL of endpoint `{}`", endpoint.name), &endpoint.url.0, &[])?;
-        let mut headers = Vec::new();
-        let mark = setting.plan.platform.mark.iter().map(|mark| (&mark.header, &mark.value));
-        for (name, value) in mark.chain(endpoint.headers.iter().map(|(name, value)| (name, value))) {
-            headers.push(header(bindings, &format!("endpoint `{}`", endpoint.name), name, value)?);
-        }
-        let origin = setting.door.origin(&url, &endpoint.tls)?;
+        let Some((origin, headers)) = asked(setting, bindings, *endpoint)? else { continue };
         let probe = Probe { watch: WatchId::at(index), origin, path: get.clone(), headers, every: *every };
         tasks.spawn_local(run(probe, setting.clone(), clock.clone()));
+    }
+    Ok(())
+}
+
+/// Where an endpoint is, and what is sent with every request to it.
+type Asked = (Origin, Vec<(HeaderName, HeaderValue)>);
+
+fn asked(setting: &Setting, bindings: &Bindings, endpoint: EndpointId) -> Result<Option<Asked>, PlatformError> {
+    let Some(endpoint) = setting.plan.platform.endpoints.get(endpoint.index()) else { return Ok(None) };
+    let url = bindings.settle(&format!("the URL of endpoint `{}`", endpoint.name), &endpoint.url.0, &[])?;
+    let mut headers = Vec::new();
+    let mark = setting.plan.platform.mark.iter().map(|mark| (&mark.header, &mark.value));
+    for (name, value) in mark.chain(endpoint.headers.iter().map(|(name, value)| (name, value))) {
+        headers.push(header(bindings, &format!("endpoint `{}`", endpoint.name), name, value)?);
+    }
+    Ok(Some((setting.door.origin(&url, &endpoint.tls)?, headers)))
+}
+
+/// Asks again and again, and ends with the first answer that is 2xx.
+pub(super) async fn until_answered(
+    setting: &Setting,
+    bindings: &Bindings,
+    endpoint: EndpointId,
+    path: &str,
+) -> Result<(), PlatformError> {
+    let Some((origin, headers)) = asked(setting, bindings, endpoint)? else { return Ok(()) };
+    let clock = setting.door.clock();
+    while !setting.door.probe(&origin, path, &headers, PATIENCE).await.is_ok_and(|answer| answer.is_good()) {
+        clock.sleep(AGAIN).await;
     }
     Ok(())
 }

@@ -149,6 +149,7 @@ fn scene_of(
         series: Vec::new(),
         phases: Vec::new(),
         faults,
+        actions: Vec::new(),
         steady_states: Vec::new(),
         aborts: Vec::new(),
         targets: Vec::new(),

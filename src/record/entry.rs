@@ -2,7 +2,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{BadKind, Lack, Part, Sight};
 use crate::base::units::{At, Span};
-use crate::plan::{AbortId, FaultId, LinkId, LoadId, ProcessId, SeriesId, SteadyId, Trial, TrialEnd, WatchId};
+use crate::plan::{
+    AbortId, ActionId, FaultId, LinkId, LoadId, ProcessId, SeriesId, SteadyId, Trial, TrialEnd, WatchId,
+};
 
 /// One line of `events.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -92,6 +94,11 @@ pub enum Event {
     Fault {
         fault: FaultId,
         what: FaultEvent,
+    },
+    /// A step of the emergency plan.
+    Action {
+        action: ActionId,
+        what: ActionEvent,
     },
     /// A probe's answer turned from good to bad or back; the first answer counts as a turn. Or an alert came, whose first
     /// characters are `why`: it is bad, or says that one is resolved.
@@ -200,6 +207,30 @@ pub enum FaultEvent {
     NotHealed {
         why: Vec<Sight>,
     },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "moment", rename_all = "kebab-case")]
+pub enum ActionEvent {
+    /// It is due, and people are told to do it.
+    Begun,
+    Ended {
+        how: ActionEnd,
+    },
+}
+
+/// What came of an action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "end", rename_all = "kebab-case")]
+pub enum ActionEnd {
+    /// It was done, or somebody said so, or it was seen to be.
+    Done,
+    /// It was not within its time.
+    Late,
+    /// A program said that it could not.
+    Failed { why: String },
+    /// The drill ended before.
+    GivenUp,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::writer::Masker;
-use super::{Entry, Event, Failure, FaultEvent, Sight};
+use super::{ActionEnd, ActionEvent, Entry, Event, Failure, FaultEvent, Sight};
 
 /// The entry with every such text masked; borrowed where it has none.
 pub(super) fn mask<'e>(entry: &'e Entry, masker: &Masker) -> Cow<'e, Entry> {
@@ -38,6 +38,7 @@ pub(super) fn mask<'e>(entry: &'e Entry, masker: &Masker) -> Cow<'e, Entry> {
         | Event::ProcessDied { .. }
         | Event::ChoreFailed { .. }
         | Event::Fault { .. }
+        | Event::Action { .. }
         | Event::Probe { .. }
         | Event::NotScraped { .. }
         | Event::Failed(_)
@@ -77,6 +78,7 @@ fn texts(event: &mut Event) -> Vec<&mut String> {
                 _ => None,
             })
             .collect(),
+        Event::Action { what: ActionEvent::Ended { how: ActionEnd::Failed { why } }, .. } => vec![why],
         Event::Failed(Failure { why, request, answer, .. }) => vec![why, request, answer],
         Event::Residue { what, command } => vec![what, command],
         _ => Vec::new(),

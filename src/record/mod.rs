@@ -35,7 +35,7 @@ mod tests;
 mod window;
 mod writer;
 
-pub use entry::{EndReason, Entry, Event, Failure, FaultEvent, HostFacts, Reading, Vital};
+pub use entry::{ActionEnd, ActionEvent, EndReason, Entry, Event, Failure, FaultEvent, HostFacts, Reading, Vital};
 pub use error::RecordError;
 pub use folder::{Folder, run_id};
 pub use latency::Latency;

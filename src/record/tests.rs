@@ -32,6 +32,7 @@ pub(super) fn plan() -> Plan {
         series: Vec::new(),
         phases: Vec::new(),
         faults: Vec::new(),
+        actions: Vec::new(),
         steady_states: Vec::new(),
         aborts: Vec::new(),
         targets: Vec::new(),

@@ -1,7 +1,7 @@
-use super::Words;
+use super::{Words, actions};
 use crate::base::units::Span;
 use crate::plan::{Plan, ProcessId, Scope, TrialEnd, WatchId, WatchKind};
-use crate::record::{Event, FaultEvent};
+use crate::record::{ActionEnd, ActionEvent, Event, FaultEvent};
 
 /// One event in words, and the class that the page paints it by; none for what stands elsewhere: samples of failures,
 /// closed seconds, the generator's own state.
@@ -43,6 +43,17 @@ pub(super) fn event(plan: &Plan, words: Words, event: &Event) -> Option<(String,
                 FaultEvent::HealOrdered => (words.event_heal_ordered(fault), "fault"),
                 FaultEvent::Healed { proof } => (words.event_healed(fault, words.sights(plan, proof)), "fault"),
                 FaultEvent::NotHealed { why } => (words.event_not_healed(fault, words.sights(plan, why)), "bad"),
+            }
+        }
+        Event::Action { action, what } => {
+            let action = plan.actions.get(action.index())?;
+            match what {
+                ActionEvent::Begun => (actions::told(action, words), ""),
+                ActionEvent::Ended { how } => {
+                    let name = words.title(&action.title, &action.name);
+                    let class = if *how == ActionEnd::Done { "good" } else { "bad" };
+                    (words.colon(name, actions::outcome(action, how, words)), class)
+                }
             }
         }
         Event::Probe { watch, good, why } if is_alert(plan, *watch) => {

@@ -6,6 +6,7 @@
 //! figures come about (`analysis`), whether they are good enough (`verdict`), files, terminals and fonts of the system
 //! (`cli`).
 
+mod actions;
 mod catalogue;
 mod chart;
 mod charts;

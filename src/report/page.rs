@@ -10,7 +10,7 @@ use super::chart::Drawn;
 use super::story::{FailureGroup, Tone, percentile_of, tone};
 use super::summary::plan_sha256;
 use super::terminal::rate_lines;
-use super::{Model, ReportError, SUMMARY_VERSION, Words, charts, numbers, search, tries};
+use super::{Model, ReportError, SUMMARY_VERSION, Words, actions, charts, numbers, search, tries};
 use crate::analysis::{Row, Table};
 use crate::base::units::{Lang, Size};
 use crate::plan::Scope;
@@ -100,6 +100,8 @@ fn model_view(model: &Model<'_>, words: Words, drawn: &[Drawn]) -> Result<Value,
             "steps": fault.steps.into_iter()
                 .map(|step| json!({ "name": step.name, "at": step.at, "note": step.note })).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
+        "actions": actions::rows(model, words).into_iter()
+            .map(|row| json!({ "cells": row.cells, "class": if row.done { "good" } else { "bad" } })).collect::<Vec<_>>(),
         "steady": model.steady_notes(words),
         "steps": steps,
         "number_heads": numbers::heads(words),

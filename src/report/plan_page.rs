@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use super::deed::fault_deed;
 use super::table::{Align, Paint, Table, one_line};
-use super::{Colour, Words};
+use super::{Colour, Words, actions};
 use crate::base::units::{At, Rate};
 use crate::plan::{
-    Action, Allow, Attach, ChoreWork, End, FeedId, Instant, JourneyId, Load, Moment, Plan, ProcessSource, Replay,
+    Action, Allow, Attach, ChoreWork, Due, End, FeedId, Instant, JourneyId, Load, Moment, Plan, ProcessSource, Replay,
     Scope, Spacing, StageKind, Turns, WatchKind,
 };
 
@@ -302,6 +302,16 @@ fn timeline(out: &mut String, plan: &Plan, words: Words, colour: Colour) {
                 lines.push((*at, bar(at.as_seconds_f64(), to.as_seconds_f64(), '█'), text));
             }
             (Instant::After { .. } | Instant::When(_), _) => later.push(text),
+        }
+    }
+    for action in &plan.actions {
+        let moment =
+            if let Due::Fault { moment, .. } = action.due { moment_word(words, moment) } else { String::new() };
+        let (due, how) = actions::planned(plan, action, words, moment);
+        let text = words.pair(due, words.with_name(words.title(&action.title, &action.name), how));
+        match action.due {
+            Due::At(at) => lines.push((at, bar(at.as_seconds_f64(), at.as_seconds_f64(), '▸'), text)),
+            Due::Fault { .. } | Due::Action { .. } => later.push(text),
         }
     }
     lines.sort_by_key(|(at, _, _)| *at);

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::actions::{self, ActionSummary};
 use super::numbers::{self, NumbersSummary};
 use super::story::in_cores;
 use super::summary_faults::{FaultSummary, faults};
@@ -61,6 +62,9 @@ pub struct Summary {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub users: Vec<UsersSummary>,
     pub faults: Vec<FaultSummary>,
+    /// The emergency plan's steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actions: Vec<ActionSummary>,
     /// What watches keep of pages, and their ratios, over the whole load.
     pub watched: Vec<WatchedSummary>,
     pub generator: GeneratorSummary,
@@ -298,6 +302,7 @@ pub fn summary(model: &Model<'_>) -> Summary {
             .collect(),
         targets: outcome.targets.iter().filter_map(|judgement| target(plan, judgement)).collect(),
         faults: faults(model),
+        actions: actions::summaries(model),
         watched: analysis.watched.iter().map(|figures| watched::summary(plan, figures)).collect(),
         generator: GeneratorSummary {
             healthy: model.generator_doubts().is_empty(),

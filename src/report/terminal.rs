@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use super::search;
 use super::story::{Tone, percentile_of};
 use super::table::{Align, Paint, Table, one_line};
-use super::{Colour, Model, Words, numbers, tries, users};
+use super::{Colour, Model, Words, actions, numbers, tries, users};
 use crate::analysis::Row;
 use crate::base::units::Rate;
 use crate::plan::Scope;
@@ -23,6 +23,7 @@ pub fn terminal(model: &Model<'_>, words: Words, colour: Colour, place: Option<&
     phases(&mut out, model, words, colour);
     searches(&mut out, model, words, colour);
     faults(&mut out, model, words, colour);
+    emergency(&mut out, model, words, colour);
     failures(&mut out, model, words, colour);
     generator(&mut out, model, words, colour);
     targets(&mut out, model, words, colour);
@@ -242,6 +243,22 @@ fn faults(out: &mut String, model: &Model<'_>, words: Words, colour: Colour) {
     for note in model.steady_notes(words) {
         let _ = writeln!(out, "{INDENT}{}", one_line(&note));
     }
+}
+
+fn emergency(out: &mut String, model: &Model<'_>, words: Words, colour: Colour) {
+    let rows = actions::rows(model, words);
+    if rows.is_empty() {
+        return;
+    }
+    head(out, colour, &words.head_actions());
+    let mut table = Table::bare(&[Align::Left, Align::Left, Align::Right, Align::Right, Align::Left]);
+    for row in rows {
+        let paint = if row.done { Paint::Good } else { Paint::Bad };
+        let [name, by, begun, took, outcome] = row.cells;
+        let plain = |text: String| (text, Paint::Plain);
+        table.row(vec![plain(name), plain(by), plain(begun), plain(took), (one_line(&outcome), paint)]);
+    }
+    out.push_str(&table.render(INDENT, colour));
 }
 
 fn failures(out: &mut String, model: &Model<'_>, words: Words, colour: Colour) {

@@ -68,6 +68,7 @@ impl Maker {
             series: Vec::new(),
             phases: Vec::new(),
             faults: Vec::new(),
+            actions: Vec::new(),
             steady_states: Vec::new(),
             aborts: Vec::new(),
             targets: Vec::new(),

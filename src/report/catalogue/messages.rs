@@ -137,6 +137,8 @@ messages! {
     reason_too_few(have, need) "{have}, needs {need}" "{have}，至少需要{need}个";
     reason_fault_not_ordered() "the fault was never ordered" "故障未曾下达";
     reason_fault_not_effective(because) "the fault did not take effect: {because}" "故障未生效：{because}";
+    reason_not_done() "the action was not done" "该处置步骤未完成";
+    reason_action_not_begun() "never begun: what it waited for did not come" "未开始：其等待的条件没有出现";
     reason_not_detected() "the platform gave no signal" "平台没有给出任何告警或健康信号";
     reason_unseen(from, to)
         "no miss was seen, but from {from} to {to} one could have gone unseen"
@@ -200,6 +202,7 @@ messages! {
     measure_budget_left(objective) "error budget left (of {objective})" "剩余错误预算（目标{objective}）";
     measure_burn_rate(objective) "burn rate (of {objective})" "错误预算消耗速率（目标{objective}）";
     measure_detection() "time to detect" "故障发现时间";
+    measure_action() "time to act" "处置时间";
     measure_recovery(steady) "RTO (to {steady})" "RTO（恢复到{steady}）";
     measure_degraded(steady) "degraded time (to {steady})" "降级时长（至{steady}）";
     measure_cpu() "CPU" "CPU 占用";
@@ -215,6 +218,7 @@ messages! {
     head_phases() "Phases" "分阶段统计";
     head_targets() "Targets" "目标";
     head_faults() "Faults and recovery" "故障与恢复";
+    head_actions() "Emergency plan" "应急处置";
     head_failures() "First failures" "最早的失败";
     head_generator() "Load generator" "压测端";
     head_timeline() "Timeline" "时间线";
@@ -305,6 +309,11 @@ messages! {
     col_count() "count" "次数";
     col_mean() "mean" "平均";
     col_max() "max" "最大";
+    col_action() "action" "处置步骤";
+    col_by() "by" "责任人";
+    col_begun() "begun" "开始";
+    col_took() "took" "用时";
+    col_outcome() "outcome" "结果";
     col_process() "process" "进程";
     col_cpu_mean() "CPU, mean" "CPU 平均";
     col_cpu_max() "CPU, max" "CPU 最大";
@@ -571,6 +580,13 @@ messages! {
     event_detected(fault, watch) "{fault}: detected by {watch}" "{fault}：由{watch}发现";
     event_probe_good(watch) "{watch} turned good" "{watch}转为正常";
     event_probe_bad(watch, why) "{watch} turned bad: {why}" "{watch}转为异常：{why}";
+    event_action_begun(action) "{action} begins" "{action}开始";
+    action_enter() "press Enter once it is done" "完成后请按回车键";
+    action_terminal() "confirmed at the terminal" "在终端确认";
+    action_done() "done" "完成";
+    action_late(within) "not done within {within}" "{within}内未完成";
+    action_failed(why) "failed: {why}" "失败：{why}";
+    action_given_up() "not done when the drill ended" "演练结束时仍未完成";
     event_alert(watch, text) "{watch} alerted: {text}" "{watch}告警：{text}";
     event_resolved(watch, text) "{watch} said that it is resolved: {text}" "{watch}告警已解除：{text}";
     event_steady_held(steady) "steady state {steady} had held" "稳态{steady}已成立";

@@ -91,7 +91,10 @@ impl Words {
                 Some(margin) if margin < 0.0 => self.reason_missed(self.ratio(-margin)),
                 _ => self.reason_missed_plain(),
             },
-            Reason::Failed => self.reason_failed(),
+            Reason::Failed => match plan.targets.get(judgement.target.index()).map(|target| target.condition.measure) {
+                Some(Measure::ActionTime) => self.reason_not_done(),
+                _ => self.reason_failed(),
+            },
             Reason::NoFigure(gap) => self.gap(plan, gap),
             Reason::Generator { doubts } => self.reason_generator(self.doubts(doubts)),
             Reason::NotReached { count } => self.reason_not_reached(self.n_requests(*count)),
@@ -114,6 +117,7 @@ impl Words {
             Gap::FaultNotOrdered => self.reason_fault_not_ordered(),
             Gap::FaultNotEffective { seen } => self.reason_fault_not_effective(self.sights(plan, seen)),
             Gap::NotDetected => self.reason_not_detected(),
+            Gap::ActionNotBegun => self.reason_action_not_begun(),
             Gap::Unseen { window } => {
                 self.reason_unseen(self.second(window.from.second()), self.second(window.to.second()))
             }
@@ -298,6 +302,7 @@ impl Words {
             Measure::BudgetLeft { objective } => self.measure_budget_left(self.share(*objective)),
             Measure::BurnRate { objective } => self.measure_burn_rate(self.share(*objective)),
             Measure::DetectionTime => self.measure_detection(),
+            Measure::ActionTime => self.measure_action(),
             Measure::RecoveryTime { to } => self.measure_recovery(self.steady(plan, *to)),
             Measure::DegradedTime { to } => self.measure_degraded(self.steady(plan, *to)),
             Measure::Cpu => self.measure_cpu(),
@@ -368,6 +373,9 @@ impl Words {
                 plan.platform.endpoints.get(id.index()).map_or_else(missing, |it| self.title(&it.title, &it.name))
             }
             Scope::Figure(id) => plan.figures.get(id.index()).map_or_else(missing, |it| it.name.clone()),
+            Scope::Action(id) => {
+                plan.actions.get(id.index()).map_or_else(missing, |it| self.title(&it.title, &it.name))
+            }
             Scope::Fault(id) => self.fault(plan, id),
             Scope::Occurrences(id) => plan.faults.get(id.index()).map_or_else(missing, |it| it.written().to_owned()),
         }

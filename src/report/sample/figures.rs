@@ -333,6 +333,7 @@ pub(in crate::report) fn analysis() -> Analysis {
             down: Span::ZERO,
             kept: Some(Share(0.836)),
         }],
+        actions: Vec::new(),
         steady_states: vec![SteadyFigures {
             steady: SteadyId(0),
             held: Some(seconds(6.0)),

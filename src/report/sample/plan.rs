@@ -198,6 +198,7 @@ pub(crate) fn plan() -> Plan {
             end: crate::plan::End::For(Span::seconds(3)),
             spared: false,
         }],
+        actions: Vec::new(),
         steady_states: vec![SteadyState {
             name: "ordering".to_owned(),
             title: text("ordering works", "下单正常"),

@@ -268,6 +268,7 @@ const TABLE: &[(&str, &[&str], &str)] = &[
         ],
         "faults: { a: { WORD: x } }",
     ),
+    ("action", &["at", "after", "by", "say", "run", "confirm", "within"], "actions: { a: { WORD: x } }"),
     (
         "condition",
         &[

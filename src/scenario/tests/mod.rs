@@ -90,7 +90,7 @@ fn what_is_read_is_what_was_written() {
     let fault = scenario.faults.value().unwrap().get("one-node").unwrap();
     let at = fault.at.value().unwrap();
     assert_eq!(at.offset, Span::seconds(30));
-    let Reference::Fault { name, moment } = &at.from else { panic!("{at:?}") };
+    let Reference::Other { name, moment } = &at.from else { panic!("{at:?}") };
     assert_eq!((name.value.as_str(), *moment, sources.slice(name.mark)), ("lose-store", Moment::Healed, "lose-store"));
     let endpoints = scenario.platform.value().unwrap().endpoints.value().unwrap();
     let Endpoint::Url(url) = &endpoints.get("shop").unwrap().value else { panic!("a URL") };

@@ -32,6 +32,8 @@ block! {
         endpoint: optional("endpoint") String,
         /// Of detection-time, recovery-time and degraded-time: which fault.
         fault: optional("fault") String,
+        /// Of action-time: which action.
+        action: optional("action") String,
         /// Of p50 to p99.9, max and mean: the numbers that a capture keeps under this name.
         figure: optional("figure") String,
         /// Only within this phase.
@@ -57,7 +59,7 @@ block! {
         /// Of budget-left and burn-rate: the availability that is promised.
         objective: optional("objective") Share,
     }
-    later("ledger", "action", "confidence", "worse-by", "than");
+    later("ledger", "confidence", "worse-by", "than");
     check(check_condition);
 }
 
@@ -70,6 +72,7 @@ fn check_condition(condition: &Condition, at: Mark, cx: &mut Context<'_>) {
         ("process", &condition.process),
         ("endpoint", &condition.endpoint),
         ("fault", &condition.fault),
+        ("action", &condition.action),
         ("figure", &condition.figure),
     ];
     let mut given = scopes.into_iter().filter_map(|(word, field)| field.written().map(|mark| (word, mark)));
@@ -96,12 +99,13 @@ fn check_condition(condition: &Condition, at: Mark, cx: &mut Context<'_>) {
 /// Words that only some measures have, or need.
 fn measure_words(condition: &Condition, measure: &Spanned<Measure>, at: Mark, cx: &mut Context<'_>) {
     use Measure::{
-        Apdex, BudgetLeft, BurnRate, Capacity, Cpu, DegradedTime, DetectionTime, Downtime, FaultRate, Headroom, Memory,
-        RecoveryTime,
+        ActionTime, Apdex, BudgetLeft, BurnRate, Capacity, Cpu, DegradedTime, DetectionTime, Downtime, FaultRate,
+        Headroom, Memory, RecoveryTime,
     };
     let is = |list: &[Measure]| list.contains(&measure.value);
     let recovery = is(&[RecoveryTime, DegradedTime]);
     let of_fault = recovery || is(&[DetectionTime]);
+    let of_event = of_fault || is(&[ActionTime]);
     let rows = [
         ("satisfied", condition.satisfied.written(), is(&[Apdex]), is(&[Apdex])),
         ("basis", condition.basis.written(), is(&[FaultRate]), false),
@@ -109,7 +113,8 @@ fn measure_words(condition: &Condition, measure: &Spanned<Measure>, at: Mark, cx
         ("objective", condition.objective.written(), is(&[BudgetLeft, BurnRate]), is(&[BudgetLeft, BurnRate])),
         ("to", condition.to.written(), recovery, false),
         ("fault", condition.fault.written(), of_fault, false),
-        ("phase", condition.phase.written(), !of_fault, false),
+        ("action", condition.action.written(), is(&[ActionTime]), false),
+        ("phase", condition.phase.written(), !of_event, false),
         ("process", condition.process.written(), is(&[Cpu, Memory]), is(&[Cpu, Memory])),
         ("timing", condition.timing.written(), measure.of_time() && condition.figure.is_absent(), false),
         ("figure", condition.figure.written(), measure.of_numbers(), false),
@@ -139,7 +144,7 @@ fn measure_words(condition: &Condition, measure: &Spanned<Measure>, at: Mark, cx
         let of_search = is(&[Capacity, Headroom]) && word != "load";
         // Whether an endpoint is down is not kept: what visits want of it is.
         let of_windows = is(&[Downtime, FaultRate]) && word == "endpoint";
-        let never = of_fault || watched || of_search || of_windows || is(&[Cpu, Memory]);
+        let never = of_event || watched || of_search || of_windows || is(&[Cpu, Memory]);
         if let (Some(mark), true) = (field.written(), never) {
             let message = format!("`{word}` does not go with `{}`", measure.written());
             cx.say(Diagnostic::error("does-not-go", mark, message).related(measure.mark, "the measure is here"));
@@ -205,6 +210,7 @@ pub enum Measure {
     DetectionTime,
     RecoveryTime,
     DegradedTime,
+    ActionTime,
     Cpu,
     Memory,
     /// A watch's figure, or a ratio: whether there is one of this name is known with the watches.
@@ -252,6 +258,7 @@ const MEASURES: &[(&str, Measure, Unit)] = &[
     ("detection-time", Measure::DetectionTime, Unit::Span),
     ("recovery-time", Measure::RecoveryTime, Unit::Span),
     ("degraded-time", Measure::DegradedTime, Unit::Span),
+    ("action-time", Measure::ActionTime, Unit::Span),
     ("cpu", Measure::Cpu, Unit::Share),
     ("memory", Measure::Memory, Unit::Size),
     ("capacity", Measure::Capacity, Unit::Rate),
@@ -260,7 +267,6 @@ const MEASURES: &[(&str, Measure, Unit)] = &[
 
 /// Measures of the language that are not built.
 const MEASURES_LATER: &[&str] = &[
-    "action-time",
     "data-loss-window",
     "lost-writes",
     "phantom-writes",

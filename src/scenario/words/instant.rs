@@ -12,9 +12,10 @@ use crate::scenario::schema::{Defs, or_var};
 use crate::scenario::value::{say_unit, text};
 
 words! {
-    /// The instants of a fault.
-    pub enum Moment("a fault's instants") {
+    /// The instants of a fault; an action is `done`.
+    pub enum Moment("instants") {
         Ordered = "ordered", Effective = "effective", Detected = "detected", Healed = "healed", Recovered = "recovered",
+        Done = "done",
     }
 }
 
@@ -31,8 +32,8 @@ pub enum Reference {
     Start,
     /// The beginning of a phase.
     Phase(Spanned<String>),
-    /// An instant of a fault.
-    Fault {
+    /// An instant of a fault, or of an action.
+    Other {
         name: Spanned<String>,
         moment: Moment,
     },
@@ -76,16 +77,16 @@ impl Raw for When {
                 let mark = part(moment);
                 let fault = named(fault, part(fault));
                 let Some(moment) = Moment::of(moment) else {
-                    let message = format!("`{moment}` is no instant of a fault");
+                    let message = format!("`{moment}` is no instant of a fault or an action");
                     let meant = nearest(moment, Moment::WORDS.iter().copied());
                     let help = meant.map_or_else(
-                        || format!("a fault has {}", Moment::WORDS.join(" ")),
+                        || format!("the instants are {}", Moment::WORDS.join(" ")),
                         |meant| format!("did you mean `{meant}`?"),
                     );
                     cx.say(Diagnostic::error("unknown-word", mark, message).help(help));
                     return None;
                 };
-                Reference::Fault { name: fault, moment }
+                Reference::Other { name: fault, moment }
             }
             _ => {
                 cx.say(

@@ -1,5 +1,6 @@
 //! The blocks of the language, each defined once.
 
+mod action;
 mod ailment;
 mod body;
 mod condition;
@@ -21,6 +22,7 @@ mod search;
 mod top;
 mod users;
 
+pub use action::{Action, Confirm, ConfirmGet, ConfirmWord};
 pub use ailment::{ExhaustFiles, OutOfMemory, Restart, SkewClock, SlowDisk, SlowStart};
 pub use body::{BodyFile, BodyText, PartBlock, PartValue};
 pub use condition::{Basis, Condition, Measure, Obligation, SteadyState, Timing, Trigger, is_metric};

@@ -1,6 +1,8 @@
 use serde_json::{Value, json};
 
-use super::{Chore, Fault, Feed, Journey, Limits, Load, Obligation, Phase, Platform, SteadyState, Trigger, When};
+use super::{
+    Action, Chore, Fault, Feed, Journey, Limits, Load, Obligation, Phase, Platform, SteadyState, Trigger, When,
+};
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::Text;
 use crate::base::yaml::{Kind, Node, Scalar, ScalarKind};
@@ -61,6 +63,8 @@ block! {
         phases: optional("phases") Named<Phase>,
         /// What breaks.
         faults: optional("faults") Named<Fault>,
+        /// The emergency plan's steps, timed on the same timeline.
+        actions: optional("actions") Named<Action>,
         /// What must hold before the first fault, and again before a recovery counts.
         steady_state: optional("steady-state") Named<SteadyState>,
         /// What stops the drill.
@@ -70,7 +74,7 @@ block! {
         /// Patience, shedding and the like.
         limits: optional("limits") Limits,
     }
-    later("ledgers", "invariants", "actions", "compare");
+    later("ledgers", "invariants", "compare");
     check(check_scenario);
 }
 
