@@ -27,15 +27,22 @@ pub(super) async fn inject(
     for process in targets {
         let members = process.tree().map_or(0, |tree| tree.members().len() as u64);
         let died = match way {
-            Way::Kill => process.kill().await,
-            Way::Terminate => process.terminate().await,
+            Way::Kill => process.kill().await.map(|()| true).map_err(said),
+            Way::Terminate => faults.end(process, process.terminate()).await,
         };
         if died.is_ok() && process.is_gone() {
             killed.push(process.id());
+        }
+        if died == Ok(true) && process.is_gone() {
             proofs.push(Sight::Gone { process: process.id(), members });
             continue;
         }
-        let mut why = vec![died.err().map_or(Sight::Lives { process: process.id() }, said)];
+        let mut why = vec![match died {
+            Err(why) => why,
+            Ok(true) => Sight::Lives { process: process.id() },
+            // Not by its own doing.
+            Ok(false) => Sight::NeverSeen,
+        }];
         why.extend(heal(faults, &killed).await.err().unwrap_or_default());
         return Err(why);
     }

@@ -29,6 +29,7 @@ mod strain;
 #[cfg(test)]
 mod tests;
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -40,7 +41,7 @@ use self::strain::Strain;
 use crate::base::clock::Clock;
 use crate::base::units::{At, Span};
 use crate::plan::{End, Fault, FaultId, FaultKind, LinkId, ProcessId, Undo};
-use crate::platform::{Platform, Process};
+use crate::platform::{Platform, PlatformError, Process};
 use crate::proxy::{FlawId, Proxy};
 use crate::record::Sight;
 use crate::undo::{Journal, UndoId};
@@ -171,6 +172,22 @@ impl Faults {
             _ = stopped.wait_for(|stopped| *stopped) => None,
             () = self.clock.sleep_until(deadline) => None,
         }
+    }
+
+    /// Has a process end, which may take all of its grace period; of a drill that is being stopped it is killed instead. False
+    /// when it was.
+    async fn end(
+        &self,
+        process: &Process,
+        ending: impl Future<Output = Result<(), PlatformError>>,
+    ) -> Result<bool, Sight> {
+        let mut ending = pin!(ending);
+        if let Some(ended) = self.unless_stopped(At::MAX, &mut ending).await {
+            return ended.map(|()| true).map_err(said);
+        }
+        // It may have ended meanwhile.
+        let _ = process.kill().await;
+        ending.await.map(|()| false).map_err(said)
     }
 
     /// Undoes a fault in its natural way and waits until that was observed. `Err` says what is not as it was.

@@ -54,7 +54,7 @@ pub(super) async fn inject(
 async fn end(faults: &Faults, id: ProcessId) -> Result<Sight, Sight> {
     let process = faults.platform.process(id).ok_or(Sight::NoTarget)?;
     let members = process.tree().map_or(0, |tree| tree.members().len() as u64);
-    process.end().await.map_err(said)?;
+    faults.end(process, process.end()).await?;
     if process.is_gone() { Ok(Sight::Gone { process: id, members }) } else { Err(Sight::Lives { process: id }) }
 }
 
