@@ -40,6 +40,12 @@ fn check(text: &[u8]) -> (Vec<Diagnostic>, Sources) {
 /// One mistake: a part of the sound scenario, and what stands there instead; `«` is where the mistake begins.
 struct Case(&'static str, &'static str);
 
+/// All that makes a scenario one of production, but for its block.
+const PRODUCTION: &str = "environment: production\nproduction:\n  \
+    approver: \"19bf44096984cdfe8541bac167dc3b96c85086aa30b6b6cb0c5c38ad703166e1\"\n  \
+    window: { from: \"2026-11-11T02:00:00+08:00\", to: \"2026-11-11T04:00:00+08:00\" }\n  \
+    most: { faults: 2, processes: 40%, rate: 400/s }\n";
+
 const CASES: &[Case] = &[
     // How the file is written
     Case("peakdrill: 1\n", "«\u{feff}peakdrill: 1\n"),
@@ -100,6 +106,27 @@ const CASES: &[Case] = &[
     Case(
         "for: 5s, pause: { process: { any: node, pick: 1 } } }\n",
         "for: 5s, every: 6s, times: 2, pause: { process: node_1 } }\n  «stop-node_2: { at: 60s, for: 1s, burn: { cores: 1 } }\n",
+    ),
+    // In production
+    Case(PRODUCTION, "environment: «生产\n"),
+    Case("approver: \"19bf", "approver: «\"19b"),
+    Case("window: { from: \"2026-11-11T02:00:00+08:00\"", "window: { from: «tonight"),
+    Case("to: \"2026-11-11T04:00:00+08:00\"", "to: «\"2026-11-11T02:00:00+08:00\""),
+    Case("to: \"2026-11-11T04:00:00+08:00\"", "to: «\"2026-11-11T02:01:00+08:00\""),
+    Case("processes: 40%, rate", "processes: «120%, rate"),
+    Case("most: { faults: 2, processes: 40%, rate: 400/s }", "«most: { faults: 2, processes: 40% }"),
+    Case(
+        "  cut: {",
+        "  busy: { at: outage + 2s, for: 5s, burn: { cores: 1 } }\n  full: { at: «outage + 3s, for: 1s, fill-memory: { size: 1MiB } }\n  cut: {",
+    ),
+    Case("partition: { between: [cache, queue_1] } }", "partition: { between: «[cache, queue] } }"),
+    Case(
+        "  shoppers:\n    mix: { browse: 80, buy: 20 }\n    spacing: poisson\n    arrivals:\n",
+        "  «shoppers:\n    mix: { browse: 80, buy: 20 }\n    spacing: poisson\n    arrivals:\n      - burst: { count: 500, spread: 0s }\n",
+    ),
+    Case(
+        "  shoppers:\n    mix: { browse: 80, buy: 20 }\n",
+        "  «more: { mix: { browse: 1 }, users: [{ hold: { users: 1, for: 9s } }] }\n  shoppers:\n    mix: { browse: 80, buy: 20 }\n",
     ),
     Case("- think: {", "- «open: {"),
     Case("at-least: 99%, over: 5s", "«above: 99%, over: 5s"),

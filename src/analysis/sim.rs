@@ -225,6 +225,7 @@ impl Sim {
             end: Span::seconds(self.seconds),
             rehearsal: None,
             unjudged: Vec::new(),
+            production: None,
         }
     }
 

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::part::{self, StartAt};
+use crate::base::clock::Wall;
 use crate::base::units::Lang;
 use crate::plan::arrivals::Slice;
 
@@ -65,6 +66,8 @@ pub(super) enum Command {
     Try(TryArgs),
     /// Run drills: load, faults, verdict, report.
     Run(RunArgs),
+    /// Approve one drill of production: print the token that `run` asks for; or make the keys for that.
+    Approve(ApproveArgs),
     /// Find the smallest set of faults with which a failed drill still fails, by running it again with fewer and fewer.
     Shrink(ShrinkArgs),
     /// Make one run out of those of a drill's parts, and judge it.
@@ -193,9 +196,29 @@ pub(super) struct RunArgs {
     pub(super) start_at: Option<StartAt>,
     #[command(flatten)]
     pub(super) dry: Dry,
+    /// What `peakdrill approve` printed for this drill of production.
+    #[arg(long, env = "PEAKDRILL_APPROVAL", hide_env_values = true, value_name = "TOKEN")]
+    pub(super) approval: Option<String>,
     /// No live line.
     #[arg(long)]
     pub(super) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ApproveArgs {
+    #[arg(value_name = "FILE", required_unless_present = "new_key", conflicts_with = "new_key")]
+    pub(super) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) choice: Choice,
+    /// The private key of the scenario's `production.approver`: Ed25519 in PEM.
+    #[arg(long, value_name = "PEM", required_unless_present = "new_key", conflicts_with = "new_key")]
+    pub(super) key: Option<PathBuf>,
+    /// When the approval expires, such as `2026-11-11T04:00:00+08:00`: the drill has to be over by then.
+    #[arg(long, value_name = "INSTANT", value_parser = part::instant, required_unless_present = "new_key", conflicts_with = "new_key")]
+    pub(super) until: Option<Wall>,
+    /// Make a pair of keys: the private one into this new file, readable by its owner alone; prints the public one.
+    #[arg(long, value_name = "PEM")]
+    pub(super) new_key: Option<PathBuf>,
 }
 
 /// What is left out of a run on purpose.

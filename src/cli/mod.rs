@@ -2,6 +2,7 @@
 //! files and fonts, and wires the other rooms together.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod approve;
 mod args;
 mod calibrate;
 mod check;
@@ -23,6 +24,7 @@ mod runs;
 mod scenarios;
 mod shrink;
 mod speech;
+mod token;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -65,6 +67,7 @@ fn command(command: &Command, speech: Speech) -> Exit {
         Command::Plan(args) => plan::plan(args, speech),
         Command::Try(args) => once::once(args, speech),
         Command::Run(args) => run::run(args, speech),
+        Command::Approve(args) => approve::approve(args, speech),
         Command::Shrink(args) => shrink::shrink(args, speech),
         Command::Merge(args) => merge::merge(args, speech),
         Command::Report(args) => report::report(args, speech),

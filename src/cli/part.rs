@@ -29,6 +29,12 @@ pub(super) fn number(text: &str) -> Result<Slice, String> {
     read().ok_or_else(|| format!("a part is written as 1/4 … 4/4, of at most {MOST}"))
 }
 
+/// An instant in RFC 3339.
+pub(super) fn instant(text: &str) -> Result<Wall, String> {
+    Wall::parse(text)
+        .ok_or_else(|| "an instant is written as 2026-06-18T20:30:00Z or 2026-06-18T20:30:00+08:00".to_owned())
+}
+
 /// An instant in RFC 3339, or `+30s`.
 pub(super) fn start(text: &str) -> Result<StartAt, String> {
     match text.strip_prefix('+') {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::args::{Dry, RunArgs};
 use super::exit::Exit;
 use super::speech::Speech;
-use super::{machine, part, render, scenarios};
+use super::{approve, machine, part, render, scenarios};
 use crate::analysis::Snapshot;
 use crate::base::clock::{Clock, Wall};
 use crate::compile::Compiled;
@@ -32,6 +32,7 @@ pub(super) fn run(args: &RunArgs, speech: Speech) -> Exit {
     for file in &args.files {
         match scenarios::to_run(speech, file, choice.profile.as_deref(), &choice.sets) {
             Ok(mut compiled) => {
+                let whole = compiled.plan.production.is_some().then(|| compiled.plan.clone());
                 if let Err(why) = leave_out(&mut compiled.plan, &args.dry) {
                     speech.complain(&why);
                     wrong = true;
@@ -45,7 +46,7 @@ pub(super) fn run(args: &RunArgs, speech: Speech) -> Exit {
                     ));
                     wrong = true;
                 }
-                plans.push((file, compiled));
+                plans.push((file, compiled, whole));
             }
             Err(_) => wrong = true,
         }
@@ -58,11 +59,11 @@ pub(super) fn run(args: &RunArgs, speech: Speech) -> Exit {
         return Exit::Wrong;
     }
     let mut worst = Exit::Passed;
-    for (file, compiled) in plans {
+    for (file, compiled, whole) in plans {
         if signals.came() {
             break;
         }
-        let exit = one(args, speech, file, compiled, &mut signals);
+        let exit = one(args, speech, file, compiled, whole.as_ref(), &mut signals);
         worst = worst.max(exit);
         if matches!(exit, Exit::Aborted | Exit::Residue) {
             // A person or a condition said stop, or something is still broken: no further drill is laid on top of it.
@@ -73,11 +74,26 @@ pub(super) fn run(args: &RunArgs, speech: Speech) -> Exit {
     if signals.came() { worst.max(Exit::Aborted) } else { worst }
 }
 
-fn one(args: &RunArgs, speech: Speech, file: &Path, compiled: Compiled, signals: &mut Signals) -> Exit {
+/// `whole` is the plan of a drill of production before anything was left out of it.
+fn one(
+    args: &RunArgs,
+    speech: Speech,
+    file: &Path,
+    compiled: Compiled,
+    whole: Option<&Plan>,
+    signals: &mut Signals,
+) -> Exit {
     let options = load::Options { workers: args.workers, spin: None };
     let part = args.part.zip(args.start_at).map(|(slice, start)| part::of(&compiled.plan, slice, start)).transpose();
-    let setting = match part.and_then(|part| setting(file, compiled, &args.reports, options, part)) {
-        Ok(setting) => setting,
+    let made = part.and_then(|part| {
+        let start = part.as_ref().and_then(|part| u64::try_from(part.start).ok()).map(Wall::from_unix_nanos);
+        let start = start.unwrap_or_else(|| Clock::start().wall());
+        let approval =
+            whole.map(|whole| approve::permit(whole, args.approval.as_deref(), start)).transpose()?.flatten();
+        Ok((setting(file, compiled, &args.reports, options, part)?, approval))
+    });
+    let setting = match made {
+        Ok((setting, approval)) => drill::Setting { approval, ..setting },
         Err(why) => {
             speech.complain(&why);
             return Exit::Wrong;
@@ -162,6 +178,7 @@ pub(super) fn planned(
         run,
         part,
         reports: reports.to_owned(),
+        approval: None,
         scratch: None,
         program: std::env::current_exe().map_err(|error| io("the program's own path is not known", error))?,
         here: std::env::current_dir().map_err(|error| io("the working folder is not known", error))?,
@@ -276,6 +293,7 @@ mod tests {
             constants: Map::new(),
             options: load::Options { workers: Some(1), spin: None },
             scratch: None,
+            approval: None,
         };
         let (_hand, pressed) = tokio::sync::mpsc::unbounded_channel();
         let ended = drill::run(&setting, &mut Signals::from(pressed), &mut View { live: None }).unwrap();

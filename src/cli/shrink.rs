@@ -79,6 +79,10 @@ impl Failed {
         let folder = found(&args.run, &args.reports)?;
         let reader = Reader::open(&folder)?;
         let plan = reader.plan().clone();
+        anyhow::ensure!(
+            plan.production.is_none(),
+            "this was a drill of production, which is not done again and again: find the faults in another environment"
+        );
         let analysis = analyse(&plan, reader)?;
         let targets = failed_targets(&plan, &analysis);
         anyhow::ensure!(!targets.is_empty(), "no target of this run failed, so there is nothing to find");

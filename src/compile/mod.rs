@@ -31,6 +31,7 @@ mod network;
 mod origin;
 mod platform;
 mod pool;
+mod production;
 mod rates;
 mod replay;
 mod request;

@@ -19,6 +19,7 @@ use super::names::Names;
 use super::network;
 use super::origin::Origins;
 use super::platform;
+use super::production::{self, Planned};
 use super::replay;
 use super::samples::Samples;
 use super::schedule::{self, Roll};
@@ -270,6 +271,13 @@ fn build(
     if loads.whole && loads.mixes {
         dry::check(&feeds, &reach.feeds, &loads.list, &walked.used, cx);
     }
+    let planned = Planned {
+        processes: made_platform.as_ref().map(|platform| platform.processes.len()).filter(|_| processes_whole),
+        loads: loads.whole.then_some(loads.list.as_slice()),
+        faults: &faults,
+        end,
+    };
+    let production = production::production(scenario, &planned, cx);
     let made_platform = made_platform?;
     if cx.broken || any_error(&cx.found) {
         return None;
@@ -311,6 +319,7 @@ fn build(
         end: end? - At::START,
         rehearsal: None,
         unjudged: Vec::new(),
+        production,
     };
     search::settle(&mut plan, searches);
     move_phases(&mut plan, &moved);

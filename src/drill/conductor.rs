@@ -78,7 +78,10 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
     pub(super) async fn conduct(mut self) -> Conducted {
         let workers = self.crews.count();
         let mut course = Course {
-            timeline: Timeline::new(&self.plan.faults),
+            timeline: Timeline::new(
+                &self.plan.faults,
+                self.plan.production.as_ref().map(|production| production.most.faults),
+            ),
             seconds: Seconds::new(workers),
             tasks: JoinSet::new(),
             owners: Vec::new(),

@@ -11,6 +11,7 @@ mod cast;
 mod chores;
 mod conductor;
 mod part;
+mod permit;
 mod run;
 mod searches;
 mod seconds;
@@ -33,7 +34,7 @@ pub use signals::Signals;
 use crate::analysis::Snapshot;
 use crate::load;
 use crate::plan::Plan;
-use crate::record::{EndReason, Entry, Folder, Part, RecordError};
+use crate::record::{Approval, EndReason, Entry, Folder, Part, RecordError};
 use crate::undo::{Left, Scratch, UndoError};
 
 /// What a run is made with.
@@ -45,6 +46,8 @@ pub struct Setting {
     pub run: String,
     /// Which part of the drill this is. None: all of it, which starts as soon as it is ready.
     pub part: Option<Part>,
+    /// Who let it go, where that is needed.
+    pub approval: Option<Approval>,
     /// Where runs are kept, one folder each.
     pub reports: PathBuf,
     /// That folder, where it goes with the run.

@@ -98,6 +98,9 @@ async fn whole(
     if let Some(part) = &setting.part {
         book.note(Event::Part(part.clone()));
     }
+    if let Some(approval) = &setting.approval {
+        book.note(Event::Approved(approval.clone()));
+    }
     let plan = setting.carried_out();
 
     let (tell, mut happenings) = unbounded_channel();
@@ -358,14 +361,29 @@ impl Stage<'_, '_> {
 
     /// The start instant: at once, or the one that all parts were given, shortly before which this returns.
     async fn zero(&mut self) -> Result<At, EndReason> {
-        let Some(part) = &self.setting.part else { return Ok(self.clock.now() + LEAD) };
+        let Some(part) = &self.setting.part else {
+            let zero = self.clock.now() + LEAD;
+            return self.fits(zero);
+        };
         let zero = part::start(part, &self.clock).map_err(|by| EndReason::Late { by })?;
         if let Some(text) = part::lateness(zero, &self.clock) {
             self.book.note(Event::Noted { text });
         }
+        self.fits(zero)?;
         let clock = self.clock.clone();
         let waited = self.attend(1, clock.sleep_until(zero.saturating_sub(LEAD))).await;
         waited.map(|()| zero).ok_or(EndReason::Interrupted)
+    }
+
+    /// Whether a drill that begins at `zero` may go on for as long as it would.
+    fn fits(&mut self, zero: At) -> Result<At, EndReason> {
+        match self.setting.overrun(zero, &self.clock) {
+            Some(text) => {
+                self.book.note(Event::Noted { text });
+                Err(EndReason::NotPrepared)
+            }
+            None => Ok(zero),
+        }
     }
 
     /// Waits until no part can be waiting for an answer, before the platform is cleaned up and stopped. Cut short by any

@@ -7,6 +7,8 @@ use crate::record::FaultEvent;
 #[derive(Debug)]
 pub(super) struct Timeline {
     tracks: Vec<Track>,
+    /// How many may be ordered, in force and being healed at once.
+    most: usize,
 }
 
 #[derive(Debug)]
@@ -47,7 +49,7 @@ impl Track {
 }
 
 impl Timeline {
-    pub(super) fn new(faults: &[Fault]) -> Timeline {
+    pub(super) fn new(faults: &[Fault], most: Option<u32>) -> Timeline {
         let track = |fault: &Fault| Track {
             fault: fault.clone(),
             state: if fault.spared { State::Over } else { State::Waiting },
@@ -58,11 +60,12 @@ impl Timeline {
             recovered: None,
             triggered: None,
         };
-        Timeline { tracks: faults.iter().map(track).collect() }
+        let most = most.map_or(usize::MAX, |most| most as usize);
+        Timeline { tracks: faults.iter().map(track).collect(), most }
     }
 
     /// The earliest thing to do whose instant is known, in the plan's order where two share one. A fault waits as long as
-    /// one is on its target that it cannot be beside.
+    /// one is on its target that it cannot be beside, or as many are in force as may be.
     pub(super) fn next(&self) -> Option<(At, Due)> {
         let due = |(index, track): (usize, &Track)| match track.state {
             State::Waiting if self.is_barred(track) => None,
@@ -74,7 +77,8 @@ impl Timeline {
     }
 
     fn is_barred(&self, track: &Track) -> bool {
-        self.tracks.iter().any(|other| other.is_busy() && other.fault.kind.excludes(&track.fault.kind))
+        let busy = || self.tracks.iter().filter(|other| other.is_busy());
+        busy().count() >= self.most || busy().any(|other| other.fault.kind.excludes(&track.fault.kind))
     }
 
     fn heal_at(&self, track: &Track) -> Option<At> {
@@ -184,8 +188,8 @@ impl Timeline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::units::{Span, Text};
-    use crate::plan::{FaultKind, ProcessId};
+    use crate::base::units::{Share, Span, Text};
+    use crate::plan::{Direction, FaultKind, Flaw, FlawKind, LinkId, Only, ProcessId};
     use crate::record::Sight;
 
     fn kill(name: &str, at: Instant) -> Fault {
@@ -210,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_fault_lasts_from_the_instant_it_bit() {
-        let mut timeline = Timeline::new(&[kill("a", Instant::At(At(10)))]);
+        let mut timeline = Timeline::new(&[kill("a", Instant::At(At(10)))], None);
         assert_eq!(timeline.next(), Some((At(10), Due::Order(FaultId(0)))));
         timeline.note(At(12), FaultId(0), &FaultEvent::Ordered);
         assert_eq!((timeline.next(), timeline.busy()), (None, true));
@@ -225,7 +229,7 @@ mod tests {
     #[test]
     fn one_that_waits_for_another_is_due_when_that_is_seen() {
         let after = Instant::After { fault: FaultId(0), moment: Moment::Healed, offset: Span(5) };
-        let mut timeline = Timeline::new(&[kill("a", Instant::At(At(10))), kill("b", after)]);
+        let mut timeline = Timeline::new(&[kill("a", Instant::At(At(10))), kill("b", after)], None);
         timeline.note(At(10), FaultId(0), &FaultEvent::Ordered);
         timeline.note(At(11), FaultId(0), &effective());
         timeline.note(At(12), FaultId(0), &FaultEvent::HealOrdered);
@@ -241,7 +245,7 @@ mod tests {
         let mut left = kill("b", Instant::At(At(11)));
         left.kind = FaultKind::Kill { processes: vec![ProcessId(1)] };
         left.end = End::Platform { undo: crate::plan::Undo::Start };
-        let mut timeline = Timeline::new(&[until, left]);
+        let mut timeline = Timeline::new(&[until, left], None);
         for fault in [FaultId(0), FaultId(1)] {
             timeline.note(At(12), fault, &FaultEvent::Ordered);
             timeline.note(At(20), fault, &effective());
@@ -253,7 +257,7 @@ mod tests {
 
     #[test]
     fn one_waits_while_another_is_on_its_target() {
-        let mut timeline = Timeline::new(&[kill("a", Instant::At(At(10))), kill("b", Instant::At(At(11)))]);
+        let mut timeline = Timeline::new(&[kill("a", Instant::At(At(10))), kill("b", Instant::At(At(11)))], None);
         timeline.note(At(10), FaultId(0), &FaultEvent::Ordered);
         assert_eq!(timeline.next(), None);
         timeline.note(At(12), FaultId(0), &effective());
@@ -264,13 +268,53 @@ mod tests {
     }
 
     #[test]
+    fn no_more_are_in_force_at_once_than_may_be() {
+        let on = |name: &str, at: u64, process| Fault {
+            kind: FaultKind::Kill { processes: vec![ProcessId(process)] },
+            ..kill(name, Instant::At(At(at)))
+        };
+        let faults = [on("a", 10, 0), on("b", 11, 1), on("c", 11, 2)];
+        let mut timeline = Timeline::new(&faults, Some(2));
+        timeline.note(At(10), FaultId(0), &FaultEvent::Ordered);
+        assert_eq!(timeline.next(), Some((At(11), Due::Order(FaultId(1)))));
+        timeline.note(At(11), FaultId(1), &FaultEvent::Ordered);
+        assert_eq!(timeline.next(), None, "the third waits");
+        timeline.note(At(12), FaultId(1), &FaultEvent::NotEffective { why: vec![Sight::NoTarget] });
+        assert_eq!(timeline.next(), Some((At(11), Due::Order(FaultId(2)))), "one that did not bite makes room");
+        timeline.note(At(13), FaultId(2), &FaultEvent::Ordered);
+        timeline.note(At(14), FaultId(0), &effective());
+        timeline.note(At(15), FaultId(0), &FaultEvent::HealOrdered);
+        assert_eq!(timeline.under_way(), [FaultId(0), FaultId(2)], "one that is being healed is not gone yet");
+    }
+
+    #[test]
+    fn what_lets_nothing_pass_a_link_keeps_all_else_off_it() {
+        let on = |name: &str, link, kind| Fault {
+            kind: FaultKind::Link { links: vec![LinkId(link)], flaw: flaw(kind) },
+            ..kill(name, Instant::At(At(10)))
+        };
+        let slow = || FlawKind::Hang { close: None };
+        let mut timeline = Timeline::new(&[on("a", 0, FlawKind::Refuse), on("b", 0, slow()), on("c", 1, slow())], None);
+        timeline.note(At(10), FaultId(0), &FaultEvent::Ordered);
+        assert_eq!(timeline.next(), Some((At(10), Due::Order(FaultId(2)))), "another link is free");
+        timeline.note(At(10), FaultId(2), &FaultEvent::Ordered);
+        assert_eq!(timeline.next(), None);
+        timeline.note(At(11), FaultId(0), &FaultEvent::NotEffective { why: vec![Sight::NoTarget] });
+        assert_eq!(timeline.next(), Some((At(10), Due::Order(FaultId(1)))));
+    }
+
+    fn flaw(kind: FlawKind) -> Flaw {
+        Flaw { kind, direction: Direction::Both, share: Share(1.0), only: Only::default() }
+    }
+
+    #[test]
     fn one_that_waits_for_a_condition_is_due_when_it_first_held_and_one_that_is_spared_never() {
         let at_most = crate::plan::Bound::Above(crate::plan::Quantity::Number(1.0));
         let (measure, scope) = (crate::plan::Measure::Availability, crate::plan::Scope::All);
         let condition = crate::analysis::sim::condition(measure, scope, at_most);
         let mut spared = kill("b", Instant::At(At(5)));
         spared.spared = true;
-        let mut timeline = Timeline::new(&[kill("a", Instant::When(Box::new(condition))), spared]);
+        let mut timeline = Timeline::new(&[kill("a", Instant::When(Box::new(condition))), spared], None);
         assert_eq!(timeline.next(), None);
         timeline.triggered(FaultId(0), At(30));
         timeline.triggered(FaultId(0), At(31));
@@ -279,7 +323,7 @@ mod tests {
 
     #[test]
     fn one_that_never_bit_is_never_healed_and_what_waits_is_given_up() {
-        let mut timeline = Timeline::new(&[kill("a", Instant::At(At(10))), kill("b", Instant::At(At(90)))]);
+        let mut timeline = Timeline::new(&[kill("a", Instant::At(At(10))), kill("b", Instant::At(At(90)))], None);
         timeline.note(At(10), FaultId(0), &FaultEvent::Ordered);
         timeline.note(At(11), FaultId(0), &FaultEvent::NotEffective { why: vec![Sight::NoTarget] });
         assert!(!timeline.busy());

@@ -150,6 +150,7 @@ fn matters(event: &Event) -> bool {
         Event::Drained { abandoned } => *abandoned > 0,
         Event::Opened { .. }
         | Event::Part(_)
+        | Event::Approved(_)
         | Event::Merged { .. }
         | Event::Bindings { .. }
         | Event::ProcessStarted { .. }

@@ -19,6 +19,7 @@ mod link;
 mod load;
 mod network;
 mod platform;
+mod production;
 mod replay;
 mod search;
 mod users;
@@ -44,7 +45,7 @@ pub use platform::{
     Addresses, Allow, Attach, Chore, ChoreWork, Connections, Endpoint, HOST_FIGURES, Mark, PerConnection, Platform,
     Process, ProcessSource, Ready, Slow, Tls, Watch, WatchKind, Watched,
 };
-
+pub use production::{Most, Production, Window};
 pub use replay::{Choice, Replay, Route, Taken, Tally};
 pub use search::{Miss, Search, Trial, TrialEnd, Unfit};
 pub use users::{Life, Refresh, UserStage, UserStageKind, Users, present};
@@ -117,6 +118,9 @@ pub struct Plan {
     pub aborts: Vec<Abort>,
     pub targets: Vec<Target>,
     pub limits: Limits,
+    /// What it keeps to where it is a drill of production.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub production: Option<Production>,
     /// When the drill ends: the last stage's end, or what `end:` says.
     pub end: Span,
     /// Something is left out on purpose.

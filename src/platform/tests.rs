@@ -163,6 +163,7 @@ fn scene_of(
         end: Span::seconds(1),
         rehearsal: None,
         unjudged: Vec::new(),
+        production: None,
     };
     let clock = Clock::start();
     let run = format!("platform-{}", folder.path().file_name().unwrap().to_string_lossy().replace('.', ""));

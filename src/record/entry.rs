@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{BadKind, Lack, Part, Sight};
+use super::{Approval, BadKind, Lack, Part, Sight};
 use crate::base::units::{At, Span};
 use crate::plan::{
     AbortId, ActionId, FaultId, LinkId, LoadId, ProcessId, SeriesId, SteadyId, Trial, TrialEnd, WatchId,
@@ -35,6 +35,8 @@ pub enum Event {
     },
     /// The run is one part of a drill, or the whole of it in one part.
     Part(Part),
+    /// It was let go by whoever answers for production.
+    Approved(Approval),
     /// The record was made of those of these runs, one for each part.
     Merged {
         of: u16,

@@ -12,6 +12,7 @@ pub(super) fn mask<'e>(entry: &'e Entry, masker: &Masker) -> Cow<'e, Entry> {
     match &entry.event {
         Event::Opened { .. }
         | Event::Part(_)
+        | Event::Approved(_)
         | Event::Merged { .. }
         | Event::Lacking { .. }
         | Event::ProcessStarted { .. }

@@ -139,7 +139,8 @@ impl Source {
                 Item::Entry(Entry { event: Event::Ended { reason }, .. }) => self.ended = Some(reason),
                 Item::Entry(Entry { event: Event::Drained { abandoned }, .. }) => self.abandoned += abandoned,
                 // The addresses of processes are those of the part that owns them.
-                Item::Entry(Entry { event: Event::Bindings { .. }, .. }) if self.part.part > 1 => {}
+                Item::Entry(Entry { event: Event::Bindings { .. } | Event::Approved(_), .. }) if self.part.part > 1 => {
+                }
                 Item::Entry(Entry { at, preparing, event: Event::Noted { text } }) => {
                     let text = format!("part {}: {text}", self.part.part);
                     batch.entries.push(Entry { at, preparing, event: Event::Noted { text } });

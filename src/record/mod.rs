@@ -16,6 +16,7 @@
 //! Leaves to others: what the entries mean (`analysis`), and who writes when (`drill` is the only holder of a writer;
 //! `merge` makes one record of those of a drill's parts).
 
+mod approval;
 mod entry;
 mod error;
 mod folder;
@@ -35,6 +36,7 @@ mod tests;
 mod window;
 mod writer;
 
+pub use approval::Approval;
 pub use entry::{ActionEnd, ActionEvent, EndReason, Entry, Event, Failure, FaultEvent, HostFacts, Reading, Vital};
 pub use error::RecordError;
 pub use folder::{Folder, run_id};

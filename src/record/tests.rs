@@ -46,6 +46,7 @@ pub(super) fn plan() -> Plan {
         end: Span::seconds(60),
         rehearsal: None,
         unjudged: Vec::new(),
+        production: None,
     }
 }
 

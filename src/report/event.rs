@@ -14,6 +14,7 @@ pub(super) fn event(plan: &Plan, words: Words, event: &Event) -> Option<(String,
     Some(match event {
         Event::Opened { program, .. } => (words.event_opened(program), ""),
         Event::Part(part) => (words.event_part(part.part, part.of, words.wall(part.start)), ""),
+        Event::Approved(approval) => (words.event_approved(&approval.key, words.wall(approval.until)), ""),
         Event::Merged { of, runs } => (words.event_merged(words.n_parts(u64::from(*of)), words.list(runs)), ""),
         Event::Lacking { part, of, what } => (words.lack(*part, *of, what), "bad"),
         Event::Bindings { addresses, links } => {

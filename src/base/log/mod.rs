@@ -12,6 +12,7 @@ mod time;
 use serde::{Deserialize, Serialize};
 
 pub use pattern::{fits, guess};
+pub use time::rfc3339;
 
 /// How a log is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

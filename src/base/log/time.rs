@@ -64,8 +64,8 @@ pub(super) fn common(text: &str) -> Option<u64> {
     nanos(days(year, month, day)? * 86_400 + clock(time)? - zone(offset)?, 0)
 }
 
-/// RFC 3339: `2000-10-10T13:55:36.123Z`
-pub(super) fn rfc3339(text: &str) -> Option<u64> {
+/// RFC 3339: `2000-10-10T13:55:36.123Z`, as nanoseconds since 1970.
+pub fn rfc3339(text: &str) -> Option<u64> {
     let (date, rest) = text.split_once(['T', 't', ' '])?;
     let at = rest.find(['Z', 'z', '+', '-'])?;
     let (time, offset) = rest.split_at(at);

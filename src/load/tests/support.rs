@@ -82,6 +82,7 @@ impl Maker {
             end: Span::ZERO,
             rehearsal: None,
             unjudged: Vec::new(),
+            production: None,
         };
         Maker { plan }
     }

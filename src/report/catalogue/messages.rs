@@ -487,6 +487,7 @@ messages! {
     // Events
     event_opened(program) "drill begins ({program})" "演练开始（{program}）";
     event_part(part, of, start) "part {part} of {of}, to start at {start}" "第{part}个分片（共{of}个），约定开始时刻{start}";
+    event_approved(key, until) "approved by the key {key} until {until}" "已由密钥{key}批准，有效至{until}";
     event_merged(parts, runs) "merged from {runs}, of {parts}" "由{runs}合并而成，整体共{parts}";
     event_bindings(addresses) "addresses: {addresses}" "地址：{addresses}";
     event_started(process, pid) "{process} started (pid {pid})" "{process}已启动（pid {pid}）";

@@ -278,6 +278,7 @@ pub(crate) fn plan() -> Plan {
         end: Span::seconds(38),
         rehearsal: None,
         unjudged: Vec::new(),
+        production: None,
     }
 }
 

@@ -82,6 +82,7 @@ const TABLE: &[(&str, &[&str], &str)] = &[
             "owner",
             "people",
             "environment",
+            "production",
             "differs-from-production",
             "seed",
             "vars",

@@ -14,6 +14,7 @@ mod journey;
 mod load;
 mod network;
 mod platform;
+mod production;
 mod replay;
 mod request;
 mod retry;
@@ -47,6 +48,7 @@ pub use platform::{
     PerConnection, Platform, ProbeWatch, Process, ProcessClock, ProcessWatch, Ratio, RatioWatch, Ready, Slow, Tls,
     Watch,
 };
+pub use production::{Most, Production, Window};
 pub use replay::{JsonFields, JsonLines, KnownFormat, LogFormat, Only, Replay, ReplayMethod};
 pub use request::{
     Capture, CaptureBlock, Contains, Expect, Matcher, MatcherBlock, Method, OnFailure, Request, Status, StatusSet,

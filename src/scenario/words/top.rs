@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    Action, Chore, Fault, Feed, Journey, Limits, Load, Obligation, Phase, Platform, SteadyState, Trigger, When,
+    Action, Chore, Fault, Feed, Journey, Limits, Load, Obligation, Phase, Platform, Production, SteadyState, Trigger, When,
 };
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::Text;
@@ -35,6 +35,8 @@ block! {
         people: optional("people") List<Text>,
         /// Where it is done.
         environment: optional("environment") Text,
+        /// What a drill of production keeps to.
+        production: optional("production") Production,
         /// How that place differs from production.
         differs_from_production: optional("differs-from-production") Text,
         /// Same seed: same arrivals, same data, same choices.
