@@ -421,7 +421,7 @@ pub(super) fn triggers(
     for (_, fault) in field.value().into_iter().flat_map(Named::iter) {
         let hangs = [&fault.at, &fault.after, &fault.until].into_iter().filter_map(|when| when.get());
         for when in hangs {
-            let Reference::Fault { moment, .. } = &when.from else { continue };
+            let Reference::Other { moment, .. } = &when.from else { continue };
             let (never, help) = match moment {
                 scenario::Moment::Recovered if scenery.steady.len() == 0 && scenery.steady.is_whole() => (
                     "there is no steady state, so no fault is ever seen to have recovered",

@@ -29,8 +29,8 @@ pub use condition::{Abort, Basis, Bound, Condition, Measure, Quantity, Scope, St
 pub use container::{Blow, Container};
 pub use fault::{End, Fault, FaultKind, Instant, Moment, Undo};
 pub use id::{
-    AbortId, ActionId, ContainerId, EndpointId, FaultId, FeedId, FigureId, JourneyId, LegId, LinkId, LoadId, NetworkId, PhaseId,
-    ProcessId, SeriesId, SteadyId, StepId, TargetId, WatchId,
+    AbortId, ActionId, ContainerId, EndpointId, FaultId, FeedId, FigureId, JourneyId, LegId, LinkId, LoadId, NetworkId,
+    PhaseId, ProcessId, SeriesId, SteadyId, StepId, TargetId, WatchId,
 };
 pub use journey::{
     Action, Body, Branch, Capture, CaptureFrom, Expect, Feed, FeedData, FileBody, Group, Journey, Matcher, Method,

@@ -1,7 +1,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    Action, Chore, Fault, Feed, Journey, Limits, Load, Obligation, Phase, Platform, Production, SteadyState, Trigger, When,
+    Action, Chore, Fault, Feed, Journey, Limits, Load, Obligation, Phase, Platform, Production, SteadyState, Trigger,
+    When,
 };
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::Text;
