@@ -83,6 +83,11 @@ fn a_drill_of_production_goes_in_its_window_with_its_approval_alone() {
     let approved = all.iter().find(|entry| entry["event"] == "approved").expect("who approved it");
     let key = approved["key"].as_str().expect("a fingerprint");
     assert!(token.contains(&format!(".{key}.")), "{approved}");
+    let sum = Command::new("sha256sum").arg(folder.join("plan.json")).output().expect("sha256sum runs");
+    assert!(
+        String::from_utf8_lossy(&sum.stdout).starts_with(approved["plan"].as_str().expect("a digest")),
+        "{approved}"
+    );
     let page = std::fs::read_to_string(folder.join("report.html")).expect("the report");
     assert!(page.contains(&format!("approved by the key {key}")), "{}", run.all());
     // Whatever comes of conditions, one fault is in force at once.

@@ -76,8 +76,9 @@ fn sign(plan: &Plan, key: &Path, until: Wall) -> Result<String, String> {
     Ok(approver.approve(&digest(plan)?, until))
 }
 
+/// Of the bytes that a run's `plan.json` has.
 fn digest(plan: &Plan) -> Result<String, String> {
-    let stored = serde_json::to_vec(plan).map_err(|error| error.to_string())?;
+    let stored = serde_json::to_vec_pretty(plan).map_err(|error| error.to_string())?;
     Ok(token::digest(&stored))
 }
 
