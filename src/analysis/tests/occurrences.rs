@@ -14,8 +14,13 @@ fn recovery(most: u64) -> Vec<crate::plan::Target> {
 
 /// One fault at 30 s and another like it at 60 s, which hurt for 4 s and for 9 s.
 fn twice(most: u64, bites: bool) -> Run {
+    twice_in(120, most, bites)
+}
+
+/// The same in a drill of so many seconds.
+fn twice_in(seconds: u64, most: u64, bites: bool) -> Run {
     let sim = Sim {
-        seconds: 120,
+        seconds,
         fault: Some((30.0, 34.0)),
         hurts: vec![(Hurt::Refused, 30.0, 34.0), (Hurt::Refused, 60.0, 69.0)],
         targets: recovery(most),
@@ -39,7 +44,9 @@ fn twice(most: u64, bites: bool) -> Run {
         ),
         (69.0, fault(FaultEvent::Healed { proof: Vec::new() })),
     ];
-    for (second, event) in events.into_iter().filter(|(second, _)| bites || *second < 69.0) {
+    for (second, event) in
+        events.into_iter().filter(|(second, _)| (bites || *second < 69.0) && *second < seconds as f64)
+    {
         let place = run.items.iter().position(|item| matches!(item, Item::Entry(entry) if entry.at > at(second)));
         run.items.insert(place.expect("a later entry"), Item::Entry(entry(at(second), event)));
     }
@@ -71,13 +78,7 @@ fn an_occurrence_that_did_not_bite_leaves_the_target_open_unless_another_missed_
 #[test]
 fn an_occurrence_that_had_not_recovered_when_watching_ended_is_not_hidden_by_one_that_took_longer() {
     // The first recovers in 4 s; the second is still broken 3 s later, when the load ends.
-    let mut run = twice(30, true);
-    run.items.retain(|item| match item {
-        Item::Entry(entry) => entry.at < at(63.0),
-        Item::Window(window) => window.second < 63,
-        Item::Vital(_) => true,
-    });
-    run.items.push(Item::Entry(entry(at(63.0), Event::LoadEnded)));
+    let run = twice_in(63, 30, true);
     let judged = judged(&run);
     assert_eq!((judged.occurrence, judged.verdict), (Some(FaultId(1)), Verdict::Inconclusive), "{judged:?}");
     assert!(matches!(judged.figure, Some(Figure::MoreThan(_))), "{judged:?}");

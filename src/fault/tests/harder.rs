@@ -16,6 +16,8 @@ fn several_are_restarted_one_after_another_and_never_all_at_once() {
         let (wound, seen) = ward.faults.inject(FaultId(0), &fault, Span::millis(400)).await.unwrap();
         assert_eq!(seen.proof, [Sight::Gone { process: ProcessId(0), members: 1 }]);
         assert!(!before[0].unwrap().is_alive() && before[1].unwrap().is_alive(), "the other one serves on");
+        // A fault is healed when it has lasted.
+        ward.faults.clock.sleep_until(seen.at + Span::millis(400)).await;
         let healed = ward.faults.heal(wound).await.unwrap();
         assert!(healed.at >= seen.at + Span::millis(200), "the second was not due before");
         let after = BOTH.map(|id| root(&ward, id).unwrap());
