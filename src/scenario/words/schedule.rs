@@ -120,7 +120,8 @@ pub(super) fn check_repeats(fault: &Fault, cx: &mut Context<'_>) {
         _ => {}
     }
     if let (Some(lasts), Some(every)) = (fault.lasts.get(), fault.storm.get().and_then(|storm| storm.every.get()))
-        && lasts.as_nanos() / every.as_nanos().max(1) > STRETCHES
+        && every.value > Span::ZERO
+        && lasts.as_nanos() / every.as_nanos() > STRETCHES
     {
         let message = format!("{} has more than {STRETCHES} stretches of {}", lasts.value, every.value);
         cx.say(Diagnostic::error("range", every.mark, message).related(lasts.mark, "it lasts that long"));
