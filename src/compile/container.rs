@@ -1,7 +1,7 @@
 //! Containers, and what is done to them.
 
 use super::context::Cx;
-use super::fault::{Draw, Scene, chosen};
+use super::fault::{Draw, Scene, numbered};
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::plan::{Blow, Container, ContainerId, FaultKind};
 use crate::scenario::{self, Field, Spanned, Target};
@@ -54,18 +54,7 @@ pub(super) fn kind(
     let (target, blow, complete) = blow(fault)?;
     cx.broken |= !complete;
     let Some(target) = cx.need(target) else { return Some(None) };
-    let find = |name: &Spanned<String>, cx: &mut Cx<'_>| match &target.value {
-        // There is one of each name, so `any` chooses among all of them.
-        Target::Any(_) if name.value == "container" => Some((0..scene.containers.len()).collect()),
-        _ => Some(vec![scene.containers.find(name, cx)?]),
-    };
-    let found = chosen(draw, target, scene.seed, cx, &find);
-    if let Target::Any(any) = &target.value
-        && let Some(name) = any.any.get()
-    {
-        let shown: Vec<&str> = found.iter().map(|container| scene.containers.name(*container)).collect();
-        cx.note(format!("{path}.container"), &shown.join(", "), name.mark);
-    }
+    let found = numbered(path, "container", scene.containers, draw, target, scene.seed, cx);
     let containers = found.into_iter().map(ContainerId::at).collect();
     Some(Some((FaultKind::Container { containers, blow }, target.mark)))
 }

@@ -70,7 +70,7 @@ pub(super) fn kind(
     }
     let (target, flaw) = flaw::flaw(fault, cx)?;
     let target = cx.need(target)?;
-    let links = linked(path, draw, target, scene, cx);
+    let links = numbered(path, "link", scene.linked, draw, target, scene.seed, cx);
     flaw::check(fault, target.mark, &links, scene.links, cx);
     let links = links.into_iter().map(LinkId::at).collect();
     Some((FaultKind::Link { links, flaw: flaw? }, target.mark))
@@ -164,28 +164,36 @@ pub(super) fn bitten(
     found
 }
 
-/// The links that a fault bites, by their numbers.
-fn linked(path: &str, draw: Draw, target: &Spanned<Target>, scene: &Scene<'_>, cx: &mut Cx<'_>) -> Vec<usize> {
+/// Those of a kind of which there is one of each name, such as links, by their numbers.
+pub(super) fn numbered(
+    path: &str,
+    word: &str,
+    names: &Names,
+    draw: Draw,
+    target: &Spanned<Target>,
+    seed: u64,
+    cx: &mut Cx<'_>,
+) -> Vec<usize> {
     let find = |name: &Spanned<String>, cx: &mut Cx<'_>| match &target.value {
-        // There is one link of each name, so `any` chooses among all of them.
-        Target::Any(_) if name.value == "link" => Some((0..scene.linked.len()).collect()),
-        _ => Some(vec![scene.linked.find(name, cx)?]),
+        // There is one of each name, so `any` chooses among all of them.
+        Target::Any(_) if name.value == word => Some((0..names.len()).collect()),
+        _ => Some(vec![names.find(name, cx)?]),
     };
-    let found = chosen(draw, target, scene.seed, cx, &find);
+    let found = chosen(draw, target, seed, cx, &find);
     if let Target::Any(any) = &target.value
         && let Some(name) = any.any.get()
     {
-        let shown: Vec<&str> = found.iter().map(|link| scene.linked.name(*link)).collect();
-        cx.note(format!("{path}.link"), &shown.join(", "), name.mark);
+        let shown: Vec<&str> = found.iter().map(|one| names.name(*one)).collect();
+        cx.note(format!("{path}.{word}"), &shown.join(", "), name.mark);
     }
     found
 }
 
 /// Those that a name stands for; what is not there is said.
-pub(super) type Find<'f, T> = dyn Fn(&Spanned<String>, &mut Cx<'_>) -> Option<Vec<T>> + 'f;
+type Find<'f, T> = dyn Fn(&Spanned<String>, &mut Cx<'_>) -> Option<Vec<T>> + 'f;
 
 /// Those that a target names, or that the seed draws of them.
-pub(super) fn chosen<T: Copy + Ord>(
+fn chosen<T: Copy + Ord>(
     draw: Draw,
     target: &Spanned<Target>,
     seed: u64,

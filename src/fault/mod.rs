@@ -115,6 +115,19 @@ impl Faults {
             }
             End::Platform { .. } | End::For(_) | End::Until(_) => None,
         };
+        match self.bite(id, fault, lasts).await {
+            Ok((kind, seen)) => Ok((Wound { kind, settles }, seen)),
+            Err(mut why) => {
+                // What never bit is not undone at the end of the drill.
+                if let Some(undo) = settles {
+                    why.extend(run::heal(self, undo).await.err().unwrap_or_default());
+                }
+                Err(why)
+            }
+        }
+    }
+
+    async fn bite(&self, id: FaultId, fault: &Fault, lasts: Span) -> Result<(Kind, Seen), Vec<Sight>> {
         let (kind, proof) = match &fault.kind {
             FaultKind::Kill { processes } => kill::inject(self, processes, kill::Way::Kill).await?,
             FaultKind::Terminate { processes } => kill::inject(self, processes, kill::Way::Terminate).await?,
@@ -143,7 +156,7 @@ impl Faults {
             FaultKind::Between { first, second, direction, harm } => {
                 let wanted = between::Wanted { first, second, direction: *direction, harm };
                 let (kind, at, proof) = between::inject(self, id, &fault.name, &wanted, lasts).await?;
-                return Ok((Wound { kind, settles }, Seen { at, proof }));
+                return Ok((kind, Seen { at, proof }));
             }
             FaultKind::Shape { processes, direction, shape } => {
                 shape::inject(self, &fault.name, processes, *direction, shape, lasts).await?
@@ -151,10 +164,10 @@ impl Faults {
             FaultKind::Container { containers, blow } => container::inject(self, containers, *blow, lasts).await?,
             FaultKind::Link { links, flaw } => {
                 let (kind, at, proof) = link::inject(self, id, links, flaw, lasts).await?;
-                return Ok((Wound { kind, settles }, Seen { at, proof }));
+                return Ok((kind, Seen { at, proof }));
             }
         };
-        Ok((Wound { kind, settles }, Seen { at: self.clock.now(), proof }))
+        Ok((kind, Seen { at: self.clock.now(), proof }))
     }
 
     /// The drill is being stopped: what has been ordered and was not seen to bite yet is not waited for any longer.
