@@ -139,6 +139,72 @@ targets: { rto: { measure: recovery-time, fault: broken, to: ordering, at-most: 
     assert_eq!(pins("untalked"), [] as [String; 0]);
 }
 
+/// The same, but that the node finds the store, and the other the link, by their names; `hurt` tears the node's connection, which
+/// it then has to look the store up for.
+fn by_names(name: &str, subnet: &str, broken: &str, rest: &str) -> String {
+    let faults = format!(
+        "faults:\n  torn: {{ at: hurt + 500ms, for: 500ms, reset: {{ between: [node, store] }}, direction: up }}\n  broken: {{ at: hurt + 400ms, for: 2s, \
+         break-dns: {{ {broken} }} }}\n"
+    );
+    drill(name, subnet, &(faults + rest))
+        .replace("--store, \"{{ process.store.address }}\"", "--store, \"store:{{ process.store.port }}\"")
+        .replace("--store, \"{{ link.way.address }}\"", "--store, \"way.shop.internal:{{ link.way.port }}\"")
+        .replace("links: { way: { ", "links: { way: { names: [way.shop.internal], ")
+}
+
+#[test]
+fn those_who_look_each_other_up_are_misled_and_found_again() {
+    if skipped() {
+        return;
+    }
+    let cases = [
+        ("process: node, answer: nothing", "was not answered"),
+        ("process: node, names: [Store], answer: missing", "there are none such"),
+        ("process: node, names: [store], answer: failed", "the server cannot tell"),
+        ("process: node, names: [store], answer: wrong", "an address that nobody has"),
+        ("process: node, names: [store], latency: 10s", "was answered 10 s late"),
+    ];
+    let all = |(index, (what, said)): (usize, (&str, &str))| {
+        let (yard, name) = (Yard::new(), format!("misled-{index}"));
+        // The torn connection alone would cost half a second of four.
+        let targets = "targets:\n  hurts: { measure: availability, step: direct, phase: hurt, at-most: 65% }\n  \
+                       after: { measure: availability, step: direct, phase: after, at-least: 90% }\n  \
+                       link: { measure: availability, step: by the link, at-least: 95% }\n";
+        yard.file("drill.yaml", &by_names(&name, &format!("198.19.243.{}/28", index * 16), what, targets));
+        let ended = yard.run(&["run", "drill.yaml"]);
+        assert_eq!(ended.code, Some(0), "{what}: {}", ended.all());
+        let found = summary(&yard.last_run())["faults"].clone();
+        let broken =
+            found.as_array().expect("faults").iter().find(|one| one["name"] == "broken").expect("it was there");
+        assert!(broken["effective"].is_f64() && broken["healed"].is_f64(), "{what}: {broken:#}");
+        let told = yard.run(&["report", &yard.last_run().to_string_lossy()]).expect(0);
+        let page = fs::read_to_string(yard.last_run().join("report.html")).expect("a page");
+        assert!(page.contains(said), "{what}: {}", told.all());
+        assert_eq!(pins(&name), [] as [String; 0], "{what}");
+    };
+    let cases: Vec<_> = cases.into_iter().enumerate().collect();
+    for some in cases.chunks(3) {
+        std::thread::scope(|scope| some.iter().for_each(|case| drop(scope.spawn(|| all(*case)))));
+    }
+}
+
+#[test]
+fn who_looks_nobody_up_makes_a_fault_of_names_inconclusive() {
+    if skipped() {
+        return;
+    }
+    let yard = Yard::new();
+    let targets =
+        "steady-state: { ordering: { hold: 500ms, must: [ { measure: availability, at-least: 90%, over: 1s } ] } }
+targets: { rto: { measure: recovery-time, fault: broken, to: ordering, at-most: 1s } }
+";
+    let what = fault("break-dns: { process: node, answer: nothing }") + targets;
+    yard.file("drill.yaml", &drill("unasked", "198.19.243.80/28", &what));
+    let ended = yard.run(&["run", "drill.yaml"]).expect(3);
+    assert!(ended.all().contains("asked for no name that is broken"), "{}", ended.all());
+    assert_eq!(pins("unasked"), [] as [String; 0]);
+}
+
 /// The drill, until its fault bites.
 fn bitten(yard: &Yard) -> Running {
     let mut drill = yard.start(&["run", "drill.yaml"]);

@@ -3,6 +3,7 @@
 use super::ailment;
 use super::container;
 use super::context::Cx;
+use super::dns;
 use super::flaw;
 use super::instant::PhaseTable;
 use super::names::Names;
@@ -24,6 +25,8 @@ pub(super) struct Scene<'c> {
     /// As written, also those that were refused.
     pub(super) linked: &'c Names,
     pub(super) links: &'c [plan::Link],
+    /// The names that can be asked for in networks.
+    pub(super) dns: &'c Names,
     /// The same.
     pub(super) containers: &'c Names,
     pub(super) reach: &'c Reach<'c>,
@@ -66,6 +69,9 @@ pub(super) fn kind(
         return made;
     }
     if let Some(made) = network::kind(draw, path, fault, scene, cx) {
+        return made;
+    }
+    if let Some(made) = dns::kind(draw, path, fault, scene, cx) {
         return made;
     }
     let (target, flaw) = flaw::flaw(fault, cx)?;

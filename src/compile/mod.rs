@@ -16,6 +16,7 @@ mod chores;
 mod condition;
 mod container;
 mod context;
+mod dns;
 mod dry;
 mod fault;
 mod feed;

@@ -227,12 +227,13 @@ fn sides(
     Some((one, two, between.mark))
 }
 
-fn in_networks(bitten: &[ProcessId], mark: Mark, processes: &Processes, cx: &mut Cx<'_>) {
+pub(super) fn in_networks(bitten: &[ProcessId], mark: Mark, processes: &Processes, cx: &mut Cx<'_>) {
     let lives = |id: &ProcessId| processes.networked.get(id.index()) == Some(&true);
     if let Some(outside) = bitten.iter().find(|id| !lives(id)) {
         let name = super::fault::name_of(processes, *outside).unwrap_or("it");
-        let message = format!("`{name}` lives in no network, so nothing can be done to what it sends and gets");
-        let help = "give it a `network`, or put a link before it and write `link`";
+        let message =
+            format!("`{name}` lives in no network, so nothing can be done to what it sends, gets and asks for");
+        let help = "give it a `network`, or break a link before it: `link`";
         cx.say(Diagnostic::error("no-network", mark, message).help(help));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::allow;
 use super::context::Cx;
+use super::dns;
 use super::names::Names;
 use super::network::{self, Networks};
 use super::pool;
@@ -137,7 +138,8 @@ pub(super) fn links(
         };
         let title = cx.get(&link.title).map(|title| title.value.clone()).unwrap_or_default();
         let (to, _) = reach.check(text, to.mark, Place::Link, &Own::default(), cx);
-        made.push(plan::Link { name: name.value.clone(), title, to, listen, protocol });
+        let names = dns::given(&link.names, cx);
+        made.push(plan::Link { name: name.value.clone(), title, to, listen, protocol, names });
     }
     made
 }
@@ -186,6 +188,7 @@ pub(super) fn processes(
         let path = format!("platform.processes.{}", name.value);
         let source = source(process, reach, cx);
         let network = network::of_process(process, networks, cx);
+        let names = dns::given(&process.names, cx);
         let ready = cx.get(&process.ready).and_then(|ready| {
             let get = cx.need(&ready.get)?;
             check_path(&get.value, get.mark, cx);
@@ -206,6 +209,7 @@ pub(super) fn processes(
             group,
             source: source.clone(),
             network,
+            names: names.clone(),
             ready: ready.clone(),
             grace,
             skewable,

@@ -9,6 +9,7 @@ use super::chores::chores;
 use super::condition::{Scenery, longest_hold};
 use super::container;
 use super::context::Cx;
+use super::dns;
 use super::fault;
 use super::feed;
 use super::instant::PhaseTable;
@@ -192,6 +193,7 @@ fn build(
     let links = made_platform.as_ref().map(|platform| platform.links.as_slice()).unwrap_or_default();
     let containers =
         platform.map_or_else(|| Names::new("container"), |platform| Names::of("container", &platform.containers));
+    let dns = platform.map_or_else(|| Names::new("name in networks"), |platform| dns::names(platform, cx));
     let scene = fault::Scene {
         roll: &roll,
         processes: &processes,
@@ -199,6 +201,7 @@ fn build(
         containers: &containers,
         reach: &reach,
         links,
+        dns: &dns,
         phases: &phases,
         seed,
     };

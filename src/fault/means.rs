@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::base::host::{self, Controller, Device, Docker, Group, Identity, Marker, Resource};
 use crate::plan::{Blow, Container, FaultKind, Platform, Process, ProcessId, ProcessSource, Shape, Template};
+use crate::platform::lacks_names;
 
 /// The place where faults are made.
 pub struct Means<'p> {
@@ -41,6 +42,7 @@ impl Means<'_> {
                     (matches!(shape, Shape::Delay { .. }) && host::may_make_networks()).then(lacks_netem).flatten()
                 })
             }
+            FaultKind::BreakDns { .. } => lacks_names(),
             FaultKind::Container { containers, blow } => {
                 let containers = containers.iter().filter_map(|id| self.platform.containers.get(id.index()));
                 containers.map(|container| standing(container, *blow)).find_map(Result::err)

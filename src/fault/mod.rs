@@ -11,6 +11,7 @@
 mod between;
 mod container;
 mod crash;
+mod dns;
 mod files;
 mod kill;
 mod link;
@@ -87,6 +88,7 @@ enum Kind {
     Run { undo: UndoId },
     Between { cut: between::Cut },
     Shape { slowed: Vec<shape::Slowed> },
+    Dns { misled: dns::Misled },
     Container { hurt: Vec<container::Hurt> },
     Link { set: Vec<(LinkId, FlawId)>, proxy: Arc<Proxy> },
 }
@@ -161,6 +163,10 @@ impl Faults {
             FaultKind::Shape { processes, direction, shape } => {
                 shape::inject(self, &fault.name, processes, *direction, shape, lasts).await?
             }
+            FaultKind::BreakDns { processes, names, answer } => {
+                let (kind, at, proof) = dns::inject(self, processes, names, *answer, lasts).await?;
+                return Ok((kind, Seen { at, proof }));
+            }
             FaultKind::Container { containers, blow } => container::inject(self, containers, *blow, lasts).await?,
             FaultKind::Link { links, flaw } => {
                 let (kind, at, proof) = link::inject(self, id, links, flaw, lasts).await?;
@@ -219,6 +225,7 @@ impl Faults {
             Kind::Run { undo } => run::heal(self, undo).await?,
             Kind::Between { cut } => between::heal(self, cut).await?,
             Kind::Shape { slowed } => shape::heal(self, slowed).await?,
+            Kind::Dns { misled } => dns::heal(self, misled).await?,
             Kind::Container { hurt } => container::heal(self, hurt).await?,
             Kind::Link { set, proxy } => {
                 let (at, proof) = link::heal(self, &set, &proxy).await?;

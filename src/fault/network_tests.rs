@@ -11,7 +11,7 @@ use super::tests::planned;
 use super::*;
 use crate::base::host;
 use crate::base::units::{Flow, Share, Span, Text};
-use crate::plan::{Direction, Harm, Network, NetworkId, Shape, Spread, Subnet};
+use crate::plan::{Answer, Direction, Harm, Network, NetworkId, Shape, Spread, Subnet};
 use crate::platform::tests::{Scene, in_runtime, scene_in, server};
 use crate::platform::{PlatformError, Residence};
 
@@ -383,5 +383,59 @@ fn a_subnet_that_others_use_is_refused() {
         let at: Ipv4Addr = first.residence(ONE).address;
         assert!(TcpStream::connect((at, 8080)).is_ok(), "the first one goes on");
         first.end().await;
+    });
+}
+
+/// Asks for a name from where a process lives, all the time.
+fn asking(ward: &Ward, id: ProcessId, name: &'static str) -> (Arc<AtomicBool>, JoinHandle<u64>) {
+    let (server, namespace) = (ward.faults.platform.name_server().unwrap(), ward.residence(id).namespace);
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = stop.clone();
+    let ask = move || {
+        let mut right = 0;
+        while !stopped.load(Ordering::Relaxed) {
+            right += u64::from(server.is_right_from(&namespace, name).unwrap());
+            pause(Duration::from_millis(5));
+        }
+        right
+    };
+    (stop, std::thread::spawn(ask))
+}
+
+#[test]
+fn whoever_asks_for_a_name_is_misled_until_it_is_mended() {
+    in_runtime(async {
+        let Some(ward) = ward("198.19.240.144/28").await else { return };
+        let server = ward.faults.platform.name_server().unwrap();
+        let right = |id, name| server.is_right_from(&ward.residence(id).namespace, name).unwrap();
+        assert!(right(ONE, "node_1") && right(ONE, "node") && right(TWO, "node_1") && !right(ONE, "elsewhere"));
+        let fault = |answer| FaultKind::BreakDns { processes: vec![ONE], names: vec!["node_2".to_owned()], answer };
+        let late = Answer::Late(Span::seconds(20));
+        for answer in [Answer::Nothing, Answer::Missing, Answer::Failed, Answer::Wrong, late] {
+            let (stop, asking) = asking(&ward, ONE, "node_2");
+            let (wound, seen) = ward.inject(fault(answer)).await.unwrap();
+            assert!(
+                matches!(seen.proof[..], [Sight::Misled { process: ONE, times: 1.., answer: seen }] if seen == answer),
+                "{:?}",
+                seen.proof
+            );
+            assert!(!right(ONE, "node_2") && right(ONE, "node_1") && right(TWO, "node_2"), "{answer:?}");
+            // Those who wait for a late answer have it at once.
+            let healed = ward.faults.heal(wound).await.unwrap();
+            assert!(matches!(healed.proof[..], [Sight::LedRight { process: ONE, times: 2.. }]), "{:?}", healed.proof);
+            assert!(right(ONE, "node_2"));
+            stop.store(true, Ordering::Relaxed);
+            asking.join().unwrap();
+        }
+        // Nobody asks, or for another name only: nothing bites, and nothing stays.
+        let (stop, asking) = asking(&ward, ONE, "node_1");
+        let short = planned(fault(Answer::Nothing));
+        let unseen = ward.faults.inject(FaultId(3), &short, Span::millis(300)).await.unwrap_err();
+        assert_eq!(unseen, [Sight::NeverAsked { process: ONE }]);
+        assert!(right(ONE, "node_2"));
+        stop.store(true, Ordering::Relaxed);
+        assert!(asking.join().unwrap() > 0);
+        drop(server);
+        ward.end().await;
     });
 }

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Blow, Condition, ContainerId, Direction, FaultId, Flaw, Harm, LinkId, ProcessId, Shape, Template};
+use super::{Answer, Blow, Condition, ContainerId, Direction, FaultId, Flaw, Harm, LinkId, ProcessId, Shape, Template};
 use crate::base::units::{At, Flow, Offset, Size, Span, Text};
 
 /// One planned injury and how it ends. One that is written as several (`times`, a storm) is as many of these.
@@ -97,6 +97,8 @@ pub enum FaultKind {
     Between { first: Vec<ProcessId>, second: Vec<ProcessId>, direction: Direction, harm: Harm },
     /// What processes in networks send (up) or get (down) is slowed, whoever the other end is; healed when it is not.
     Shape { processes: Vec<ProcessId>, direction: Direction, shape: Shape },
+    /// Those in networks who ask for names (these, or none: any) are answered wrongly; healed when they are answered rightly.
+    BreakDns { processes: Vec<ProcessId>, names: Vec<String>, answer: Answer },
     /// Something is done to containers, by Docker.
     Container { containers: Vec<ContainerId>, blow: Blow },
     /// Something is wrong with links; healed when nothing is, and what was held back has passed.
@@ -116,6 +118,7 @@ impl FaultKind {
             | FaultKind::SlowStart { processes, .. }
             | FaultKind::SkewClock { processes, .. }
             | FaultKind::Pause { processes }
+            | FaultKind::BreakDns { processes, .. }
             | FaultKind::Shape { processes, .. } => processes.clone(),
             FaultKind::Between { first, second, .. } => [first.as_slice(), second].concat(),
             FaultKind::FillDisk { process, .. } | FaultKind::SlowDisk { process, .. } => vec![*process],
@@ -164,6 +167,7 @@ impl FaultKind {
             FaultKind::Container { blow, .. } => blow.verb(),
             FaultKind::Between { harm, .. } => harm.verb(),
             FaultKind::Shape { shape, .. } => shape.verb(),
+            FaultKind::BreakDns { .. } => "break-dns",
         }
     }
 
@@ -223,6 +227,14 @@ impl FaultKind {
                 FaultKind::Shape { processes, direction, .. },
                 FaultKind::Shape { processes: others, direction: theirs, .. },
             ) => direction.meets(*theirs) && processes.iter().any(|id| others.contains(id)),
+            // A question has one answer.
+            (
+                FaultKind::BreakDns { processes, names, .. },
+                FaultKind::BreakDns { processes: others, names: theirs, .. },
+            ) => {
+                let same_name = names.is_empty() || theirs.is_empty() || names.iter().any(|name| theirs.contains(name));
+                same_name && processes.iter().any(|id| others.contains(id))
+            }
             _ => false,
         }
     }

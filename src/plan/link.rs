@@ -14,6 +14,9 @@ pub struct Link {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listen: Option<String>,
     pub protocol: Protocol,
+    /// The names by which those in networks find it, beside its address.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
 }
 
 /// What a link carries, as far as its proxy looks into it.

@@ -10,6 +10,7 @@ pub mod arrivals;
 mod condition;
 mod container;
 mod demand;
+mod dns;
 mod dry;
 mod fault;
 mod id;
@@ -27,6 +28,7 @@ mod users;
 pub use action::{Due, EmergencyAction, Work};
 pub use condition::{Abort, Basis, Bound, Condition, Measure, Quantity, Scope, SteadyState, Target, Timing, Unit};
 pub use container::{Blow, Container};
+pub use dns::{Answer, Named, is_dns_name};
 pub use fault::{End, Fault, FaultKind, Instant, Moment, Undo};
 pub use id::{
     AbortId, ActionId, ContainerId, EndpointId, FaultId, FeedId, FigureId, JourneyId, LegId, LinkId, LoadId, NetworkId,

@@ -62,6 +62,9 @@ pub struct Process {
     /// Where it lives; none: in the network of the machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<NetworkId>,
+    /// The names by which others in networks find it, beside its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
     pub ready: Option<Ready>,
     /// Between TERM and KILL when it is stopped.
     pub grace: Span,

@@ -70,6 +70,7 @@ pub(super) async fn program(platform: &Platform, program: Program) -> Result<(),
         marker: marker.to_string(),
         cgroup,
         network: None,
+        covers: Vec::new(),
     };
     let mut kept = keeper::keep(launch, keeper::Ends::WithItsFirst, |_| {}).await.map_err(failed)?;
     tree.root = Some(kept.identity);

@@ -13,6 +13,7 @@ mod error;
 mod exposition;
 mod keeper;
 mod links;
+mod names;
 mod networks;
 mod probe;
 mod process;
@@ -33,11 +34,13 @@ use tokio::sync::mpsc::UnboundedSender;
 pub use bindings::Bindings;
 pub use clock::Dial;
 pub use error::PlatformError;
+pub use names::{Broken, NameServer, lacks_names};
 pub use networks::Residence;
 pub use process::Process;
 
 use self::alerts::Alerts;
 use self::links::Links;
+use self::names::Names;
 use self::networks::Networks;
 use crate::base::clock::Clock;
 use crate::base::units::{At, Span};
@@ -110,8 +113,9 @@ pub struct Platform {
     alerts: Alerts,
     links: Links,
     networks: Networks,
+    names: Names,
     /// The run's private folder, which goes with the platform.
-    private: Option<UndoId>,
+    private: Option<(UndoId, PathBuf)>,
     /// What ends the programs of `prepare` and `cleanup` that have been started and not ended.
     programs: Mutex<Vec<UndoId>>,
 }
@@ -121,34 +125,46 @@ impl Platform {
     pub fn new(setting: Setting) -> Result<Platform, PlatformError> {
         let bindings = Bindings::choose(&setting.plan.platform, &setting.constants)?;
         let setting = Arc::new(setting);
-        let (private, folder) = match setting
+        let private = match setting
             .plan
             .platform
             .processes
             .iter()
             .any(|process| matches!(process.source, ProcessSource::Run { .. }))
         {
-            true => setting.journal.private_folder().map(|(id, folder)| (Some(id), Some(folder)))?,
-            false => (None, None),
+            true => Some(setting.journal.private_folder()?),
+            false => None,
         };
+        let folder = private.as_ref().map(|(_, folder)| folder.as_path());
         let ids = (0..setting.plan.platform.processes.len()).map(ProcessId::at);
-        let made = ids.map(|id| Process::new(&setting, id, &bindings, folder.as_deref()).map(Arc::new));
+        let made = ids.map(|id| Process::new(&setting, id, &bindings, folder).map(Arc::new));
         let processes = made.collect::<Result<_, _>>()?;
-        let (alerts, links, networks) = (Alerts::default(), Links::default(), Networks::default());
-        Ok(Platform { setting, bindings, processes, alerts, links, networks, private, programs: Mutex::default() })
+        Ok(Platform {
+            setting,
+            bindings,
+            processes,
+            alerts: Alerts::default(),
+            links: Links::default(),
+            networks: Networks::default(),
+            names: Names::default(),
+            private,
+            programs: Mutex::default(),
+        })
     }
 
     pub fn bindings(&self) -> &Bindings {
         &self.bindings
     }
 
-    /// Looks whether containers may be touched, listens for alerts, makes networks, starts the fault proxy, and starts (or attaches to) every
+    /// Looks whether containers may be touched, listens for alerts, makes networks and starts their name server, starts the fault proxy, and starts (or attaches to) every
     /// process in the plan's order, each awaited until it is ready. What had been started is left running after an error: call
     /// [`Platform::stop`].
     pub async fn start(&self) -> Result<(), PlatformError> {
         containers::check(&self.setting.plan.platform.containers).await?;
         self.alerts.start(&self.setting).await?;
         self.networks.start(&self.setting).await?;
+        let private = self.private.as_ref().map(|(_, folder)| folder.as_path());
+        self.names.start(&self.setting, &self.bindings, private).await?;
         self.links.start(&self.setting, &self.bindings).await?;
         for process in &self.processes {
             process.start().await?;
@@ -168,6 +184,11 @@ impl Platform {
     /// Where a process lives, if it is in a network.
     pub fn residence(&self, id: ProcessId) -> Option<Residence> {
         Residence::of(&self.setting.plan.platform, &self.setting.journal, id)
+    }
+
+    /// By whom those in networks find each other, if there are some.
+    pub fn name_server(&self) -> Option<Arc<NameServer>> {
+        self.names.server()
     }
 
     /// The program that is running.
@@ -205,9 +226,10 @@ impl Platform {
             }
         }
         failed.extend(self.links.stop(&self.setting).await.err());
+        self.names.stop().await;
         failed.extend(self.networks.stop(&self.setting).await);
-        if let Some(private) = self.private.filter(|_| failed.is_empty()) {
-            failed.extend(self.setting.journal.undo(private).err().map(PlatformError::from));
+        if let Some((private, _)) = self.private.as_ref().filter(|_| failed.is_empty()) {
+            failed.extend(self.setting.journal.undo(*private).err().map(PlatformError::from));
         }
         failed
     }

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::bindings::{header, tail};
 use super::keeper::{self, Ends, Kept};
-use super::recipe::Recipe;
+use super::recipe::{Own, Recipe};
 use super::{Bindings, Dial, Happening, PlatformError, Setting};
 use crate::base::host::{self, CgroupHome, Identity, Launch, Namespace, Tree, Vitals};
 use crate::base::units::Span;
@@ -90,7 +90,9 @@ impl Process {
             process.mark.push(header(bindings, &format!("process `{}`", process.name()), &mark.header, &mark.value)?);
         }
         if let ProcessSource::Run { argv, env, dir } = &process.plan().source {
-            let own = (process.name(), process.address.clone(), process.plan().skewable);
+            let plan = process.plan();
+            let (address, networked) = (process.address.clone(), plan.network.is_some());
+            let own = Own { name: &plan.name, address, skewable: plan.skewable, networked };
             process.recipe = Some(Recipe::new(setting, own, bindings, (argv, env, dir.as_deref()), private)?);
         }
         Ok(process)
@@ -183,6 +185,7 @@ impl Process {
             marker: marker.to_string(),
             cgroup,
             network: self.plan().network.map(|_| Namespace::of(&marker)),
+            covers: recipe.covers.clone(),
         };
         let ordered = Arc::new(AtomicBool::new(false));
         let (happenings, id, expected) = (self.setting.happenings.clone(), self.id, ordered.clone());

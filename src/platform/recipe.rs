@@ -3,12 +3,22 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{Bindings, Dial, PlatformError, Setting};
-use crate::base::host;
+use super::{Bindings, Dial, PlatformError, Setting, names};
+use crate::base::host::{self, Cover};
 use crate::plan::Template;
 
 /// Command line, environment and folder as the plan has them.
 type Source<'p> = (&'p [Template], &'p [(String, Template)], Option<&'p str>);
+
+/// The process itself.
+pub(super) struct Own<'p> {
+    pub(super) name: &'p str,
+    pub(super) address: Option<(String, u16)>,
+    /// It can be told another time.
+    pub(super) skewable: bool,
+    /// It lives in a network.
+    pub(super) networked: bool,
+}
 
 /// What is started, and how.
 pub(super) struct Recipe {
@@ -20,18 +30,20 @@ pub(super) struct Recipe {
     pub(super) folder: Option<PathBuf>,
     /// By which it can be told another time.
     pub(super) dial: Option<Dial>,
+    /// What it sees in place of files of the machine.
+    pub(super) covers: Vec<Cover>,
 }
 
 impl Recipe {
-    /// `own` is the process's name and address, and whether its clock is skewable.
     pub(super) fn new(
         setting: &Setting,
-        (name, address, skewable): (&str, Option<(String, u16)>, bool),
+        own: Own<'_>,
         bindings: &Bindings,
         (argv, env, dir): Source<'_>,
         private: Option<&Path>,
     ) -> Result<Recipe, PlatformError> {
-        let name = name.to_owned();
+        let Own { address, skewable, networked, .. } = own;
+        let name = own.name.to_owned();
         let folder = private.map(|private| private.join(&name));
         let (host, port) = address.unwrap_or_default();
         let own = [
@@ -62,6 +74,12 @@ impl Recipe {
             environment.retain(|(name, _)| more.iter().all(|(other, _)| other != name));
             environment.extend(more);
         }
+        let covers = match private.filter(|_| networked) {
+            Some(private) => {
+                names::covers(private).map_err(|why| PlatformError::Start { process: name.clone(), why })?
+            }
+            None => Vec::new(),
+        };
         let dir = dir.map(|dir| setting.here.join(dir));
         let (program, arguments) = words.split_first().ok_or(PlatformError::Empty { process: name.clone() })?;
         let found = find(setting, program, dir.as_ref());
@@ -72,6 +90,7 @@ impl Recipe {
             dir,
             folder,
             dial,
+            covers,
         })
     }
 }

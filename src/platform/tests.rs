@@ -49,6 +49,7 @@ pub(crate) fn server(name: &str) -> crate::plan::Process {
         },
         ready: Some(Ready { get: "/".to_owned(), within: Span::seconds(20) }),
         network: None,
+        names: Vec::new(),
         grace: Span::seconds(5),
         skewable: false,
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{ContainerId, LinkId, ProcessId};
+use crate::plan::{Answer, ContainerId, LinkId, ProcessId};
 
 /// What was seen when a fault was injected or healed: the proof that it bites or is gone, or why it is not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -157,6 +157,25 @@ pub enum Sight {
     },
     /// Nothing slows what it sends and gets any more.
     AtFullSpeed {
+        process: ProcessId,
+    },
+    /// It asked for names, and was answered so, that often.
+    Misled {
+        process: ProcessId,
+        times: u64,
+        answer: Answer,
+    },
+    /// It asked for none of the names.
+    NeverAsked {
+        process: ProcessId,
+    },
+    /// A question from where it lives is answered rightly; before, it was misled so often.
+    LedRight {
+        process: ProcessId,
+        times: u64,
+    },
+    /// A question from where it lives is not answered rightly.
+    StillMisled {
         process: ProcessId,
     },
     /// How Docker tells a container to be.

@@ -1,7 +1,7 @@
 //! What a fault does, in words.
 
 use super::Words;
-use crate::plan::{Blow, FaultKind, FlawKind, Harm, Plan, ProcessId, Scope, Shape};
+use crate::plan::{Answer, Blow, FaultKind, FlawKind, Harm, Plan, ProcessId, Scope, Shape};
 
 /// `kill node_1`.
 pub(super) fn fault_deed(words: Words, plan: &Plan, kind: &FaultKind) -> String {
@@ -32,6 +32,16 @@ pub(super) fn fault_deed(words: Words, plan: &Plan, kind: &FaultKind) -> String 
             return match shape {
                 Shape::Throttle { .. } => words.fault_throttle(names),
                 Shape::Delay { .. } => words.fault_delay(names),
+            };
+        }
+        FaultKind::BreakDns { names: broken, answer, .. } => {
+            let broken = if broken.is_empty() { words.any_name() } else { words.list(broken) };
+            return match answer {
+                Answer::Nothing => words.fault_dns_nothing(names, broken),
+                Answer::Missing => words.fault_dns_missing(names, broken),
+                Answer::Failed => words.fault_dns_failed(names, broken),
+                Answer::Wrong => words.fault_dns_wrong(names, broken),
+                Answer::Late(by) => words.fault_dns_late(names, broken, words.span(*by)),
             };
         }
         FaultKind::Container { blow, .. } => {

@@ -84,6 +84,7 @@ fn start(journal: &Journal, name: &str, private: &Path) -> (UndoId, Tree, Launch
         marker: marker.to_string(),
         cgroup,
         network: None,
+        covers: Vec::new(),
     };
     let launched = launch.start().unwrap();
     tree.root = Some(launched.identity);

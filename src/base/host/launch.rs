@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use super::cgroup::Cgroup;
+use super::cover::{self, Cover};
 use super::identity::Identity;
 use super::machine::{limits_before_raising, set_open_files};
 use super::network::{self, Namespace};
@@ -29,6 +30,8 @@ pub struct Launch {
     pub cgroup: Option<Cgroup>,
     /// The network that it lives in; none: that of the machine.
     pub network: Option<Namespace>,
+    /// What it sees in place of files of the machine.
+    pub covers: Vec<Cover>,
 }
 
 /// A started process. To be waited for by the thread that started it, see [`Launch::start`].
@@ -62,7 +65,7 @@ impl Launch {
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }
-        let parent = std::process::id();
+        let (parent, covers) = (std::process::id(), self.covers);
         let limits = limits_before_raising();
         let prepare = move || {
             leave_session()?;
@@ -72,13 +75,14 @@ impl Launch {
             if let Some(network) = &network {
                 network::enter(network)?;
             }
+            cover::lay(&covers)?;
             if let Some(limits) = limits {
                 set_open_files(limits)?;
             }
             die_with(parent)
         };
-        // SAFETY: between fork and exec the closure makes only plain system calls (setsid, write, setns, setrlimit, prctl,
-        // getppid) on values made before the fork: nothing is allocated or locked. An error's value is a number.
+        // SAFETY: between fork and exec the closure makes only plain system calls (setsid, write, setns, unshare,
+        // mount, setrlimit, prctl, getppid) on values made before the fork: nothing is allocated or locked. An error's value is a number.
         unsafe { command.pre_exec(prepare) };
         let child = command.spawn()?;
         let pid = child.id();

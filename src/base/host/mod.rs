@@ -13,6 +13,7 @@
 
 mod cgroup;
 mod container;
+mod cover;
 mod descriptor;
 mod disk;
 mod docker;
@@ -35,6 +36,7 @@ mod walk;
 
 pub use cgroup::{Cgroup, CgroupHome, mounts_below};
 pub use container::{Attachment, Container, Remedy};
+pub use cover::Cover;
 pub use descriptor::{Watched, ignore_terminal_signals, ignores_hangup, watch_end};
 pub use disk::{Device, Speed, disk_speed};
 pub use docker::Docker;

@@ -313,7 +313,11 @@ fn share_pins() -> io::Result<()> {
 }
 
 fn mount(what: &Path, on: &Path, flags: libc::c_ulong) -> io::Result<()> {
-    let (what, on) = (c_path(what)?, c_path(on)?);
+    bind(&c_path(what)?, &c_path(on)?, flags)
+}
+
+/// A plain system call, also for between fork and exec.
+pub(super) fn bind(what: &CStr, on: &CStr, flags: libc::c_ulong) -> io::Result<()> {
     // SAFETY: both paths are C strings that outlive the call; for these flags there is no type and no data.
     check(unsafe { libc::mount(what.as_ptr(), on.as_ptr(), std::ptr::null(), flags, std::ptr::null()) })
 }
@@ -327,11 +331,11 @@ fn memory(name: &CStr) -> io::Result<File> {
     Ok(unsafe { File::from_raw_fd(fd) })
 }
 
-fn check(answer: libc::c_int) -> io::Result<()> {
+pub(super) fn check(answer: libc::c_int) -> io::Result<()> {
     if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-fn c_path(path: &Path) -> io::Result<CString> {
+pub(super) fn c_path(path: &Path) -> io::Result<CString> {
     CString::new(path.as_os_str().as_bytes()).map_err(io::Error::other)
 }
 

@@ -160,6 +160,7 @@ mod tests {
             marker: marker.to_string(),
             cgroup: cgroup.clone(),
             network: None,
+            covers: Vec::new(),
         };
         let launched = launch.start().unwrap();
         (Tree { cgroup, marker: Some(marker.to_string()), root: Some(launched.identity) }, launched)

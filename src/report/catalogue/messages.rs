@@ -353,6 +353,12 @@ messages! {
     fault_fill_disk(what, bytes) "take {bytes} of the disk of {what}" "占用{what}所在磁盘{bytes}";
     fault_run(command) "run {command}" "运行{command}";
     fault_delay(what) "delay {what}" "延迟{what}";
+    fault_dns_nothing(who, name) "leave questions of {who} for {name} unanswered" "不应答{who}对{name}的查询";
+    fault_dns_missing(who, name) "tell {who} that there is no {name}" "答复{who}：{name}不存在";
+    fault_dns_failed(who, name) "fail questions of {who} for {name}" "使{who}对{name}的查询失败";
+    fault_dns_wrong(who, name) "lead {who} astray that asks for {name}" "将{who}对{name}的查询引向错误地址";
+    fault_dns_late(who, name, by) "answer questions of {who} for {name} {by} late" "将{who}对{name}的查询延迟{by}应答";
+    any_name() "any name" "任意域名";
     fault_throttle(what) "throttle {what}" "限速{what}";
     fault_slice(what) "slice {what}" "切片{what}";
     fault_close_after(what) "cut {what} off" "截断{what}";
@@ -545,6 +551,14 @@ messages! {
     sight_slowed(process, verb, n) "what {process} sends and gets was held back {n} ({verb})" "{process}的收发流量已受限{n}（{verb}）";
     sight_never_slowed(process) "{process} sent and got too little to be held back" "{process}的收发流量过少，未受限";
     sight_at_full_speed(process) "nothing holds back what {process} sends and gets any more" "{process}的收发流量已不受限";
+    sight_not_answered(process, n) "{process} asked for names and was not answered: {n}" "{process}的域名查询未得到应答（{n}）";
+    sight_name_missing(process, n) "{process} asked for names and was told that there are none such: {n}" "{process}的域名查询被答复“域名不存在”（{n}）";
+    sight_name_failed(process, n) "{process} asked for names and was told that the server cannot tell: {n}" "{process}的域名查询被答复“服务器失败”（{n}）";
+    sight_led_astray(process, n) "{process} asked for names and was told an address that nobody has: {n}" "{process}的域名查询被答复错误地址（{n}）";
+    sight_answered_late(process, by, n) "{process} asked for names and was answered {by} late: {n}" "{process}的域名查询被延迟{by}应答（{n}）";
+    sight_never_asked(process) "{process} asked for no name that is broken" "{process}未查询受影响的域名";
+    sight_led_right(process, n) "a question from where {process} lives is answered rightly (it was misled {n})" "{process}处的域名查询已得到正确应答（期间受影响{n}）";
+    sight_still_misled(process) "a question from where {process} lives is not answered rightly" "{process}处的域名查询仍未得到正确应答";
     sight_container_ended(name) "container {name} has ended" "容器{name}已结束";
     sight_container_runs(name) "container {name} runs again" "容器{name}重新运行";
     sight_container_paused(name) "container {name} is paused" "容器{name}已暂停";

@@ -1,6 +1,6 @@
 use super::Words;
 use crate::base::units::{Flow, Share, Size, Span};
-use crate::plan::{ContainerId, LinkId, Plan, ProcessId, Scope};
+use crate::plan::{Answer, ContainerId, LinkId, Plan, ProcessId, Scope};
 use crate::record::{ContainerState, Sight};
 
 /// What was seen of faults, as sentences.
@@ -96,6 +96,19 @@ impl Words {
             Sight::Slowed { process, verb, packets } => self.sight_slowed(name(process), verb, self.n_times(*packets)),
             Sight::NeverSlowed { process } => self.sight_never_slowed(name(process)),
             Sight::AtFullSpeed { process } => self.sight_at_full_speed(name(process)),
+            Sight::Misled { process, times, answer } => {
+                let (process, times) = (name(process), self.n_times(*times));
+                match answer {
+                    Answer::Nothing => self.sight_not_answered(process, times),
+                    Answer::Missing => self.sight_name_missing(process, times),
+                    Answer::Failed => self.sight_name_failed(process, times),
+                    Answer::Wrong => self.sight_led_astray(process, times),
+                    Answer::Late(by) => self.sight_answered_late(process, self.span(*by), times),
+                }
+            }
+            Sight::NeverAsked { process } => self.sight_never_asked(name(process)),
+            Sight::LedRight { process, times } => self.sight_led_right(name(process), self.n_times(*times)),
+            Sight::StillMisled { process } => self.sight_still_misled(name(process)),
             Sight::Container { container, is } => self.container_is(self.container(plan, *container), *is),
             Sight::Burns { cores } => self.sight_burns(self.cores(self.number(*cores))),
             Sight::Idle { cores } => self.sight_idle(self.cores(self.number(*cores))),

@@ -42,6 +42,7 @@ fn process(name: &str, title: Text) -> Process {
         },
         ready: Some(Ready { get: "/healthz".to_owned(), within: Span::seconds(10) }),
         network: None,
+        names: Vec::new(),
         grace: Span::seconds(5),
         skewable: false,
     }

@@ -115,7 +115,7 @@ const TABLE: &[(&str, &[&str], &str)] = &[
     ),
     (
         "process",
-        &["run", "env", "dir", "user", "ready", "grace", "count", "network", "cap", "clock", "attach"],
+        &["run", "env", "dir", "user", "ready", "grace", "count", "network", "names", "cap", "clock", "attach"],
         "platform: { processes: { a: { WORD: x } } }",
     ),
     ("attach", &["pid-file", "unit", "port"], "platform: { processes: { a: { attach: { WORD: x } } } }"),

@@ -8,7 +8,7 @@ use super::flaw::{
     CloseAfter, Corrupt, Delay, Direction, Hang, OnlyRequests, Refuse, Reset, Respond, Slice, SlowClose, Throttle,
 };
 use super::instant::When;
-use super::network::{Drop, Partition};
+use super::network::{BreakDns, Drop, Partition};
 use super::schedule::{Healer, Storm, UndoAtEnd};
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{Share, Size, Span, Text};
@@ -78,6 +78,8 @@ block! {
         close_after: optional("close-after") CloseAfter,
         partition: optional("partition") Partition,
         drop: optional("drop") Drop,
+        /// Those in networks who ask for names are answered wrongly, late, or not at all.
+        break_dns: optional("break-dns") BreakDns,
         refuse: optional("refuse") Refuse,
         reset: optional("reset") Reset,
         hang: optional("hang") Hang,
@@ -92,11 +94,8 @@ block! {
         only: optional("only") OnlyRequests,
     }
     one_of(
-        "kill", "terminate", "crash-loop", "restart", "pause", "disconnect", "exhaust-files", "out-of-memory", "slow-start", "skew-clock", "slow-disk", "burn", "fill-memory", "fill-disk", "run", "delay", "throttle", "slice", "close-after", "partition", "drop", "refuse", "reset", "hang", "slow-close",
+        "kill", "terminate", "crash-loop", "restart", "pause", "disconnect", "exhaust-files", "out-of-memory", "slow-start", "skew-clock", "slow-disk", "burn", "fill-memory", "fill-disk", "run", "delay", "throttle", "slice", "close-after", "partition", "drop", "break-dns", "refuse", "reset", "hang", "slow-close",
         "corrupt", "respond", "storm"
-    );
-    later(
-        "break-dns"
     );
     check(check_fault);
 }
@@ -125,6 +124,7 @@ fn check_fault(fault: &Fault, _: Mark, cx: &mut Context<'_>) {
         fault.fill_memory.written(),
         fault.fill_disk.written(),
         fault.run.written(),
+        fault.break_dns.written(),
         fault.storm.written(),
     ];
     let whole_link = [(&"refuse", fault.refuse.written())];

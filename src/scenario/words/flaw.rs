@@ -20,7 +20,14 @@ block! {
         listen: optional("listen") String,
         /// What it carries; left out: tcp.
         protocol: optional("protocol") Protocol,
+        /// Names that lead those in networks to it.
+        names: optional("names") List<String>,
     }
+    check(check_link);
+}
+
+fn check_link(link: &Link, _: Mark, cx: &mut Context<'_>) {
+    super::network::not_empty(&link.names, cx);
 }
 
 words! {

@@ -42,7 +42,7 @@ pub use journey::{
     Uniform,
 };
 pub use load::{Burst, Hold, Limits, Load, Phase, Ramp, RateFile, Spacing, Spike, Stage, Stairs, Wave};
-pub use network::{Drop, Network, Partition, Sides};
+pub use network::{BreakDns, DnsAnswer, Drop, Network, Partition, Sides};
 pub use platform::{
     Alert, AlertWatch, Arguments, Attach, Chore, Connections, DrillMark, Endpoint, EndpointBlock, HostWatch, PageWatch,
     PerConnection, Platform, ProbeWatch, Process, ProcessClock, ProcessWatch, Ratio, RatioWatch, Ready, Slow, Tls,

@@ -4,11 +4,11 @@ use serde_json::Value;
 
 use super::fault::Target;
 use crate::base::diagnostic::{Diagnostic, Mark};
-use crate::base::units::{Share, Text};
+use crate::base::units::{Share, Span, Text};
 use crate::base::yaml::Node;
 use crate::scenario::decode::{Context, Raw};
-use crate::scenario::define::block;
-use crate::scenario::field::List;
+use crate::scenario::define::{block, words};
+use crate::scenario::field::{Field, List};
 use crate::scenario::schema::Defs;
 
 block! {
@@ -42,6 +42,47 @@ block! {
 fn check_drop(drop: &Drop, _: Mark, cx: &mut Context<'_>) {
     if let Some(share) = drop.share.get().filter(|share| !(0.0001..=1.0).contains(&share.as_f64())) {
         cx.say(Diagnostic::error("range", share.mark, "`share` is from 0.01% to 100%"));
+    }
+}
+
+block! {
+    /// Processes in networks are answered wrongly when they ask for names. Exactly one of `answer`, `latency`.
+    pub struct BreakDns("`break-dns`") {
+        /// Those who ask: a process, a list of them, or { any: node, pick: 1 }.
+        process: required("process") Target,
+        /// The names that they ask for; left out: any.
+        names: optional("names") List<String>,
+        answer: optional("answer") DnsAnswer,
+        /// They are answered rightly, so much later.
+        latency: optional("latency") Span,
+    }
+    one_of("answer", "latency");
+    check(check_break_dns);
+}
+
+words! {
+    /// What those who ask for a name are answered.
+    pub enum DnsAnswer("answers of a name server") {
+        /// Nothing.
+        Nothing = "nothing",
+        /// There is no such name (NXDOMAIN).
+        Missing = "missing",
+        /// The server cannot tell (SERVFAIL).
+        Failed = "failed",
+        /// An address that nobody has.
+        Wrong = "wrong",
+    }
+}
+
+fn check_break_dns(fault: &BreakDns, _: Mark, cx: &mut Context<'_>) {
+    super::load::positive(&fault.latency, "latency", cx);
+    not_empty(&fault.names, cx);
+}
+
+/// A list of names that names something.
+pub(super) fn not_empty(names: &Field<List<String>>, cx: &mut Context<'_>) {
+    if let Some(names) = names.get().filter(|names| names.items.is_empty() && names.complete) {
+        cx.say(Diagnostic::error("empty-list", names.mark, "this list names nothing"));
     }
 }
 

@@ -71,6 +71,8 @@ block! {
         clock: optional("clock") ProcessClock,
         /// The network that it lives in, in a namespace of its own; left out: that of the machine.
         network: optional("network") String,
+        /// Names that lead others in networks to it, beside its own.
+        names: optional("names") List<String>,
         /// A process that runs already; it is never stopped at the end.
         attach: optional("attach") Attach,
     }
@@ -80,6 +82,7 @@ block! {
 }
 
 fn check_process(process: &Process, _: Mark, cx: &mut Context<'_>) {
+    super::network::not_empty(&process.names, cx);
     if let Some(count) = process.count.get().filter(|count| !(1..=1_000).contains(&count.value)) {
         cx.say(Diagnostic::error("range", count.mark, "`count` is from 1 to 1000"));
     }
@@ -97,6 +100,7 @@ fn check_process(process: &Process, _: Mark, cx: &mut Context<'_>) {
             ("count", process.count.written()),
             ("clock", process.clock.written()),
             ("network", process.network.written()),
+            ("names", process.names.written()),
         ];
         for (word, mark) in given.into_iter().filter_map(|(word, mark)| mark.map(|mark| (word, mark))) {
             let message =
