@@ -38,12 +38,13 @@ fn check_action(action: &Action, at: Mark, cx: &mut Context<'_>) {
         (None, None) if action.complete => {
             let message = "an action needs one of `at`, `after`";
             cx.say(
-                Diagnostic::error("one-of", at, message).help("write when it begins, such as after: a-fault.detected"),
+                Diagnostic::error("needs-word", at, message)
+                    .help("write when it begins, such as after: a-fault.detected"),
             );
         }
         (Some(first), Some(mark)) => {
             let message = "an action has either `at` or `after`, not both";
-            cx.say(Diagnostic::error("one-of", mark, message).related(first, "`at` is here"));
+            cx.say(Diagnostic::error("not-both", mark, message).related(first, "`at` is here"));
         }
         _ => {}
     }
