@@ -12,11 +12,11 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
-use std::sync::Mutex;
+use std::process::Command;
 use std::time::Duration;
 
-use common::{Yard, events, is_alive};
+use common::strangers::Strangers;
+use common::{Yard, deal, events, is_alive, wait};
 
 const ROUNDS: u64 = 100;
 const SEED: u64 = 20_091_111;
@@ -69,11 +69,6 @@ fn kill(pids: &[u32]) {
         return;
     }
     let _ = Command::new("kill").arg("-KILL").args(pids.iter().map(u32::to_string)).status();
-}
-
-#[allow(clippy::disallowed_methods)] // The moment of the kill is the one thing here that is a time.
-fn wait(span: Duration) {
-    std::thread::sleep(span);
 }
 
 /// The verb of a fault's kind as it is stored.
@@ -199,29 +194,13 @@ fn nothing_is_left_whoever_is_killed_whenever() {
     );
     let netem = yard.run(&["check", "--host", "netem.yaml"]);
     let strangers = Strangers::plant();
-    let (next, results) = (Mutex::new(0), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                loop {
-                    let k = {
-                        let mut next = next.lock().expect("nobody panics with it");
-                        *next += 1;
-                        *next - 1
-                    };
-                    if k >= rounds {
-                        break;
-                    }
-                    let result = round(seed, k, &strangers);
-                    if let Err(why) = &result {
-                        eprintln!("{why}");
-                    }
-                    results.lock().expect("nobody panics with it").push(result);
-                }
-            });
+    let results = deal(rounds, 2, |k| {
+        let result = round(seed, k, &strangers);
+        if let Err(why) = &result {
+            eprintln!("{why}");
         }
+        result
     });
-    let results: Vec<Result<Told, String>> = results.into_inner().expect("nobody panicked");
     let wrong: Vec<&String> = results.iter().filter_map(|result| result.as_ref().err()).collect();
     let told: Vec<&Told> = results.iter().filter_map(|result| result.as_ref().ok()).collect();
     let mut kinds: BTreeMap<&String, (usize, usize)> = BTreeMap::new();
@@ -251,72 +230,5 @@ fn nothing_is_left_whoever_is_killed_whenever() {
             kinds.values().filter(|(_, in_force)| *in_force > 0).count() >= 14,
             "too few were in force when it was killed"
         );
-    }
-}
-
-/// Things that are nobody's business, named like the harness's own.
-struct Strangers {
-    process: Child,
-    files: Vec<PathBuf>,
-    cgroups: Vec<PathBuf>,
-    /// A network namespace with a table of rules in it.
-    network: Option<String>,
-    _folder: tempfile::TempDir,
-}
-
-impl Strangers {
-    fn plant() -> Strangers {
-        let folder = tempfile::Builder::new().prefix("stranger-").tempdir().expect("a folder");
-        let program = folder.path().join("peakdrill");
-        fs::copy("/bin/sleep", &program).expect("a copy of sleep");
-        let process = Command::new(&program).arg("3600").spawn().expect("it runs");
-        let name = format!("peakdrill-stranger-{}", process.id());
-        let files: Vec<PathBuf> = ["/tmp", "/dev/shm"].iter().map(|folder| PathBuf::from(folder).join(&name)).collect();
-        for file in &files {
-            fs::write(file, "keep me").expect("a file");
-        }
-        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-        let roots = mounts.lines().filter(|row| row.contains(" - cgroup")).filter_map(|row| row.split(' ').nth(4));
-        let cgroups: Vec<PathBuf> =
-            roots.map(|root| Path::new(root).join(&name)).filter(|path| fs::create_dir(path).is_ok()).collect();
-        let tool =
-            |words: &[&str]| Command::new(words[0]).args(&words[1..]).status().is_ok_and(|status| status.success());
-        let network = tool(&["ip", "netns", "add", &name]).then(|| name.clone());
-        if network.is_some() {
-            assert!(
-                tool(&["ip", "netns", "exec", &name, "nft", "add", "table", "inet", "peakdrill"]),
-                "nft makes a table"
-            );
-        }
-        Strangers { process, files, cgroups, network, _folder: folder }
-    }
-
-    /// What of it is not as it was.
-    fn harm(&self) -> Option<String> {
-        if !is_alive(self.process.id()) {
-            return Some("its process is gone".to_owned());
-        }
-        if let Some(file) = self.files.iter().find(|file| fs::read_to_string(file).ok().as_deref() != Some("keep me")) {
-            return Some(format!("{} is gone", file.display()));
-        }
-        if let Some(cgroup) = self.cgroups.iter().find(|path| !path.is_dir()) {
-            return Some(format!("{} is gone", cgroup.display()));
-        }
-        let network = self.network.as_ref()?;
-        let listed = Command::new("ip").args(["netns", "exec", network, "nft", "list", "tables"]).output().ok()?;
-        let kept = String::from_utf8_lossy(&listed.stdout).contains("table inet peakdrill");
-        (!kept).then(|| "its table of rules is gone".to_owned())
-    }
-}
-
-impl Drop for Strangers {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        self.files.iter().for_each(|file| drop(fs::remove_file(file)));
-        self.cgroups.iter().for_each(|path| drop(fs::remove_dir(path)));
-        if let Some(network) = &self.network {
-            let _ = Command::new("ip").args(["netns", "delete", network]).status();
-        }
     }
 }

@@ -2,10 +2,9 @@
 
 mod common;
 
-use std::sync::Mutex;
 use std::time::Duration;
 
-use common::{Running, Yard, events, eventually};
+use common::{Running, Yard, deal, events, eventually, wait};
 
 const SEED: u64 = 20_080_512;
 const KILLS: u64 = 20;
@@ -117,34 +116,9 @@ fn kill_once(k: u64) -> Result<bool, String> {
     Ok(!runs.is_empty())
 }
 
-#[allow(clippy::disallowed_methods)] // The moment of the kill is the one thing here that is a time.
-fn wait(span: Duration) {
-    std::thread::sleep(span);
-}
-
 #[test]
 fn nothing_is_left_and_every_record_is_readable() {
-    let next = Mutex::new(0);
-    let results: Mutex<Vec<Result<bool, String>>> = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..3 {
-            scope.spawn(|| {
-                loop {
-                    let k = {
-                        let mut next = next.lock().expect("nobody panics with it");
-                        *next += 1;
-                        *next - 1
-                    };
-                    if k >= KILLS {
-                        break;
-                    }
-                    let result = kill_once(k);
-                    results.lock().expect("nobody panics with it").push(result);
-                }
-            });
-        }
-    });
-    let results = results.into_inner().expect("nobody panicked");
+    let results = deal(KILLS, 3, kill_once);
     let wrong: Vec<&String> = results.iter().filter_map(|result| result.as_ref().err()).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert_eq!(results.len() as u64, KILLS);

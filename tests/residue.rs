@@ -4,12 +4,12 @@
 mod common;
 
 use std::fs;
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Child, Command};
+use std::path::Path;
+use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use common::{Yard, events, is_alive};
+use common::strangers::{Strangers, hierarchies};
+use common::{Yard, events};
 
 const DRILL: &str = r#"peakdrill: 1
 name: tidy
@@ -39,64 +39,6 @@ limits: { lag: 500ms }
 targets:
   up: { measure: availability, at-least: 1% }
 "#;
-
-/// Things that are nobody's business, named like the harness's own.
-struct Strangers {
-    process: Child,
-    files: Vec<PathBuf>,
-    cgroup: Option<PathBuf>,
-    socket: std::net::TcpListener,
-    _folder: tempfile::TempDir,
-}
-
-impl Strangers {
-    fn plant() -> Strangers {
-        let folder = tempfile::Builder::new().prefix("stranger-").tempdir().expect("a folder");
-        let program = folder.path().join("peakdrill");
-        fs::copy("/bin/sleep", &program).expect("a copy of sleep");
-        let process = Command::new(&program).arg0("peakdrill").arg("600").spawn().expect("it runs");
-        let name = format!("peakdrill-stranger-{}", process.id());
-        let files: Vec<PathBuf> = ["/tmp", "/dev/shm"].iter().map(|folder| PathBuf::from(folder).join(&name)).collect();
-        for file in &files {
-            fs::write(file, "keep me").expect("a file");
-        }
-        let cgroup = cgroup2().map(|root| root.join(&name)).filter(|path| fs::create_dir(path).is_ok());
-        if let Some(path) = &cgroup {
-            fs::write(path.join("cgroup.procs"), process.id().to_string()).expect("the stranger moves in");
-        }
-        let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        Strangers { process, files, cgroup, socket, _folder: folder }
-    }
-
-    fn assert_unharmed(&self) {
-        assert!(is_alive(self.process.id()), "the stranger's process is gone");
-        for file in &self.files {
-            assert_eq!(fs::read_to_string(file).expect("the stranger's file"), "keep me");
-        }
-        assert!(self.cgroup.as_ref().is_none_or(|path| path.is_dir()), "the stranger's cgroup is gone");
-        let address = self.socket.local_addr().expect("its address");
-        assert!(std::net::TcpStream::connect(address).is_ok(), "the stranger's port is closed");
-    }
-}
-
-impl Drop for Strangers {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        for file in &self.files {
-            let _ = fs::remove_file(file);
-        }
-        if let Some(path) = &self.cgroup {
-            common::eventually("an empty cgroup", || fs::remove_dir(path).is_ok());
-        }
-    }
-}
-
-fn cgroup2() -> Option<PathBuf> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
-    let row = mounts.lines().find(|row| row.contains(" - cgroup2 "))?;
-    row.split(' ').nth(4).map(PathBuf::from)
-}
 
 const TREE: &str = r#"trap '' TERM
 (trap '' TERM; (trap '' TERM; while :; do sleep 1; done) & while :; do sleep 1; done) &
@@ -170,7 +112,7 @@ impl Scene {
             "*/during.json",
         ]);
         assert!(clean, "left behind:\n{left}");
-        self.strangers.assert_unharmed();
+        assert_eq!(self.strangers.harm(), None, "a stranger was harmed");
     }
 }
 
@@ -214,11 +156,12 @@ fn the_judge_sees_what_is_left() {
     assert_eq!(compare(), (String::new(), true));
 
     let mut left = Command::new("sleep").arg("600").env("TEST_MARK", &yard.mark).spawn().expect("sleep runs");
-    let shm = PathBuf::from("/dev/shm").join(&yard.mark);
+    let shm = Path::new("/dev/shm").join(&yard.mark);
     fs::write(&shm, "left").expect("shared memory");
     yard.file("litter", "left");
-    let cgroup = cgroup2()
-        .map(|root| root.join(format!("peakdrill-left-{}", yard.mark)))
+    let cgroup2 = hierarchies().into_iter().find(|(_, second)| *second);
+    let cgroup = cgroup2
+        .map(|(root, _)| root.join(format!("peakdrill-left-{}", yard.mark)))
         .filter(|path| fs::create_dir(path).is_ok());
     let (seen, clean) = compare();
     let _ = left.kill();

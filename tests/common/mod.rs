@@ -2,10 +2,14 @@
 #![allow(dead_code)] // Each test file uses its part.
 #![allow(clippy::disallowed_methods)] // A test waits in real time.
 
+pub(crate) mod strangers;
+
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Far more than any drill here takes: a test that hangs says so instead.
@@ -253,4 +257,29 @@ pub(crate) fn events(run: &Path) -> Vec<serde_json::Value> {
 pub(crate) fn summary(run: &Path) -> serde_json::Value {
     let text = fs::read_to_string(run.join("summary.json")).unwrap_or_else(|e| panic!("{}: {e}", run.display()));
     serde_json::from_str(&text).expect("summary.json is JSON")
+}
+
+/// So many rounds, each once, dealt out to so many hands; what came of them in no order.
+pub(crate) fn deal<T: Send>(rounds: u64, hands: usize, round: impl Fn(u64) -> T + Sync) -> Vec<T> {
+    let (next, results) = (AtomicU64::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..hands {
+            scope.spawn(|| {
+                loop {
+                    let k = next.fetch_add(1, Ordering::Relaxed);
+                    if k >= rounds {
+                        break;
+                    }
+                    let result = round(k);
+                    results.lock().expect("nobody panics with it").push(result);
+                }
+            });
+        }
+    });
+    results.into_inner().expect("nobody panicked")
+}
+
+/// Until the moment of a kill, the one thing in a test that is a time.
+pub(crate) fn wait(span: Duration) {
+    std::thread::sleep(span);
 }
