@@ -11,12 +11,12 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use common::strangers::Strangers;
-use common::{Yard, deal, events, is_alive, wait};
+use common::{Yard, deal, events, wait};
 
 const ROUNDS: u64 = 100;
 const SEED: u64 = 20_091_111;
