@@ -2,6 +2,7 @@
 //!
 //! The rooms and who may use whom: ARCHITECTURE.md, held by `tests/tidy.rs`.
 
+pub mod agent;
 pub mod analysis;
 pub mod base;
 pub mod cli;

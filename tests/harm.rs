@@ -87,7 +87,7 @@ fn the_kernel_ends_a_whole_tree_for_want_of_memory_and_it_is_started_again() {
     }
     assert_eq!(seen(&run, 0, "healed")[1]["seen"], "ready");
     assert!(!events(&run).iter().any(|entry| entry["event"] == "died"), "an ordered end is no death");
-    assert!(yard.process("strain").is_none());
+    assert!(yard.process("agent").is_none());
     assert_eq!(folders(cgroup_v1("memory").as_deref()), Vec::<String>::new());
 }
 

@@ -107,9 +107,9 @@ pub(super) enum Command {
     #[cfg(feature = "closed")]
     #[command(hide = true)]
     Crew,
-    /// Puts this machine under strain; started by `run`.
+    /// Puts the machine that it runs on under strain, or says what that does; started by `run`, on hosts too.
     #[command(hide = true)]
-    Strain,
+    Agent,
     /// Carries a drill's links; started by `run`.
     #[command(hide = true)]
     Links,
@@ -132,7 +132,7 @@ pub(super) struct CheckArgs {
     pub(super) files: Vec<PathBuf>,
     #[arg(long, value_enum, default_value = "text")]
     pub(super) format: Format,
-    /// Say also what this machine cannot make of it: faults, connections, names. Asks for names, and starts nothing.
+    /// Say also what this machine cannot make of it: faults, connections, names, hosts. Asks for names, and whether the hosts that it uses answer; does nothing to them.
     #[arg(long)]
     pub(super) host: bool,
     /// Refuse actions that somebody confirms at the terminal: nobody is there.

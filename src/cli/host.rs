@@ -1,15 +1,15 @@
-//! Whether this machine can make a drill: its faults, its connections, its names.
+//! Whether this machine can make a drill: its faults, its connections, its names, the hosts that it reaches.
 
 use std::path::Path;
 
 use super::machine;
 use crate::fault::Means;
-use crate::plan::Plan;
 use crate::plan::arrivals::Slice;
+use crate::plan::{HostId, Plan, WatchKind};
 use crate::report::Words;
 use crate::wire;
 
-/// What cannot be made of this plan here, each in a sentence. Asks for names, and starts nothing.
+/// What cannot be made of this plan here, each in a sentence. Asks for names, and whether hosts answer; does nothing to anybody.
 pub(super) fn lacks(plan: &Plan, words: Words) -> Vec<String> {
     let here = std::env::current_dir().unwrap_or_else(|_| Path::new("/").to_owned());
     let program = std::env::current_exe().unwrap_or_default();
@@ -30,9 +30,20 @@ pub(super) fn lacks(plan: &Plan, words: Words) -> Vec<String> {
         let why = Means::lacks_container(container).filter(|why| !said.iter().any(|other| other.contains(why)));
         said.extend(why.map(|why| words.host_container(&container.name, why)));
     }
+    for (index, host) in plan.platform.hosts.iter().enumerate() {
+        if is_used(plan, HostId::at(index)) {
+            said.extend(means.lacks_host(host).map(|why| words.host_unreached(&host.name, why)));
+        }
+    }
     said.extend(machine::files(plan, Slice::WHOLE, words));
     for (name, why) in wire::unresolved(&plan.platform.allow) {
         said.push(words.host_name(name, why));
     }
     said
+}
+
+/// Whether anything is done there, or watched.
+fn is_used(plan: &Plan, host: HostId) -> bool {
+    plan.faults.iter().any(|fault| fault.kind.host() == Some(host))
+        || plan.platform.watches.iter().any(|watch| watch.kind == WatchKind::Remote(host))
 }

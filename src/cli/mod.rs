@@ -50,7 +50,7 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "closed")]
         Command::Crew => return crate::load::crew_main(),
         Command::Links => return crate::proxy::proxy_main(),
-        Command::Strain => return crate::fault::strain_main(),
+        Command::Agent => return crate::agent::agent_main(),
         _ => {}
     }
     let done = std::panic::catch_unwind(|| command(&cli.command, speech));
@@ -79,7 +79,7 @@ fn command(command: &Command, speech: Speech) -> Exit {
         Command::Schema(args) => pages::schema(args, speech),
         Command::Completions { shell } => pages::completions(*shell, speech),
         Command::Man { into } => pages::man(into.as_deref(), speech),
-        Command::Shop(_) | Command::Guardian(_) | Command::Links | Command::Strain => Exit::Passed,
+        Command::Shop(_) | Command::Guardian(_) | Command::Links | Command::Agent => Exit::Passed,
         #[cfg(feature = "closed")]
         Command::Crew => Exit::Passed,
     }

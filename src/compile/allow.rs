@@ -121,6 +121,24 @@ fn check_socket(text: &str, path: &str, mark: Mark, allowed: Option<&[Allow]>, c
     }
 }
 
+/// Checks the address of a machine, and that it is allowed on any port: who is let in there may do anything to it.
+pub(super) fn check_host(address: &Spanned<String>, allowed: Option<&[Allow]>, cx: &mut Cx<'_>) {
+    let host = address.value.as_str();
+    if !is_host(host) && host.parse::<IpAddr>().is_err() {
+        let message = format!("`{host}` is neither an address nor a name of a machine");
+        cx.say(
+            Diagnostic::error("address", address.mark, message)
+                .help("write it without user and port, such as 10.0.0.21; how it is reached is said by `via`"),
+        );
+    } else if allowed.is_some_and(|allowed| !allowed.is_empty() && !holds(allowed, host, 0)) {
+        let message = format!("`{host}` is outside `allow`: nothing may be done there");
+        cx.say(
+            Diagnostic::error("outside-allow", address.mark, message)
+                .help(format!("add `{host}` to `platform.allow`, without a port, if it may be drilled")),
+        );
+    }
+}
+
 /// Checks `host:port`, and that the host is allowed.
 pub(super) fn check_address(text: &str, mark: Mark, allowed: Option<&[Allow]>, reach: &Reach<'_>, cx: &mut Cx<'_>) {
     let sound = text.contains("{{") || split(text).is_some_and(|(_, port)| port.is_some());

@@ -15,7 +15,7 @@ use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::rng::{Key, Purpose};
 use crate::base::template::Template;
 use crate::base::units::Span;
-use crate::plan::{self, FaultId, FaultKind, LinkId, ProcessId};
+use crate::plan::{self, DiskOf, FaultId, FaultKind, HostId, LinkId, ProcessId};
 use crate::scenario::{self, Field, Spanned, Target};
 
 /// What faults are aimed at, and when.
@@ -29,6 +29,8 @@ pub(super) struct Scene<'c> {
     pub(super) dns: &'c Names,
     /// The same.
     pub(super) containers: &'c Names,
+    /// The same.
+    pub(super) hosts: &'c Names,
     pub(super) reach: &'c Reach<'c>,
     pub(super) phases: &'c PhaseTable,
     pub(super) seed: u64,
@@ -82,23 +84,27 @@ pub(super) fn kind(
     Some((FaultKind::Link { links, flaw: flaw? }, target.mark))
 }
 
-/// What is done to the machine, or by programs; `None` for a fault on something else.
+/// What is done to a machine, or by programs; `None` for a fault on something else.
 fn strain(fault: &scenario::Fault, scene: &Scene<'_>, cx: &mut Cx<'_>) -> Option<Option<(FaultKind, Mark)>> {
     if let Some(burn) = cx.get(&fault.burn) {
         cx.broken |= !burn.complete;
         let cores = cx.need(&burn.cores).and_then(|cores| u32::try_from(cores.value).ok());
-        return Some(cores.map(|cores| (FaultKind::Burn { cores }, burn.mark)));
+        let made = cores.zip(machine(&burn.host, scene, cx));
+        return Some(made.map(|(cores, host)| (FaultKind::Burn { cores, host }, burn.mark)));
     }
     if let Some(fill) = cx.get(&fault.fill_memory) {
         cx.broken |= !fill.complete;
-        return Some(cx.need(&fill.size).map(|size| (FaultKind::FillMemory { size: size.value }, fill.mark)));
+        let made = cx.need(&fill.size).zip(machine(&fill.host, scene, cx));
+        return Some(made.map(|(size, host)| (FaultKind::FillMemory { size: size.value, host }, fill.mark)));
     }
     if let Some(fill) = cx.get(&fault.fill_disk) {
         cx.broken |= !fill.complete;
-        let (process, size) = (cx.need(&fill.process), cx.need(&fill.size));
-        let process = process.and_then(|name| with_folder(name, scene, cx));
-        let (process, size) = (process, size.map(|size| size.value));
-        return Some(process.zip(size).map(|(process, size)| (FaultKind::FillDisk { process, size }, fill.mark)));
+        let of = match cx.get(&fill.host) {
+            Some(name) => scene.hosts.find(name, cx).map(|index| DiskOf::Host(HostId::at(index))),
+            None => cx.need(&fill.process).and_then(|name| with_folder(name, scene, cx)).map(DiskOf::Process),
+        };
+        let made = of.zip(cx.need(&fill.size));
+        return Some(made.map(|(of, size)| (FaultKind::FillDisk { of, size: size.value }, fill.mark)));
     }
     if let Some(slow) = cx.get(&fault.slow_disk) {
         cx.broken |= !slow.complete;
@@ -118,6 +124,14 @@ fn strain(fault: &scenario::Fault, scene: &Scene<'_>, cx: &mut Cx<'_>) -> Option
     let within = cx.get(&run.within).map_or(WITHIN, |within| within.value);
     let made = act.zip(undo).zip(check);
     Some(made.map(|((act, undo), check)| (FaultKind::Run { act, undo, check, within }, run.mark)))
+}
+
+/// The host that is named; none within: this machine is meant.
+fn machine(host: &Field<String>, scene: &Scene<'_>, cx: &mut Cx<'_>) -> Option<Option<HostId>> {
+    match cx.get(host) {
+        Some(name) => scene.hosts.find(name, cx).map(|index| Some(HostId::at(index))),
+        None => (!host.is_hole()).then_some(None),
+    }
 }
 
 /// The one process of that name, which has a folder of its own.

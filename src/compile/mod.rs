@@ -22,6 +22,7 @@ mod fault;
 mod feed;
 mod flaw;
 mod group;
+mod host;
 mod instant;
 mod journey;
 mod kept;

@@ -1,4 +1,4 @@
-//! What is observed: processes, probes, alerts, pages of figures, the machine, and ratios of what they keep.
+//! What is observed: processes, probes, alerts, pages of figures, machines, and ratios of what they keep.
 
 use std::net::SocketAddr;
 
@@ -9,7 +9,7 @@ use super::platform::{Processes, check_path, only_endpoint};
 use super::text::{Own, Place, Reach};
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::Span;
-use crate::plan::{Allow, EndpointId, HOST_FIGURES, ProcessId, Template, Watch, WatchId, WatchKind, Watched};
+use crate::plan::{Allow, EndpointId, HOST_FIGURES, HostId, ProcessId, Template, Watch, WatchId, WatchKind, Watched};
 use crate::scenario::{self, List, Spanned};
 
 const PROBE: Span = Span::SECOND;
@@ -20,6 +20,7 @@ pub(super) struct Around<'c> {
     pub(super) reach: &'c Reach<'c>,
     pub(super) processes: &'c Processes,
     pub(super) endpoints: &'c Names,
+    pub(super) hosts: &'c Names,
 }
 
 /// The processes whose load is watched.
@@ -48,7 +49,7 @@ pub(super) fn watches(platform: &scenario::Platform, around: &Around<'_>, cx: &m
             scenario::Watch::Page(watch) => (&watch.title, page(watch, around, cx)),
             scenario::Watch::Host(watch) => {
                 cx.broken |= !watch.complete;
-                (&watch.title, cx.need(&watch.host).map(|_| WatchKind::Host))
+                (&watch.title, cx.need(&watch.host).and_then(|host| machine(host, around.hosts, cx)))
             }
             scenario::Watch::Alert(watch) => (&watch.title, alert(name, watch, &made, cx)),
             scenario::Watch::Ratio(watch) => (&watch.title, ratio(name, watch, &figures, whole, cx)),
@@ -85,6 +86,16 @@ fn probe(
     }
     let (endpoint, get) = endpoint.zip(get)?;
     Some(WatchKind::Probe { endpoint: EndpointId::at(endpoint), get: get.value.clone(), every })
+}
+
+fn machine(host: &Spanned<scenario::Machine>, hosts: &Names, cx: &mut Cx<'_>) -> Option<WatchKind> {
+    match &host.value {
+        scenario::Machine::This => Some(WatchKind::Host),
+        scenario::Machine::Host(name) => {
+            let name = Spanned { value: name.clone(), mark: host.mark, key: host.key };
+            hosts.find(&name, cx).map(|index| WatchKind::Remote(HostId::at(index)))
+        }
+    }
 }
 
 fn alert(name: &Spanned<String>, watch: &scenario::AlertWatch, before: &[Watch], cx: &mut Cx<'_>) -> Option<WatchKind> {
@@ -159,7 +170,7 @@ fn kept(list: &List<String>, cx: &mut Cx<'_>) -> Option<Vec<String>> {
     whole.then_some(keep)
 }
 
-/// What pages keep and the machine shows, by the names that it is spoken of.
+/// What pages keep and machines show, by the names that it is spoken of.
 fn figures(entries: &[(&Spanned<String>, &Spanned<scenario::Watch>)]) -> Vec<(String, Watched)> {
     let mut figures = Vec::new();
     for (index, (name, watch)) in entries.iter().enumerate() {

@@ -12,6 +12,7 @@ use super::context::Cx;
 use super::dns;
 use super::fault;
 use super::feed;
+use super::host;
 use super::instant::PhaseTable;
 use super::journey::{Journeys, Made, Steps, Used, Walker};
 use super::limits;
@@ -121,6 +122,7 @@ fn build(
         Some(platform) => endpoint_names = Names::of("endpoint", &platform.endpoints),
         None => endpoint_names.lacks(),
     }
+    let hosts = platform.map_or_else(|| Names::new("host"), |platform| Names::of("host", &platform.hosts));
     let made_platform = platform.map(|written| {
         let allow = platform::allowed(written, cx);
         let mark = platform::mark(written, &reach, cx);
@@ -131,8 +133,14 @@ fn build(
         let toxiproxy = platform::toxiproxy(written, &links, cx);
         let containers = container::containers(written, cx);
         let endpoints = platform::endpoints(written, allow.as_deref(), &reach, cx);
-        let around =
-            Around { allowed: allow.as_deref(), reach: &reach, processes: &processes, endpoints: &endpoint_names };
+        let made_hosts = host::hosts(written, allow.as_deref(), cx);
+        let around = Around {
+            allowed: allow.as_deref(),
+            reach: &reach,
+            processes: &processes,
+            endpoints: &endpoint_names,
+            hosts: &hosts,
+        };
         let watches = watches(written, &around, cx);
         let allow = allow.unwrap_or_default();
         Platform {
@@ -141,6 +149,7 @@ fn build(
             networks: networks.list,
             processes: made,
             containers,
+            hosts: made_hosts,
             endpoints,
             links,
             toxiproxy,
@@ -199,6 +208,7 @@ fn build(
         processes: &processes,
         linked: &reach.links,
         containers: &containers,
+        hosts: &hosts,
         reach: &reach,
         links,
         dns: &dns,

@@ -319,6 +319,12 @@ impl Stage<'_, '_> {
     }
 
     async fn conduct(&mut self, load: load::Setting) -> Conducted {
+        let platform = self.platform.clone();
+        match self.attend(1, platform.reach_hosts()).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => return self.not_prepared(error.to_string()),
+            None => return Conducted { reason: EndReason::Interrupted, broken: false },
+        }
         let crews = match Crews::start_slice(&load, self.setting.options, self.setting.slice()).await {
             Ok(crews) => crews,
             Err(error) => return self.not_prepared(error.to_string()),

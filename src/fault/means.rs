@@ -1,10 +1,11 @@
-//! What a fault needs of this machine. `inject` asks before it does anything, and `check --host` before there is a drill, so that the
+//! What a fault needs of this machine, and whether a host is reached. `inject` asks before it does anything, and `check --host` before there is a drill, so that the
 //! two cannot differ. What only the doing can tell is left to the doing.
 
 use std::path::Path;
 
+use crate::agent::{Agent, Way};
 use crate::base::host::{self, Controller, Device, Docker, Group, Identity, Marker, Resource};
-use crate::plan::{Blow, Container, FaultKind, Platform, Process, ProcessId, ProcessSource, Shape, Template};
+use crate::plan::{Blow, Container, FaultKind, Host, Platform, Process, ProcessId, ProcessSource, Shape, Template};
 use crate::platform::lacks_names;
 
 /// The place where faults are made.
@@ -53,6 +54,7 @@ impl Means<'_> {
             | FaultKind::Restart { .. }
             | FaultKind::SlowStart { .. }
             | FaultKind::Pause { .. }
+            // What is done on a host begins with the greeting that `lacks_host` asks for.
             | FaultKind::Burn { .. }
             | FaultKind::FillMemory { .. }
             | FaultKind::FillDisk { .. }
@@ -74,6 +76,17 @@ impl Means<'_> {
     /// Why nothing can be done to this container.
     pub fn lacks_container(container: &Container) -> Option<String> {
         Docker::at(&container.socket).allowed(&container.container).err().map(|why| why.to_string())
+    }
+
+    /// Why nothing can be done on this host: an agent is started there, and ends at once.
+    pub fn lacks_host(&self, host: &Host) -> Option<String> {
+        let agent = match Agent::start(&Way::to(host, self.here), None) {
+            Ok(agent) => agent,
+            Err(why) => return Some(why.to_string()),
+        };
+        let greeted = agent.greet();
+        agent.end();
+        greeted.err().map(|why| why.to_string())
     }
 
     /// Why this process's clock cannot be told another time.

@@ -7,8 +7,8 @@
 
 use std::sync::Arc;
 
-use super::strain::{self, Strain};
-use super::{Faults, Kind, blocking, kill, said};
+use super::{Faults, Kind, blocking, kill, said, strain};
+use crate::agent::Strain;
 use crate::base::host::{Controller, Group, Identity, Resource, Tree};
 use crate::base::units::{At, Size, Span};
 use crate::plan::{FaultId, ProcessId};
@@ -105,11 +105,11 @@ async fn in_group(
         None
     } else {
         let crowd = Strain::Crowd { group: group.clone(), size: CROWD };
-        Some(strain::start(faults, format!("crowd-{number}-{id}"), crowd).await?.0)
+        Some(strain::order(faults, format!("crowd-{number}-{id}"), crowd).await?)
     };
     let gone = is_gone(faults, tree, deadline, crowd.as_ref()).await;
     if let Some(crowd) = crowd {
-        strain::heal(faults, crowd).await.map_err(|why| said(format!("{why:?}")))?;
+        strain::end(faults, crowd).await.map_err(|why| said(format!("{why:?}")))?;
     }
     let by = group.memory_file().to_owned();
     let kills = group.kills().saturating_sub(before);

@@ -30,18 +30,18 @@ mod strain;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
 pub use means::Means;
-pub use strain::strain_main;
 
-use self::strain::Strain;
+use crate::agent::Strain;
 use crate::base::clock::Clock;
 use crate::base::units::{At, Span};
-use crate::plan::{End, Fault, FaultId, FaultKind, LinkId, ProcessId, Undo};
+use crate::plan::{DiskOf, End, Fault, FaultId, FaultKind, LinkId, ProcessId, Undo};
 use crate::platform::{Platform, PlatformError, Process};
 use crate::proxy::{FlawId, Proxy};
 use crate::record::Sight;
@@ -144,12 +144,15 @@ impl Faults {
                 let limit = slow_disk::Limit { write: *write, read: *read };
                 slow_disk::inject(self, id, *process, limit, lasts).await?
             }
-            FaultKind::Burn { cores } => strain::inject(self, id, Strain::Burn { cores: *cores }, lasts).await?,
-            FaultKind::FillMemory { size } => strain::inject(self, id, Strain::Memory { size: *size }, lasts).await?,
-            FaultKind::FillDisk { process, size } => {
-                let process = self.platform.process(*process).ok_or_else(|| vec![Sight::NoTarget])?;
-                let folder = process.folder().ok_or_else(|| vec![Sight::NoTarget])?.to_owned();
-                strain::inject(self, id, Strain::Disk { folder, size: *size }, lasts).await?
+            FaultKind::Burn { cores, host } => {
+                strain::inject(self, id, *host, Strain::Burn { cores: *cores }, lasts).await?
+            }
+            FaultKind::FillMemory { size, host } => {
+                strain::inject(self, id, *host, Strain::Memory { size: *size }, lasts).await?
+            }
+            FaultKind::FillDisk { of, size } => {
+                let folder = self.folder_of(*of).ok_or_else(|| vec![Sight::NoTarget])?;
+                strain::inject(self, id, fault.kind.host(), Strain::Disk { folder, size: *size }, lasts).await?
             }
             FaultKind::Run { act, undo, check, within } => {
                 let programs = run::Programs { act, undo, check, within: *within };
@@ -174,6 +177,14 @@ impl Faults {
             }
         };
         Ok((kind, Seen { at: self.clock.now(), proof }))
+    }
+
+    /// Where a disk is filled.
+    fn folder_of(&self, of: DiskOf) -> Option<PathBuf> {
+        match of {
+            DiskOf::Process(process) => Some(self.platform.process(process)?.folder()?.to_owned()),
+            DiskOf::Host(host) => Some(PathBuf::from(&self.platform.plan().hosts.get(host.index())?.folder)),
+        }
     }
 
     /// The drill is being stopped: what has been ordered and was not seen to bite yet is not waited for any longer.

@@ -7,8 +7,8 @@
 
 use std::sync::Arc;
 
-use super::strain::{self, Strain};
-use super::{Faults, Kind, blocking, memory, said};
+use super::{Faults, Kind, blocking, memory, said, strain};
+use crate::agent::Strain;
 use crate::base::host::{Controller, Device, Group, Speed};
 use crate::base::units::{At, Flow, Size, Span};
 use crate::plan::{FaultId, ProcessId};
@@ -119,12 +119,12 @@ async fn measure(
     let most = limit.write.0.max(limit.read.map_or(0, |read| read.0));
     let size = Size((most / 2).clamp(8 << 10, 64 << 20));
     let wanted = Strain::Write { group, folder, size, read: limit.read.is_some() };
-    let (strained, _) = strain::start(faults, format!("disk-{number}"), wanted).await?;
+    let strained = strain::order(faults, format!("disk-{number}"), wanted).await?;
     let told = match deadline {
         Some(deadline) => faults.unless_stopped(deadline, strained.wrote()).await,
         None => Some(strained.wrote().await),
     };
-    strain::heal(faults, strained).await.map_err(|why| why.into_iter().next().unwrap_or(Sight::HarnessFailed))?;
+    strain::end(faults, strained).await.map_err(|why| why.into_iter().next().unwrap_or(Sight::HarnessFailed))?;
     told.unwrap_or(Err(Sight::NeverSeen))
 }
 

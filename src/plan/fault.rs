@@ -1,6 +1,9 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Blow, Condition, ContainerId, Direction, FaultId, Flaw, Harm, LinkId, ProcessId, Shape, Template};
+use super::{
+    Answer, Blow, Condition, ContainerId, Direction, DiskOf, FaultId, Flaw, Harm, HostId, LinkId, ProcessId, Shape,
+    Template,
+};
 use crate::base::units::{At, Flow, Offset, Size, Span, Text};
 
 /// One planned injury and how it ends. One that is written as several (`times`, a storm) is as many of these.
@@ -84,12 +87,24 @@ pub enum FaultKind {
     SkewClock { processes: Vec<ProcessId>, by: Offset },
     /// The tree writes, and reads, so much a second at the most on the disk that its own folder lies on.
     SlowDisk { process: ProcessId, write: Flow, read: Option<Flow> },
-    /// So many cores of this machine are kept busy; healed when they are let go.
-    Burn { cores: u32 },
-    /// So much of this machine's memory is taken; healed when it is given back.
-    FillMemory { size: Size },
-    /// So much of the file system that a process's own folder lies on is taken, or all that is left of it.
-    FillDisk { process: ProcessId, size: Size },
+    /// So many cores of this machine, or of a host, are kept busy; healed when they are let go.
+    Burn {
+        cores: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        host: Option<HostId>,
+    },
+    /// So much of the memory of this machine, or of a host, is taken; healed when it is given back.
+    FillMemory {
+        size: Size,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        host: Option<HostId>,
+    },
+    /// So much of a file system is taken, or all that is left of it.
+    FillDisk {
+        #[serde(flatten)]
+        of: DiskOf,
+        size: Size,
+    },
     /// Whatever a program does, which another undoes. While `check` exits with 0 it is in force.
     Run { act: Vec<Template>, undo: Vec<Template>, check: Vec<Template>, within: Span },
     /// Something is wrong with what processes in networks send each other: those of the one side and those of the other. Up is
@@ -121,8 +136,11 @@ impl FaultKind {
             | FaultKind::BreakDns { processes, .. }
             | FaultKind::Shape { processes, .. } => processes.clone(),
             FaultKind::Between { first, second, .. } => [first.as_slice(), second].concat(),
-            FaultKind::FillDisk { process, .. } | FaultKind::SlowDisk { process, .. } => vec![*process],
-            FaultKind::Burn { .. }
+            FaultKind::FillDisk { of: DiskOf::Process(process), .. } | FaultKind::SlowDisk { process, .. } => {
+                vec![*process]
+            }
+            FaultKind::FillDisk { of: DiskOf::Host(_), .. }
+            | FaultKind::Burn { .. }
             | FaultKind::FillMemory { .. }
             | FaultKind::Run { .. }
             | FaultKind::Container { .. }
@@ -143,6 +161,15 @@ impl FaultKind {
         match self {
             FaultKind::Container { containers, .. } => containers,
             _ => &[],
+        }
+    }
+
+    /// The host that it bites.
+    pub const fn host(&self) -> Option<HostId> {
+        match self {
+            FaultKind::Burn { host, .. } | FaultKind::FillMemory { host, .. } => *host,
+            FaultKind::FillDisk { of: DiskOf::Host(host), .. } => Some(*host),
+            _ => None,
         }
     }
 

@@ -37,6 +37,8 @@ ids! {
     LinkId;
     /// Into `Plan::platform.containers`.
     ContainerId;
+    /// Into `Plan::platform.hosts`.
+    HostId;
     /// Into `Plan::platform.networks`.
     NetworkId;
     /// Into `Plan::platform.watches`.

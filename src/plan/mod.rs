@@ -13,6 +13,7 @@ mod demand;
 mod dns;
 mod dry;
 mod fault;
+mod host;
 mod id;
 mod journey;
 mod legs;
@@ -30,9 +31,10 @@ pub use condition::{Abort, Basis, Bound, Condition, Measure, Quantity, Scope, St
 pub use container::{Blow, Container};
 pub use dns::{Answer, Named, is_dns_name};
 pub use fault::{End, Fault, FaultKind, Instant, Moment, Undo};
+pub use host::{DiskOf, Host};
 pub use id::{
-    AbortId, ActionId, ContainerId, EndpointId, FaultId, FeedId, FigureId, JourneyId, LegId, LinkId, LoadId, NetworkId,
-    PhaseId, ProcessId, SeriesId, SteadyId, StepId, TargetId, WatchId,
+    AbortId, ActionId, ContainerId, EndpointId, FaultId, FeedId, FigureId, HostId, JourneyId, LegId, LinkId, LoadId,
+    NetworkId, PhaseId, ProcessId, SeriesId, SteadyId, StepId, TargetId, WatchId,
 };
 pub use journey::{
     Action, Body, Branch, Capture, CaptureFrom, Expect, Feed, FeedData, FileBody, Group, Journey, Matcher, Method,

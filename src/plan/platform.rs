@@ -2,7 +2,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Container, EndpointId, FeedId, Link, Network, NetworkId, ProcessId, Template, WatchId};
+use super::{
+    Action, Container, EndpointId, FeedId, Host, HostId, Link, Network, NetworkId, ProcessId, Template, WatchId,
+};
 use crate::base::units::{Flow, Rate, Share, Span, Text};
 
 /// The system under drill.
@@ -17,6 +19,8 @@ pub struct Platform {
     pub processes: Vec<Process>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub containers: Vec<Container>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<Host>,
     pub endpoints: Vec<Endpoint>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<Link>,
@@ -221,11 +225,13 @@ pub enum WatchKind {
     Alert { listen: SocketAddr },
     /// What this whole machine does, once a second: [`HOST_FIGURES`], all of them gauges.
     Host,
+    /// The same of a host.
+    Remote(HostId),
     /// One watched figure as a part of another.
     Ratio { of: Watched, to: Watched },
 }
 
-/// The figures of a watch of the machine: cores that are busy, bytes of memory in use, and bytes a second.
+/// The figures of a watch of a machine: cores that are busy, bytes of memory in use, and bytes a second.
 pub const HOST_FIGURES: [&str; 6] = ["cpu", "memory", "disk-read", "disk-write", "network-in", "network-out"];
 
 impl WatchKind {
@@ -233,13 +239,13 @@ impl WatchKind {
     pub fn figures(&self) -> Vec<&str> {
         match self {
             WatchKind::Page { keep, .. } => keep.iter().map(String::as_str).collect(),
-            WatchKind::Host => HOST_FIGURES.to_vec(),
+            WatchKind::Host | WatchKind::Remote(_) => HOST_FIGURES.to_vec(),
             _ => Vec::new(),
         }
     }
 }
 
-/// One figure of a watched page, or of the machine.
+/// One figure of a watched page, or of a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Watched {
     pub watch: WatchId,

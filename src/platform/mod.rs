@@ -11,6 +11,7 @@ mod clock;
 mod containers;
 mod error;
 mod exposition;
+mod hosts;
 mod keeper;
 mod links;
 mod names;
@@ -39,6 +40,7 @@ pub use networks::Residence;
 pub use process::Process;
 
 use self::alerts::Alerts;
+use self::hosts::Hosts;
 use self::links::Links;
 use self::names::Names;
 use self::networks::Networks;
@@ -81,7 +83,7 @@ pub enum Happening {
         good: bool,
         why: Option<String>,
     },
-    /// A watched page, or the machine, was asked at this instant, and what came of it.
+    /// A watched page, or a machine, was asked at this instant, and what came of it.
     Scraped {
         at: At,
         watch: WatchId,
@@ -114,6 +116,7 @@ pub struct Platform {
     links: Links,
     networks: Networks,
     names: Names,
+    hosts: Hosts,
     /// The run's private folder, which goes with the platform.
     private: Option<(UndoId, PathBuf)>,
     /// What ends the programs of `prepare` and `cleanup` that have been started and not ended.
@@ -147,6 +150,7 @@ impl Platform {
             links: Links::default(),
             networks: Networks::default(),
             names: Names::default(),
+            hosts: Hosts::default(),
             private,
             programs: Mutex::default(),
         })
@@ -170,6 +174,11 @@ impl Platform {
             process.start().await?;
         }
         Ok(())
+    }
+
+    /// Reaches the hosts that are watched, as far as they can be reached. To be called before [`Platform::watch`].
+    pub async fn reach_hosts(&self) -> Result<(), PlatformError> {
+        self.hosts.reach(&self.setting).await
     }
 
     pub fn process(&self, id: ProcessId) -> Option<&Arc<Process>> {
@@ -226,6 +235,7 @@ impl Platform {
             }
         }
         failed.extend(self.links.stop(&self.setting).await.err());
+        failed.extend(self.hosts.stop(&self.setting).await);
         self.names.stop().await;
         failed.extend(self.networks.stop(&self.setting).await);
         if let Some((private, _)) = self.private.as_ref().filter(|_| failed.is_empty()) {
@@ -278,13 +288,13 @@ impl Platform {
         self.programs.lock().expect("nothing panics while it holds this lock")
     }
 
-    /// Begins to watch on the drill's clock: probes, alerts and, once a second, vitals, watched pages and the machine. Ends when the returned guard is dropped.
+    /// Begins to watch on the drill's clock: probes, alerts and, once a second, vitals, watched pages and machines. Ends when the returned guard is dropped.
     /// To be called within a `LocalSet`.
     pub fn watch(&self, clock: &Clock) -> Result<Watching, PlatformError> {
         let mut tasks = tokio::task::JoinSet::new();
         vitals::watch(&self.setting, &self.processes, clock, &mut tasks);
         self.alerts.watch(&self.setting, clock, &mut tasks);
-        system::watch(&self.setting, clock, &mut tasks);
+        system::watch(&self.setting, &self.hosts, clock, &mut tasks);
         probe::watch(&self.setting, &self.bindings, clock, &mut tasks)?;
         let pages = scrape::pages(&self.setting, &self.bindings)?;
         for page in &pages {

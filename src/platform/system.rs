@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
+use super::hosts::{Asking, Hosts};
 use super::{Happening, Setting};
 use crate::base::clock::Clock;
 use crate::base::host::{SystemLoad, system_load};
@@ -9,38 +11,65 @@ use crate::base::units::{At, Span};
 use crate::plan::{HOST_FIGURES, WatchId, WatchKind};
 use crate::record::Reading;
 
-/// Reads each second, on the second, what the whole machine does; each figure is of the time since it was read before.
-pub(super) fn watch(setting: &Arc<Setting>, clock: &Clock, tasks: &mut JoinSet<()>) {
-    let watches = setting.plan.platform.watches.iter().enumerate();
-    let watches: Vec<WatchId> =
-        watches.filter(|(_, watch)| watch.kind == WatchKind::Host).map(|(index, _)| WatchId::at(index)).collect();
-    if watches.is_empty() {
-        return;
-    }
-    let (clock, happenings) = (clock.clone(), setting.happenings.clone());
-    tasks.spawn_local(async move {
-        // Before its start the drill's clock stands still.
-        clock.sleep_until(At::START).await;
-        let (mut before, mut second) = (read(&clock).await, clock.now().second() + 1);
-        loop {
-            clock.sleep_until(At(Span::seconds(second).0)).await;
-            let now = read(&clock).await;
-            if let (Some((from, earlier)), Some((at, later))) = (before, now) {
-                let values = figures(earlier, later, at.since(from));
-                for watch in &watches {
-                    let read = Ok(values.map(|value| value.map(|value| Reading { value, counter: false })).to_vec());
-                    let _ = happenings.send(Happening::Scraped { at, watch: *watch, read });
-                }
-            }
-            before = now.or(before);
-            second = clock.now().second().max(second) + 1;
-        }
-    });
+/// A machine that is watched.
+enum Machine {
+    This(Clock),
+    Host(Asking),
 }
 
-async fn read(clock: &Clock) -> Option<(At, SystemLoad)> {
-    let reader = clock.clone();
-    tokio::task::spawn_blocking(move || (reader.now(), system_load())).await.ok()
+impl Machine {
+    /// What it does, and when that was read.
+    async fn read(&mut self) -> Result<(At, SystemLoad), String> {
+        match self {
+            Machine::This(clock) => {
+                let reader = clock.clone();
+                let read = tokio::task::spawn_blocking(move || (reader.now(), system_load())).await;
+                read.map_err(|error| error.to_string())
+            }
+            Machine::Host(asking) => asking.next().await,
+        }
+    }
+}
+
+/// Reads each second, on the second, what whole machines do; each figure is of the time since it was read before.
+pub(super) fn watch(setting: &Arc<Setting>, hosts: &Hosts, clock: &Clock, tasks: &mut JoinSet<()>) {
+    let watches = setting.plan.platform.watches.iter().enumerate();
+    let here: Vec<WatchId> =
+        watches.filter(|(_, watch)| watch.kind == WatchKind::Host).map(|(index, _)| WatchId::at(index)).collect();
+    let mut watch = |machine, watches| {
+        tasks.spawn_local(follow(machine, watches, clock.clone(), setting.happenings.clone()));
+    };
+    if !here.is_empty() {
+        watch(Machine::This(clock.clone()), here);
+    }
+    for post in hosts.posts() {
+        watch(Machine::Host(Asking::new(post.clone(), clock.clone())), post.watches.clone());
+    }
+}
+
+async fn follow(mut machine: Machine, watches: Vec<WatchId>, clock: Clock, happenings: UnboundedSender<Happening>) {
+    // Before its start the drill's clock stands still.
+    clock.sleep_until(At::START).await;
+    let (mut before, mut second) = (machine.read().await.ok(), clock.now().second() + 1);
+    loop {
+        clock.sleep_until(At(Span::seconds(second).0)).await;
+        let now = machine.read().await;
+        let told = match (before, &now) {
+            (Some((from, earlier)), Ok((at, later))) => {
+                let values = figures(earlier, *later, at.since(from));
+                Some((*at, Ok(values.map(|value| value.map(|value| Reading { value, counter: false })).to_vec())))
+            }
+            (None, Ok(_)) => None,
+            (_, Err(why)) => Some((clock.now(), Err(why.clone()))),
+        };
+        if let Some((at, read)) = told {
+            for watch in &watches {
+                let _ = happenings.send(Happening::Scraped { at, watch: *watch, read: read.clone() });
+            }
+        }
+        before = now.ok().or(before);
+        second = clock.now().second().max(second) + 1;
+    }
 }
 
 /// In the order of [`HOST_FIGURES`].

@@ -136,6 +136,7 @@ fn scene_of(
             processes,
             endpoints: vec![endpoint],
             containers: Vec::new(),
+            hosts: Vec::new(),
             links: Vec::new(),
             toxiproxy: None,
             watches,

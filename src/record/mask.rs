@@ -75,7 +75,7 @@ fn texts(event: &mut Event) -> Vec<&mut String> {
         } => sights
             .iter_mut()
             .filter_map(|sight| match sight {
-                Sight::Said { text } => Some(text),
+                Sight::Said { text } | Sight::Unheard { why: text } => Some(text),
                 _ => None,
             })
             .collect(),

@@ -183,7 +183,7 @@ pub enum Sight {
         container: ContainerId,
         is: ContainerState,
     },
-    /// So many cores of this machine are kept busy.
+    /// So many cores are kept busy.
     Burns {
         cores: f64,
     },
@@ -201,6 +201,10 @@ pub enum Sight {
     },
     /// What was taken of the machine is given back.
     Released,
+    /// Whoever kept it in force was not heard any more when it was to end.
+    Unheard {
+        why: String,
+    },
     /// The fault's own check says that it is in force.
     InForce,
     NotInForce,

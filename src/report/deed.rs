@@ -8,7 +8,8 @@ pub(super) fn fault_deed(words: Words, plan: &Plan, kind: &FaultKind) -> String 
     let processes = kind.processes().into_iter().map(|process| words.scope(plan, Scope::Process(process)));
     let links = kind.links().iter().map(|link| words.link(plan, *link));
     let containers = kind.containers().iter().map(|container| words.container(plan, *container));
-    let names = words.list(&processes.chain(links).chain(containers).collect::<Vec<String>>());
+    let host = kind.host().map(|host| words.host(plan, host));
+    let names = words.list(&processes.chain(links).chain(containers).chain(host.clone()).collect::<Vec<String>>());
     let flaw = match kind {
         FaultKind::Kill { .. } => return words.fault_kill(names),
         FaultKind::Terminate { .. } => return words.fault_terminate(names),
@@ -20,8 +21,20 @@ pub(super) fn fault_deed(words: Words, plan: &Plan, kind: &FaultKind) -> String 
         FaultKind::SlowStart { by, .. } => return words.fault_slow_start(names, words.span(*by)),
         FaultKind::SkewClock { by, .. } => return words.fault_skew_clock(names, by),
         FaultKind::SlowDisk { write, .. } => return words.fault_slow_disk(names, write),
-        FaultKind::Burn { cores } => return words.fault_burn(words.cores(words.number(f64::from(*cores)))),
-        FaultKind::FillMemory { size } => return words.fault_fill_memory(words.size(*size)),
+        FaultKind::Burn { cores, .. } => {
+            let cores = words.n_cores(u64::from(*cores));
+            return match host {
+                Some(host) => words.fault_burn_on(host, cores),
+                None => words.fault_burn(cores),
+            };
+        }
+        FaultKind::FillMemory { size, .. } => {
+            let size = words.size(*size);
+            return match host {
+                Some(host) => words.fault_fill_memory_on(host, size),
+                None => words.fault_fill_memory(size),
+            };
+        }
         FaultKind::FillDisk { size, .. } => return words.fault_fill_disk(names, words.size(*size)),
         FaultKind::Run { act, .. } => {
             let command: Vec<&str> = act.iter().map(|word| word.0.as_str()).collect();

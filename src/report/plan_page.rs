@@ -368,6 +368,10 @@ fn platform(out: &mut String, plan: &Plan, words: Words, colour: Colour) {
     for link in &plan.platform.links {
         table.plain(vec![words.titled(&link.title, &link.name), words.plan_link(&link.to.0)]);
     }
+    for host in &plan.platform.hosts {
+        let command = [host.via.as_slice(), std::slice::from_ref(&host.program)].concat().join(" ");
+        table.plain(vec![words.titled(&host.title, &host.name), words.plan_host(&host.address, command)]);
+    }
     for watch in &plan.platform.watches {
         let what = match &watch.kind {
             WatchKind::Process(processes) => {
@@ -380,6 +384,9 @@ fn platform(out: &mut String, plan: &Plan, words: Words, colour: Colour) {
             WatchKind::Page { url, path, keep } => format!("GET {}{path}: {}", url.0, words.list(keep)),
             WatchKind::Alert { listen } => format!("POST {listen}"),
             WatchKind::Host => words.list(&watch.kind.figures()),
+            WatchKind::Remote(host) => {
+                format!("{}: {}", words.host(plan, *host), words.list(&watch.kind.figures()))
+            }
             WatchKind::Ratio { of, to } => format!("{} / {}", words.watched(plan, *of), words.watched(plan, *to)),
         };
         table.plain(vec![words.titled(&watch.title, &watch.name), what]);

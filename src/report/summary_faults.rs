@@ -16,6 +16,7 @@ pub struct FaultSummary {
     pub processes: Vec<String>,
     pub links: Vec<String>,
     pub containers: Vec<String>,
+    pub hosts: Vec<String>,
     pub ordered: Option<f64>,
     pub effective: Option<f64>,
     pub detected: Option<f64>,
@@ -49,11 +50,13 @@ pub(super) fn faults(model: &Model<'_>) -> Vec<FaultSummary> {
         let name = |id: &crate::plan::ProcessId| Some(plan.platform.processes.get(id.index())?.name.clone());
         let link = |id: &crate::plan::LinkId| Some(plan.platform.links.get(id.index())?.name.clone());
         let container = |id: &crate::plan::ContainerId| Some(plan.platform.containers.get(id.index())?.name.clone());
+        let host = |id: crate::plan::HostId| Some(plan.platform.hosts.get(id.index())?.name.clone());
         Some(FaultSummary {
             name: fault.name.clone(),
             kind: fault.kind.verb().to_owned(),
             links: fault.kind.links().iter().filter_map(link).collect(),
             containers: fault.kind.containers().iter().filter_map(container).collect(),
+            hosts: fault.kind.host().and_then(host).into_iter().collect(),
             processes: fault.kind.processes().iter().filter_map(name).collect(),
             ordered: seconds(figures.ordered),
             effective: seconds(figures.effective),

@@ -102,13 +102,21 @@ impl Launched {
 /// Starts `command` as a process that has nothing to do with us: own session, no standard streams but `stdin`, at the
 /// root of the file system. With a `marker` it can be found again by it.
 pub fn detach(mut command: Command, stdin: impl AsFd, marker: Option<&str>) -> io::Result<Child> {
-    command
-        .stdin(Stdio::from(stdin.as_fd().try_clone_to_owned()?))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .env_remove(VARIABLE)
-        .envs(marker.map(|marker| (VARIABLE, marker)))
-        .current_dir("/");
+    command.stdin(Stdio::from(stdin.as_fd().try_clone_to_owned()?)).stdout(Stdio::null()).stderr(Stdio::null());
+    command.current_dir("/");
+    apart(command, marker)
+}
+
+/// The same for one that answers: `socket` is its standard input and output, and `errors` takes what it says beside. It works in the folder
+/// that `command` says.
+pub fn converse(mut command: Command, socket: impl AsFd, errors: &File, marker: Option<&str>) -> io::Result<Child> {
+    let end = || socket.as_fd().try_clone_to_owned().map(Stdio::from);
+    command.stdin(end()?).stdout(end()?).stderr(errors.try_clone()?);
+    apart(command, marker)
+}
+
+fn apart(mut command: Command, marker: Option<&str>) -> io::Result<Child> {
+    command.env_remove(VARIABLE).envs(marker.map(|marker| (VARIABLE, marker)));
     // SAFETY: the closure makes one system call and allocates nothing.
     unsafe { command.pre_exec(leave_session) };
     command.spawn()

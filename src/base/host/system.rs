@@ -1,12 +1,14 @@
 use std::fs;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use super::machine::clock_ticks;
 use super::proc;
 use crate::base::units::Span;
 
 /// What the whole machine does. All but memory grows from boot on, so two readings make a rate; none: it cannot be read here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SystemLoad {
     /// Time that its CPUs were busy, summed over them; time stolen by other guests is not ours to use, so it counts.
     pub busy: Option<Span>,

@@ -23,9 +23,9 @@ fn no_fault_is_made_while_its_undo_cannot_be_written_down() {
             FaultKind::ExhaustFiles { processes: processes.clone() },
             FaultKind::OutOfMemory { processes: processes.clone() },
             FaultKind::SlowStart { processes, by: Span::millis(1) },
-            FaultKind::FillMemory { size: Size(1 << 20) },
-            FaultKind::FillDisk { process: ProcessId(0), size: Size(1 << 20) },
-            FaultKind::Burn { cores: 1 },
+            FaultKind::FillMemory { size: Size(1 << 20), host: None },
+            FaultKind::FillDisk { of: DiskOf::Process(ProcessId(0)), size: Size(1 << 20) },
+            FaultKind::Burn { cores: 1, host: None },
             by_file(&file, "touch $0"),
         ];
         let state = || {

@@ -349,6 +349,8 @@ messages! {
     fault_skew_clock(what, by) "set the clock of {what} off by {by}" "使{what}的时钟偏移{by}";
     fault_slow_disk(what, write) "let {what} write {write} at the most" "将{what}的磁盘写入限制为{write}";
     fault_burn(cores) "keep {cores} busy" "占满{cores}";
+    fault_burn_on(host, cores) "keep {cores} of {host} busy" "占满{host}的{cores}";
+    fault_fill_memory_on(host, bytes) "take {bytes} of the memory of {host}" "占用{host}内存{bytes}";
     fault_fill_memory(bytes) "take {bytes} of memory" "占用内存{bytes}";
     fault_fill_disk(what, bytes) "take {bytes} of the disk of {what}" "占用{what}所在磁盘{bytes}";
     fault_run(command) "run {command}" "运行{command}";
@@ -424,6 +426,7 @@ messages! {
     host_process(process, why) "process `{process}` cannot be started on this host: {why}" "本机无法启动进程 `{process}`：{why}";
     host_networks(why) "networks cannot be made on this host: {why}" "本机无法创建网络：{why}";
     host_container(name, why) "container `{name}` cannot be hurt on this host: {why}" "本机无法对容器 `{name}` 注入故障：{why}";
+    host_unreached(name, why) "nothing can be done on host `{name}`: {why}" "无法在主机 `{name}` 上执行操作：{why}";
     host_name(name, why) "`{name}` of `allow` has no address here: {why}" "`allow` 中的 `{name}` 在本机无法解析：{why}";
     machine_users(load, needed, limit)
         "this machine allows {limit} open files, and the users of {load} may need {needed} at once: raise the limit (ulimit -Hn) or plan fewer"
@@ -570,11 +573,12 @@ messages! {
     sight_container_as_before(name) "container {name} is as it was before" "容器{name}与注入之前相同";
     sight_container_stays_hurt(name) "container {name} is not what it was before the fault" "容器{name}未恢复原状";
     sight_container_unwell(name) "container {name} runs again, and its health check does not say that it is well" "容器{name}重新运行，但其健康检查未通过";
-    sight_burns(cores) "{cores} of this machine are kept busy" "已占用本机{cores}";
-    sight_idle(cores) "only {cores} of this machine are kept busy" "仅占用本机{cores}";
+    sight_burns(cores) "{cores} are kept busy" "已占用{cores}";
+    sight_idle(cores) "only {cores} are kept busy" "仅占用{cores}";
     sight_taken(bytes) "{bytes} are taken" "已占用{bytes}";
     sight_short(bytes) "only {bytes} could be taken" "仅能占用{bytes}";
-    sight_released() "what was taken of this machine is given back" "占用的本机资源已释放";
+    sight_released() "what was taken is given back" "占用的资源已释放";
+    sight_unheard(why) "whether it was in force until then is not known ({why})" "无法确认其间是否一直生效（{why}）";
     sight_in_force() "its check says that it is in force" "检查程序确认故障已生效";
     sight_not_in_force() "its check says that it is not in force any more" "检查程序确认故障已解除";
     sight_in_force_already() "its check said so before anything was done" "注入之前检查程序已报告生效";
@@ -713,6 +717,7 @@ messages! {
     plan_total_word() "in all" "合计";
     plan_processes() "Platform" "被测平台";
     plan_link(to) "a fault proxy, to {to}" "故障代理，通向{to}";
+    plan_host(address, command) "a host at {address}, by {command}" "主机 {address}，经由 {command}";
     plan_attached(how) "attached to ({how})" "接入已有进程（{how}）";
     plan_attach_pid(file) "pid file {file}" "pid 文件{file}";
     plan_attach_port(port) "port {port}" "端口{port}";

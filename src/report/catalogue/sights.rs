@@ -1,6 +1,6 @@
 use super::Words;
 use crate::base::units::{Flow, Share, Size, Span};
-use crate::plan::{Answer, ContainerId, LinkId, Plan, ProcessId, Scope};
+use crate::plan::{Answer, ContainerId, HostId, LinkId, Plan, ProcessId, Scope};
 use crate::record::{ContainerState, Sight};
 
 /// What was seen of faults, as sentences.
@@ -19,6 +19,11 @@ impl Words {
     pub(crate) fn container(self, plan: &Plan, id: ContainerId) -> String {
         let found = plan.platform.containers.get(id.index());
         found.map_or_else(String::new, |container| self.title(&container.title, &container.name))
+    }
+
+    /// A host, as people call it.
+    pub(crate) fn host(self, plan: &Plan, id: HostId) -> String {
+        plan.platform.hosts.get(id.index()).map_or_else(String::new, |host| self.title(&host.title, &host.name))
     }
 
     fn container_is(self, name: String, is: ContainerState) -> String {
@@ -115,6 +120,7 @@ impl Words {
             Sight::Taken { bytes } => self.sight_taken(self.size(Size(*bytes))),
             Sight::Short { bytes } => self.sight_short(self.size(Size(*bytes))),
             Sight::Released => self.sight_released(),
+            Sight::Unheard { why } => self.sight_unheard(why),
             Sight::InForce => self.sight_in_force(),
             Sight::NotInForce => self.sight_not_in_force(),
             Sight::InForceAlready => self.sight_in_force_already(),

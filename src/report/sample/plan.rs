@@ -107,6 +107,7 @@ pub(crate) fn plan() -> Plan {
                 traceparent: None,
             }],
             containers: Vec::new(),
+            hosts: Vec::new(),
             links: Vec::new(),
             toxiproxy: None,
             watches: vec![Watch {

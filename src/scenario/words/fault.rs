@@ -64,11 +64,11 @@ block! {
         skew_clock: optional("skew-clock") SkewClock,
         /// The disk of a process is slow.
         slow_disk: optional("slow-disk") SlowDisk,
-        /// Cores of this machine are kept busy.
+        /// Cores of this machine, or of a host, are kept busy.
         burn: optional("burn") Burn,
-        /// Memory of this machine is taken.
+        /// Memory of this machine, or of a host, is taken.
         fill_memory: optional("fill-memory") FillMemory,
-        /// The file system that a process's own folder lies on is filled.
+        /// The file system that a process's own folder, or the folder of a host, lies on is filled.
         fill_disk: optional("fill-disk") FillDisk,
         /// Whatever a program does, which another undoes.
         run: optional("run") RunFault,
@@ -198,12 +198,13 @@ fn check_crash_loop(crash: &CrashLoop, _: Mark, cx: &mut Context<'_>) {
 }
 
 block! {
-    /// How busy this machine is kept.
+    /// How busy a machine is kept.
     pub struct Burn("`burn`") {
         /// So many cores.
         cores: required("cores") u64,
+        /// One of `hosts`; left out: this machine.
+        host: optional("host") String,
     }
-    later("host");
     check(check_burn);
 }
 
@@ -214,11 +215,12 @@ fn check_burn(burn: &Burn, _: Mark, cx: &mut Context<'_>) {
 }
 
 block! {
-    /// How much of this machine's memory is taken.
+    /// How much of a machine's memory is taken.
     pub struct FillMemory("`fill-memory`") {
         size: required("size") Size,
+        /// One of `hosts`; left out: this machine.
+        host: optional("host") String,
     }
-    later("host");
     check(check_fill_memory);
 }
 
@@ -236,11 +238,13 @@ block! {
     /// Where, and how much.
     pub struct FillDisk("`fill-disk`") {
         /// The file system that its own folder lies on.
-        process: required("process") String,
+        process: optional("process") String,
+        /// The file system that the `folder` of one of `hosts` lies on.
+        host: optional("host") String,
         /// At the most: less where less is left.
         size: required("size") Size,
     }
-    later("host");
+    one_of("process", "host");
     check(check_fill_disk);
 }
 

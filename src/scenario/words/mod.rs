@@ -9,6 +9,7 @@ mod fault;
 mod feed;
 mod figure;
 mod flaw;
+mod host;
 mod instant;
 mod journey;
 mod load;
@@ -35,6 +36,7 @@ pub use flaw::{
     CloseAfter, Corrupt, Delay, Direction, Hang, Link, OnlyRequests, Protocol, Refuse, Reset, Respond, Slice,
     SlowClose, Spread, Throttle,
 };
+pub use host::{Host, HostWatch, Machine};
 pub use instant::{Moment, Reference, When};
 pub use journey::{
     Branch, ChooseStep, Exponential, Group, GroupStep, IfStep, Journey, JourneyBlock, JourneyStep, LetStep, Lognormal,
@@ -44,7 +46,7 @@ pub use journey::{
 pub use load::{Burst, Hold, Limits, Load, Phase, Ramp, RateFile, Spacing, Spike, Stage, Stairs, Wave};
 pub use network::{BreakDns, DnsAnswer, Drop, Network, Partition, Sides};
 pub use platform::{
-    Alert, AlertWatch, Arguments, Attach, Chore, Connections, DrillMark, Endpoint, EndpointBlock, HostWatch, PageWatch,
+    Alert, AlertWatch, Arguments, Attach, Chore, Connections, DrillMark, Endpoint, EndpointBlock, PageWatch,
     PerConnection, Platform, ProbeWatch, Process, ProcessClock, ProcessWatch, Ratio, RatioWatch, Ready, Slow, Tls,
     Watch,
 };

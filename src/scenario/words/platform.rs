@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{Container, Link, Network, Pick, Steps};
+use super::{Container, Host, HostWatch, Link, Network, Pick, Steps};
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{Flow, Rate, Share, Span, Text};
 use crate::base::yaml::{Kind, Node};
@@ -21,6 +21,8 @@ block! {
         processes: optional("processes") Named<Process, Reached>,
         /// Run already, by Docker, and are there to be hurt.
         containers: optional("containers") Named<Container>,
+        /// Machines that parts of it run on already, and are there to be hurt and watched.
+        hosts: optional("hosts") Named<Host>,
         /// Where requests go.
         endpoints: required("endpoints") Named<Endpoint>,
         /// Networks of the drill's own; processes that name one live in it.
@@ -32,7 +34,6 @@ block! {
         /// What is observed on the drill's clock.
         watch: optional("watch") Named<Watch>,
     }
-    later("hosts");
 }
 
 block! {
@@ -320,24 +321,6 @@ block! {
 fn check_page(page: &PageWatch, _: Mark, cx: &mut Context<'_>) {
     if let Some(keep) = page.keep.get().filter(|keep| keep.items.is_empty() && keep.complete) {
         cx.say(Diagnostic::error("empty-list", keep.mark, "nothing of this page is kept"));
-    }
-}
-
-block! {
-    /// What this whole machine does, once a second; its figures are NAME.cpu (busy cores), NAME.memory (bytes in use), and in
-    /// bytes a second NAME.disk-read, NAME.disk-write, NAME.network-in and NAME.network-out.
-    pub struct HostWatch("a watch of the machine") {
-        title: optional("title") Text,
-        /// true: the machine that the drill runs on.
-        host: required("host") bool,
-    }
-    check(check_host);
-}
-
-fn check_host(watch: &HostWatch, _: Mark, cx: &mut Context<'_>) {
-    if let Some(host) = watch.host.get().filter(|host| !host.value) {
-        let message = "`host` is true: the machine that the drill runs on";
-        cx.say(Diagnostic::error("range", host.mark, message).help("leave this watch out, or write true"));
     }
 }
 
