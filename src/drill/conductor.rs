@@ -97,6 +97,8 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
             broken: false,
         };
         course.searches.begin(self.book, &self.crews);
+        // Whatever is told meanwhile: nothing begins before the start instant, until which the clock shows 0.
+        self.clock.sleep_until(At::START).await;
         while !self.is_over(&course) {
             self.turn(&mut course).await;
             self.catch_up(&mut course);

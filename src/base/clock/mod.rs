@@ -118,7 +118,8 @@ impl Clock {
     pub async fn sleep_until(&self, at: At) {
         match &self.0 {
             Kind::Real(real) => {
-                if real.now() >= at {
+                // Before the start instant the clock shows 0, and the start itself is waited for all the same.
+                if host::monotonic_nanos() >= real.start.saturating_add(at.as_nanos()) {
                     return;
                 }
                 match real.start_std.checked_add(Span(at.as_nanos()).to_std()) {
@@ -213,6 +214,14 @@ mod tests {
         let ahead = real.restarted(zero);
         assert_eq!(ahead.now(), At::START);
         assert_eq!(ahead.wall().unix_nanos(), real.wall().unix_nanos() + zero.as_nanos());
+    }
+
+    #[test]
+    fn a_start_that_lies_ahead_is_waited_for() {
+        let real = Clock::start();
+        let zero = real.now() + Span::millis(50);
+        runtime().block_on(real.restarted(zero).sleep_until(At::START));
+        assert!(real.now() >= zero, "{}", real.now());
     }
 
     #[test]
