@@ -2,9 +2,11 @@
 
 mod common;
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 use common::{Running, Yard, events, summary};
 use serde_json::Value;
@@ -119,4 +121,139 @@ fn somebody_at_the_terminal_says_that_it_is_done() {
     drill.wait().expect(0);
     let run = yard.last_run();
     assert!(events(&run).iter().any(|entry| ended(entry, "done")), "{:#?}", summary(&run)["actions"]);
+}
+
+const TOLD: &str = "actions:
+  gate: { at: 0s, confirm: { alert: gate }, within: 60s }
+  told: { after: gate.done, by: shift leader, say: Call the bank, confirm: { alert: pager }, within: 60s }
+  plain: { after: told.done, confirm: { alert: pager }, within: 60s }
+  late: { after: plain.done, confirm: { alert: pager }, within: 500ms }
+targets:
+  told: { measure: action-time, action: told, at-most: 60s }
+  plain: { measure: action-time, action: plain, at-most: 60s }
+  late: { measure: action-time, action: late, at-most: 60s }
+";
+
+/// An address where nobody listens now.
+fn free() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("its address")
+}
+
+/// The status that a POST is answered with.
+fn post(address: SocketAddr, body: &str) -> u16 {
+    let mut stream = TcpStream::connect(address).expect("somebody listens for alerts");
+    let length = body.len();
+    write!(stream, "POST / HTTP/1.1\r\nhost: drill\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}")
+        .expect("it is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status")
+}
+
+/// The instants, in seconds, of the entries that `is` holds for.
+fn instants(run: &Path, is: impl Fn(&Value) -> bool) -> Vec<f64> {
+    let at = |entry: &Value| entry["at"].as_f64().expect("an instant") / 1e9;
+    events(run).iter().filter(|entry| is(entry)).map(at).collect()
+}
+
+/// The entries of what came to the watch at `index`.
+fn heard(index: u64) -> impl Fn(&Value) -> bool {
+    move |entry| entry["event"] == "probe" && entry["watch"] == index
+}
+
+fn moment(action: u64, moment: &'static str) -> impl Fn(&Value) -> bool {
+    move |entry| entry["event"] == "action" && entry["action"] == action && entry["what"]["moment"] == moment
+}
+
+#[test]
+fn a_post_to_a_watch_of_alerts_says_that_it_is_done() {
+    let yard = Yard::new();
+    let (gate, pager) = (free(), free());
+    let watches = format!(
+        "watch: {{ gate: {{ alert: {{ listen: \"{gate}\" }} }}, pager: {{ title: {{ en: On-call, zh: 值班 }}, alert: {{ listen: \"{pager}\" }} }}, "
+    );
+    yard.file("told.yaml", &drill("10s", TOLD).replacen("watch: { ", &watches, 1));
+    yard.run(&["check", "--unattended", "told.yaml"]).expect(0);
+    for (lang, words) in [("en", "confirmed by a POST to On-call"), ("zh", "由发往值班的 POST 请求确认")] {
+        let plan = yard.run(&["plan", "told.yaml", "--lang", lang]).expect(0);
+        assert!(plan.all().contains(words), "{}", plan.all());
+    }
+    let mut running = Running::new(yard.command(["run", "told.yaml"]));
+    let mut until = |count: usize, is: &dyn Fn(&Value) -> bool| {
+        let come = running.until(|| yard.runs().last().is_some_and(|run| instants(run, is).len() >= count));
+        assert!(come, "{}{}", running.text("out"), running.text("err"));
+    };
+    until(1, &moment(0, "begun"));
+    // Before it is under way, and on another watch.
+    assert_eq!(post(pager, "too early"), 200);
+    until(1, &heard(1));
+    assert_eq!(post(gate, "go on"), 200);
+    until(1, &moment(1, "begun"));
+    assert_eq!(post(pager, r#"{ "status": "firing" }"#), 200);
+    until(2, &heard(1));
+    assert_eq!(post(pager, r#"{ "status": "resolved" }"#), 200);
+    until(1, &moment(2, "begun"));
+    assert_eq!(post(pager, "the bank says yes"), 200);
+    until(1, &moment(3, "ended"));
+    let said = running.wait().expect(1);
+
+    let run = yard.last_run();
+    let summary = summary(&run);
+    let actions = summary["actions"].as_array().expect("actions");
+    let ends: Vec<&str> = actions.iter().filter_map(|action| action["end"].as_str()).collect();
+    assert_eq!(ends, ["done", "done", "done", "late"], "{actions:#?}");
+    let come = instants(&run, heard(1));
+    let [_, _, resolved, plain] = come[..] else { panic!("{come:?}") };
+    for (action, told) in [(1, resolved), (2, plain)] {
+        let after = actions[action]["ended"].as_f64().expect("it ended") - told;
+        assert!((0.0..0.5).contains(&after), "done {after} s after it was told: {actions:#?}");
+    }
+    let told = format!("told (shift leader) begins; Call the bank; POST to http://{pager} once it is done");
+    assert!(said.all().contains(&told), "{}", said.all());
+}
+
+const WAITING: &str = "faults:
+  held: { at: 1s, until: back.done + 500ms, pause: { process: shop } }
+  again: { at: switch.done + 500ms, for: 1s, pause: { process: shop } }
+  never: { after: broken.done, for: 1s, pause: { process: shop } }
+actions:
+  back: { after: held.detected + 1s, run: [touch, back] }
+  switch: { after: held.healed + 500ms, run: [touch, switched] }
+  broken: { title: { en: Fall over, zh: 切换 }, at: 1s, run: [sh, -c, exit 3] }
+targets:
+  seen: { measure: detection-time, fault: again, at-most: 5s }
+  unseen: { measure: detection-time, fault: never, at-most: 5s }
+";
+
+#[test]
+fn a_fault_begins_and_ends_when_an_action_is_done_and_never_comes_if_it_is_not() {
+    let yard = Yard::new();
+    yard.file("waiting.yaml", &drill("10s", WAITING));
+    for (lang, words) in [("en", "switch.done + 500 ms"), ("zh", "switch.完成 + 500 ms")] {
+        let plan = yard.run(&["plan", "waiting.yaml", "--lang", lang]).expect(0);
+        assert!(plan.all().contains(words), "{}", plan.all());
+    }
+    yard.run(&["run", "waiting.yaml"]).expect(3);
+    let run = yard.last_run();
+    let summary = summary(&run);
+    let at = |value: &Value| value.as_f64().unwrap_or_else(|| panic!("{value}: {summary:#}"));
+    let (faults, actions) = (&summary["faults"], &summary["actions"]);
+    let heals = instants(&run, |entry| entry["event"] == "fault" && entry["what"]["moment"] == "heal-ordered");
+    for (what, done) in [(heals[0], &actions[0]), (at(&faults[1]["ordered"]), &actions[1])] {
+        let after = what - at(&done["ended"]);
+        assert!((0.5..1.0).contains(&after), "{after} s after {done}: {faults:#}");
+    }
+    let bitten = at(&faults[0]["healed"]) - at(&faults[0]["effective"]);
+    assert!(bitten > 1.4, "it was held until it was told: {faults:#}");
+    assert_eq!((&faults[2]["ordered"], &actions[2]["end"]), (&Value::Null, &Value::from("failed")), "{summary:#}");
+    let verdicts: Vec<&str> =
+        summary["targets"].as_array().expect("targets").iter().filter_map(|one| one["verdict"].as_str()).collect();
+    assert_eq!(verdicts, ["pass", "inconclusive"], "{summary:#}");
+    for (lang, words) in [("en", "was never ordered: Fall over was not done"), ("zh", "未曾下达：切换未完成")]
+    {
+        yard.run(&["report", "last", "--lang", lang]).expect(3);
+        let page = std::fs::read_to_string(run.join("report.html")).expect("a page");
+        assert!(page.contains(words), "{lang}");
+    }
 }

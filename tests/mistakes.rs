@@ -160,7 +160,34 @@ const CASES: &[Case] = &[
     ),
     Case("action: decide,", "action: «decided,"),
     Case("acted: { measure: action-time, action: decide,", "«acted: { measure: action-time,"),
-    Case("stop-node: { at: lose-store.healed + 20s", "stop-node: { at: «decide.done"),
+    Case("confirm: { alert: pager }", "confirm: { alert: «pagr }"),
+    Case("confirm: { alert: pager }", "confirm: { alert: «health }"),
+    Case("confirm: { alert: pager }", "confirm: { alert: pager, «endpoint: shop }"),
+    Case("confirm: { alert: pager }", "confirm: { «alert: pager, get: /healthz }"),
+    Case("confirm: { alert: pager }", "«confirm: {}"),
+    Case("confirm: { alert: pager }", "«confirm: { endpoint: shop }"),
+    // What waits for it
+    Case("stop-node: { at: lose-store.healed + 20s", "stop-node: { at: «deside.done"),
+    Case("stop-node: { at: lose-store.healed + 20s", "stop-node: { at: «lose-store.done"),
+    Case("stop-node: { at: lose-store.healed + 20s", "stop-node: { at: «decide.healed"),
+    Case("stop-node: { at: lose-store.healed + 20s", "stop-node: { at: «switch.done + 10m"),
+    Case("stop-node: { at: lose-store.healed + 20s, for: 5s", "stop-node: { at: «switch.done + 90s, for: 5s"),
+    Case("until: switch.done + 10s", "until: told.«don"),
+    Case(
+        "strain: { at: told.done + 5s, until: switch.done + 10s",
+        "strain: { at: «told.done + 5s, until: switch.done + 2m",
+    ),
+    Case("lose-store: { at: outage + 1s", "lose-store: { at: «switch.done + 1s"),
+    Case(
+        "actions:\n",
+        "  held: { at: 60s, until: «back.done, pause: { process: cache } }\nactions:\n  back: { after: held.healed, confirm: { alert: pager } }\n",
+    ),
+    Case(
+        "actions:\n",
+        "  held: { at: 80s, until: «back.done, pause: { process: cache } }\n  \
+         killed: { at: 85s, for: 2s, kill: { process: cache } }\n\
+         actions:\n  seen: { after: killed.ordered, confirm: { alert: pager } }\n  back: { after: seen.done, confirm: { alert: pager } }\n",
+    ),
     // Watches
     Case(
         "{ prometheus: \"http://{{ process.node_1.address }}/metrics\"",

@@ -216,7 +216,7 @@ fn named_steps(plan: &Plan) -> BTreeSet<StepId> {
         .filter(|condition| matches!(condition.measure, Measure::Downtime | Measure::FaultRate { .. }));
     let whens = plan.faults.iter().filter_map(|fault| match &fault.at {
         Instant::When(condition) => Some(condition.as_ref()),
-        Instant::At(_) | Instant::After { .. } => None,
+        Instant::At(_) | Instant::After { .. } | Instant::Action { .. } => None,
     });
     let step = |condition: &Condition| match condition.scope {
         Scope::Step(step) | Scope::Group(step) => Some(step),

@@ -96,7 +96,7 @@ impl Fold {
         let aborts: Vec<Watched> = plan.aborts.iter().map(|abort| Watched::new(plan, &abort.condition)).collect();
         let when = |(index, fault): (usize, &crate::plan::Fault)| match &fault.at {
             Instant::When(condition) => Some((FaultId::at(index), Watched::new(plan, condition), None)),
-            Instant::At(_) | Instant::After { .. } => None,
+            Instant::At(_) | Instant::After { .. } | Instant::Action { .. } => None,
         };
         let whens: Vec<(FaultId, Watched, Option<At>)> = plan.faults.iter().enumerate().filter_map(when).collect();
         let searches = Searching::all(plan);

@@ -114,7 +114,7 @@ fn fits(plan: &Plan) -> Result<(), String> {
     let aborts = plan.aborts.iter().map(|abort| &abort.condition);
     let whens = plan.faults.iter().filter_map(|fault| match &fault.at {
         Instant::When(condition) => Some(condition.as_ref()),
-        Instant::At(_) | Instant::After { .. } => None,
+        Instant::At(_) | Instant::After { .. } | Instant::Action { .. } => None,
     });
     if steady.chain(aborts).chain(whens).any(|condition: &Condition| condition.measure == Measure::Throughput) {
         return Err(

@@ -15,7 +15,7 @@ use crate::analysis::{Snapshot, analyse};
 use crate::compile::{From, Origins};
 use crate::drill::{self, Audience, Signals};
 use crate::load;
-use crate::plan::{End, Instant, Plan, Work};
+use crate::plan::{EmergencyAction, End, Instant, Plan, Work};
 use crate::record::{Entry, Folder, Reader};
 use crate::verdict::{self, Verdict};
 
@@ -203,7 +203,7 @@ impl Trials<'_> {
     }
 }
 
-/// These faults, and those whose instants they hang on.
+/// These faults, and those whose instants they hang on, also by way of actions.
 fn with_what_they_wait_for(plan: &Plan, set: &[usize]) -> Vec<usize> {
     let mut kept = set.to_vec();
     let mut next = set.to_vec();
@@ -213,7 +213,14 @@ fn with_what_they_wait_for(plan: &Plan, set: &[usize]) -> Vec<usize> {
             End::For(_) | End::Platform { .. } => None,
         };
         for instant in [Some(&fault.at), until].into_iter().flatten() {
-            if let Instant::After { fault, .. } = instant
+            let behind = match instant {
+                Instant::After { fault, .. } => Some(*fault),
+                Instant::Action { action, .. } => {
+                    EmergencyAction::behind(*action, &plan.actions).map(|(fault, _)| fault)
+                }
+                Instant::At(_) | Instant::When(_) => None,
+            };
+            if let Some(fault) = behind
                 && !kept.contains(&fault.index())
             {
                 kept.push(fault.index());
@@ -263,6 +270,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::base::units::Span;
+    use crate::plan::Moment;
 
     proptest! {
         #[test]
@@ -277,6 +286,26 @@ mod tests {
             prop_assert_eq!(found, needed);
             prop_assert!(tries <= count * count + 4 * count + 1, "{} tries", tries);
         }
+    }
+
+    #[test]
+    fn what_a_fault_waits_for_by_way_of_actions_is_kept() {
+        let mut plan = crate::analysis::sim::Sim { fault: Some((30.0, 40.0)), ..Default::default() }.plan();
+        let due =
+            crate::plan::Due::Fault { fault: crate::plan::FaultId(0), moment: Moment::Detected, offset: Span::ZERO };
+        plan.actions = vec![EmergencyAction {
+            name: "decide".to_owned(),
+            title: Default::default(),
+            by: Default::default(),
+            say: Default::default(),
+            due,
+            work: Work::Terminal,
+            within: Span::SECOND,
+        }];
+        let mut next = plan.faults[0].clone();
+        next.at = Instant::Action { action: crate::plan::ActionId(0), offset: Span::ZERO };
+        plan.faults.extend([next.clone(), next]);
+        assert_eq!(with_what_they_wait_for(&plan, &[2]), [2, 0]);
     }
 
     #[test]

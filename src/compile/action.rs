@@ -6,9 +6,9 @@ use super::names::Names;
 use super::platform::{check_path, only_endpoint};
 use super::schedule::Roll;
 use super::text::{Own, Place, Reach};
-use crate::base::diagnostic::Diagnostic;
+use crate::base::diagnostic::{Diagnostic, nearest};
 use crate::base::units::{At, Span, Text};
-use crate::plan::{ActionId, Due, EmergencyAction, EndpointId, Work};
+use crate::plan::{ActionId, Due, EmergencyAction, EndpointId, WatchId, Work};
 use crate::scenario::{self, Confirm, Field, Moment, Named, Reference, Spanned, When};
 
 const OF_PROGRAM: Span = Span::seconds(10);
@@ -21,6 +21,8 @@ pub(super) struct Around<'c> {
     pub(super) phases: &'c PhaseTable,
     pub(super) reach: &'c Reach<'c>,
     pub(super) endpoints: &'c Names,
+    /// As written; none where the platform was refused.
+    pub(super) watches: Option<&'c Field<Named<scenario::Watch>>>,
     pub(super) end: Option<At>,
     /// Nobody is at the terminal.
     pub(super) unattended: bool,
@@ -148,24 +150,73 @@ fn work(
         return Some(Work::Run(words.map(|word| check(word, cx)).collect()));
     }
     let confirm = cx.need(&action.confirm)?;
-    let Confirm::Get(seen) = &confirm.value else {
+    let Confirm::Seen(seen) = &confirm.value else {
         if around.unattended {
             let message = format!("action `{}` is confirmed at the terminal, and nobody is there", name.value);
-            let help = "run it at a terminal, or let it be seen: confirm: { get: /healthz, endpoint: shop }";
+            let help = "run it at a terminal, or let it be seen or told: confirm: { get: /healthz, endpoint: shop }, or \
+                        { alert: WATCH }";
             cx.say(Diagnostic::error("unattended", confirm.mark, message).help(help));
         }
         return Some(Work::Terminal);
     };
     cx.broken |= !seen.complete;
-    let get = cx.need(&seen.get);
-    if let Some(get) = get {
-        check_path(&get.value, get.mark, cx);
+    if let Some(alert) = cx.get(&seen.alert) {
+        return alerted(alert, around, cx).map(|watch| Work::Alert { watch });
     }
+    let get = cx.need(&seen.get)?;
+    check_path(&get.value, get.mark, cx);
     let endpoint = match cx.get(&seen.endpoint) {
         Some(endpoint) => around.endpoints.find(endpoint, cx),
         None if seen.endpoint.is_hole() => None,
         None => only_endpoint(around.endpoints, confirm.mark, "this confirmation", cx),
     };
-    let (endpoint, get) = endpoint.zip(get)?;
-    Some(Work::Get { endpoint: EndpointId::at(endpoint), get: get.value.clone() })
+    Some(Work::Get { endpoint: EndpointId::at(endpoint?), get: get.value.clone() })
+}
+
+/// The watch of alerts that is meant.
+fn alerted(name: &Spanned<String>, around: &Around<'_>, cx: &mut Cx<'_>) -> Option<WatchId> {
+    let map = around.watches.and_then(Field::value);
+    let entries = map.map(|map| map.entries.as_slice()).unwrap_or_default();
+    let index = entries.iter().position(|(known, _)| known.value == name.value);
+    let found = index.and_then(|index| entries.get(index));
+    let message = match found.map(|(_, watch)| watch.as_ref().map(|watch| shows(watch))) {
+        Some(Some(None)) => return index.map(WatchId::at),
+        Some(Some(Some(what))) => {
+            format!("the watch `{}` shows {what}: it cannot be told what was done, as one of alerts can", name.value)
+        }
+        None if around.watches.is_some_and(|field| !field.is_hole()) && map.is_none_or(|map| map.complete) => {
+            format!("there is no watch `{}`", name.value)
+        }
+        // It was refused, or may have been.
+        Some(None) | None => {
+            cx.broken = true;
+            return None;
+        }
+    };
+    let hears = |watch: &&Spanned<scenario::Watch>| shows(watch).is_none();
+    let of = |(name, watch): &'_ (Spanned<String>, Option<Spanned<scenario::Watch>>)| {
+        watch.as_ref().filter(hears).map(|_| name.value.clone())
+    };
+    let hear: Vec<String> = entries.iter().filter_map(of).collect();
+    let help = match nearest(&name.value, hear.iter().map(String::as_str)) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None if hear.is_empty() => {
+            "write watch: { pager: { alert: { listen: 127.0.0.1:9093 } } } under `platform`".to_owned()
+        }
+        None => format!("the watches of alerts are: {}", hear.join(" ")),
+    };
+    cx.say(Diagnostic::error("unknown-name", name.mark, message).help(help));
+    None
+}
+
+/// What a watch shows; none of one of alerts, which hears.
+const fn shows(watch: &scenario::Watch) -> Option<&'static str> {
+    match watch {
+        scenario::Watch::Process(_) => Some("what processes take (`process`)"),
+        scenario::Watch::Probe(_) => Some("what a probe is answered (`get`)"),
+        scenario::Watch::Page(_) => Some("the figures of a page (`prometheus`)"),
+        scenario::Watch::Host(_) => Some("what this machine does (`host`)"),
+        scenario::Watch::Ratio(_) => Some("a part of a figure (`ratio`)"),
+        scenario::Watch::Alert(_) => None,
+    }
 }

@@ -33,6 +33,7 @@ pub(super) struct Scene<'c> {
     pub(super) hosts: &'c Names,
     pub(super) reach: &'c Reach<'c>,
     pub(super) phases: &'c PhaseTable,
+    pub(super) actions: &'c Names,
     pub(super) seed: u64,
 }
 

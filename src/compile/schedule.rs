@@ -9,7 +9,7 @@ use super::names::Names;
 use super::storm;
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::base::units::{At, Span};
-use crate::plan::{self, End, FaultId, FaultKind, Instant, Moment, Scope, Undo};
+use crate::plan::{self, ActionId, End, FaultId, FaultKind, Instant, Moment, Scope, Undo};
 use crate::scenario::{self, Field, Named, Reference, Spanned, UndoAtEnd, UndoWord, When};
 
 /// The names that faults are called by, and which of the plan each means.
@@ -128,9 +128,11 @@ pub(super) struct Made {
     pub(super) target: Mark,
     pub(super) from: Option<At>,
     pub(super) to: Option<At>,
-    /// It hangs on a condition: when it comes, or ends, is not known beforehand.
+    /// It hangs on a condition or an action: when it comes, or ends, is not known beforehand.
     pub(super) floats: bool,
     pub(super) ends_floating: bool,
+    /// Where it floats: it comes no earlier, as far as that is known.
+    pub(super) least: Option<At>,
 }
 
 impl Made {
@@ -196,6 +198,9 @@ fn entry(
             Some(Instant::After { fault, moment, offset }) => {
                 Instant::After { fault: *fault, moment: *moment, offset: *offset + deed.offset }
             }
+            Some(Instant::Action { action, offset }) => {
+                Instant::Action { action: *action, offset: *offset + deed.offset }
+            }
             // Filled in once conditions can be read; later ones hang on the first.
             Some(Instant::When(_)) | None if nth == 0 => Instant::At(At::MAX),
             Some(Instant::When(_)) | None => {
@@ -222,6 +227,7 @@ fn entry(
             to: None,
             floats,
             ends_floating: false,
+            least: None,
         });
     }
     Some(made)
@@ -289,7 +295,7 @@ fn start(
         None => (cx.need(&fault.after)?, "after"),
     };
     if word == "after" && !matches!(when.from, Reference::Other { .. }) {
-        let message = "`after` is an instant of another fault";
+        let message = "`after` is an instant of another fault, or an action that is done";
         let help = "write `at`, or after: other-fault.healed + 5s";
         cx.say(Diagnostic::error("instant", when.mark, message).help(help));
         return None;
@@ -302,27 +308,37 @@ fn start(
 fn note(path: &str, instant: &Instant, when: &Spanned<When>, cx: &mut Cx<'_>) {
     match instant {
         Instant::At(at) => cx.note(path, at, when.mark),
-        Instant::After { .. } | Instant::When(_) => {
+        Instant::After { .. } | Instant::Action { .. } | Instant::When(_) => {
             let written = cx.sources.slice(when.mark).trim_matches(['"', '\'']).to_owned();
             cx.note(path, &written, when.mark);
         }
     }
 }
 
-/// An instant that may hang on another fault.
+/// An instant that may hang on another fault, or on an action.
 fn instant(name: &Spanned<String>, when: &Spanned<When>, scene: &Scene<'_>, cx: &mut Cx<'_>) -> Option<Instant> {
     let Reference::Other { name: other, moment } = &when.from else {
         return scene.phases.at(when, "a fault", cx).map(Instant::At);
     };
     if *moment == scenario::Moment::Done {
-        let message = "only actions are done: a fault cannot wait for one";
-        let help = "write an instant of another fault, such as other-fault.healed + 5s";
-        cx.say(Diagnostic::error("instant", when.mark, message).help(help));
-        return None;
+        if scene.actions.get(&other.value).is_none() && scene.roll.names.get(&other.value).is_some() {
+            let message = format!("`{}` is a fault, and only an action is done", other.value);
+            let help = format!("write an instant of it, such as {}.healed + 5s", other.value);
+            cx.say(Diagnostic::error("instant", when.mark, message).help(help));
+            return None;
+        }
+        let action = ActionId::at(scene.actions.find(other, cx)?);
+        return Some(Instant::Action { action, offset: when.offset });
     }
     if other.value == name.value && scene.roll.names.get(&other.value).is_some() {
         let message = format!("fault `{}` waits for itself", name.value);
         cx.say(Diagnostic::error("circular", when.mark, message));
+        return None;
+    }
+    if scene.roll.names.get(&other.value).is_none() && scene.actions.get(&other.value).is_some() {
+        let message = format!("`{}` is an action, which has one instant: when it is done", other.value);
+        let help = format!("write {}.done", other.value);
+        cx.say(Diagnostic::error("instant", when.mark, message).help(help));
         return None;
     }
     let (fault, moment) = scene.roll.moment(other, *moment, cx)?;

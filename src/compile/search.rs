@@ -202,9 +202,14 @@ pub(super) fn check_beside(
 ) {
     for load in loads.iter().filter(|load| load.search.is_some()) {
         for made in faults {
-            // One that waits for a condition may come at any time.
-            let beside = made.times().is_none_or(|(from, to)| from < load.end() && load.start < to);
-            if beside && (made.floats || made.times().is_some()) {
+            // One that waits for a condition or an action may come at any time from then on, and one that ends with it stay.
+            let beside = match (made.from.or(made.least), made.to) {
+                (from, _) if made.floats => from.is_none_or(|from| from < load.end()),
+                (Some(from), Some(to)) => from < load.end() && load.start < to,
+                (Some(from), None) => made.ends_floating && from < load.end(),
+                (None, _) => false,
+            };
+            if beside {
                 let message = format!(
                     "fault `{}` falls into the search of `{}`, which would then find the limit of a platform that is hurt",
                     made.fault.name, load.name

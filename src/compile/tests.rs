@@ -383,12 +383,41 @@ fn a_fault_that_comes_several_times_is_as_many_faults() {
         })
         .collect();
     assert_eq!(offsets, [Span::seconds(1), Span::seconds(6)]);
+    let after = "flap: { after: back.done + 1s, every: 5s, times: 2, for: 2s, burn: { cores: 1 } }\n\
+                 actions:\n  back: { at: outage + 25s, run: [back] }";
+    let after = faults(after, 7);
+    let done = |seconds| plan::Instant::Action { action: plan::ActionId(0), offset: Span::seconds(seconds) };
+    assert_eq!(after.iter().map(|fault| fault.at.clone()).collect::<Vec<_>>(), [done(1), done(6)]);
     let when = "dip: { when: { measure: availability, below: 90% }, every: 5s, times: 2, for: 2s, pause: { process: node_2 } }";
     let when = faults(when, 7);
     assert!(matches!(when[0].at, plan::Instant::When(_)));
     let first =
         plan::Instant::After { fault: plan::FaultId(1), moment: plan::Moment::Ordered, offset: Span::seconds(5) };
     assert_eq!(when[1].at, first);
+}
+
+#[test]
+fn what_waits_for_an_action_may_fall_into_a_search_unless_that_begins_after_it() {
+    let text = |at: &str, fault: &str| {
+        format!(
+            "{}\nfaults:\n  hurt: {{ {fault}, burn: {{ cores: 1 }} }}\nactions:\n  act: {{ at: {at}, run: [act] }}\n",
+            include_str!("../../scenarios/capacity.yaml").replacen(
+                "load:\n",
+                "load:\n  after: { mix: { pay: 1 }, start: 20m, arrivals: [{ hold: { rate: 1/s, for: 5m } }] }\n",
+                1
+            )
+        )
+    };
+    for (at, fault, falls) in [
+        ("5s", "at: act.done, for: 1s", true),
+        ("21m", "at: act.done, for: 1s", false),
+        ("21m", "at: 1s, until: act.done", true),
+        ("22m", "at: 21m, until: act.done", false),
+    ] {
+        let found = compile_text(&text(at, fault), Some("smoke"), &[], &[]).err().unwrap_or_default();
+        assert!(found.len() == usize::from(falls), "{at} {fault} {found:#?}");
+        assert!(found.iter().all(|said| said.contains("`hurt` falls into the search of `payers`")), "{found:#?}");
+    }
 }
 
 #[test]

@@ -203,6 +203,7 @@ fn build(
     let containers =
         platform.map_or_else(|| Names::new("container"), |platform| Names::of("container", &platform.containers));
     let dns = platform.map_or_else(|| Names::new("name in networks"), |platform| dns::names(platform, cx));
+    let action_names = Names::of("action", &scenario.actions);
     let scene = fault::Scene {
         roll: &roll,
         processes: &processes,
@@ -213,24 +214,27 @@ fn build(
         links,
         dns: &dns,
         phases: &phases,
+        actions: &action_names,
         seed,
     };
     let mut faults = schedule::faults(&scenario.faults, &scene, cx);
-    times::settle(&mut faults, end, cx);
-    if loads.whole {
-        search::check_beside(&loads.list, &faults, &phases, &scenario.phases, cx);
-    }
-    let action_names = Names::of("action", &scenario.actions);
     let around = action::Around {
         names: &action_names,
         roll: &roll,
         phases: &phases,
         reach: &reach,
         endpoints: &endpoint_names,
+        watches: platform.map(|platform| &platform.watch),
         end,
         unattended,
     };
     let actions = action::actions(&scenario.actions, &around, cx);
+    // Where one was refused, the ids of the others are not what they seem.
+    let known = if actions.len() == action_names.len() { actions.as_slice() } else { &[] };
+    times::settle(&mut faults, known, end, cx);
+    if loads.whole {
+        search::check_beside(&loads.list, &faults, &phases, &scenario.phases, cx);
+    }
     let first_fault = faults.iter().filter_map(|fault| fault.times().map(|(from, _)| from)).min();
 
     let watches = made_platform.as_ref().map(|platform| platform.watches.as_slice()).unwrap_or_default();

@@ -28,8 +28,7 @@ pub(super) struct Actions {
 enum Track {
     Waiting,
     UnderWay,
-    Done(At),
-    /// It was not done, or is not begun any more.
+    /// It was done, or was not, or is not begun any more.
     Over,
 }
 
@@ -52,10 +51,7 @@ impl Actions {
         match *due {
             Due::At(at) => Some(at),
             Due::Fault { fault, moment, offset } => Some(timeline.moment(fault, moment)? + offset),
-            Due::Action { action, offset } => match self.tracks.get(action.index())? {
-                Track::Done(at) => Some(*at + offset),
-                Track::Waiting | Track::UnderWay | Track::Over => None,
-            },
+            Due::Action { action, offset } => Some(timeline.done_at(action)? + offset),
         }
     }
 
@@ -77,11 +73,19 @@ impl Actions {
         self.tasks.join_next().await
     }
 
-    pub(super) fn came_of(&mut self, outcome: Result<(ActionId, At, ActionEnd), JoinError>, book: &mut Book<'_>) {
+    /// Writes down what came of one; what waits for it hears when it was done.
+    pub(super) fn came_of(
+        &mut self,
+        outcome: Result<(ActionId, At, ActionEnd), JoinError>,
+        timeline: &mut Timeline,
+        book: &mut Book<'_>,
+    ) {
         match outcome {
             Ok((action, at, how)) => {
-                let track = if how == ActionEnd::Done { Track::Done(at) } else { Track::Over };
-                self.tracks[action.index()] = track;
+                self.tracks[action.index()] = Track::Over;
+                if how == ActionEnd::Done {
+                    timeline.done(action, at);
+                }
                 book.note_at(at, Event::Action { action, what: ActionEvent::Ended { how } });
             }
             // It stays under way, and so is not done at the end.
@@ -118,6 +122,11 @@ pub(super) fn hand(plan: &Arc<Plan>, platform: &Arc<Platform>, clock: &Clock) ->
     let (plan, platform, clock) = (plan.clone(), platform.clone(), clock.clone());
     Box::new(move |id| {
         let (plan, platform, clock, terminal) = (plan.clone(), platform.clone(), clock.clone(), terminal.clone());
+        // From this instant on, not only from when it is first waited for.
+        let heard = match plan.actions.get(id.index()).map(|action| &action.work) {
+            Some(Work::Alert { watch }) => Some(platform.confirmation(*watch)),
+            _ => None,
+        };
         Box::pin(async move {
             let Some(EmergencyAction { name, work, within, .. }) = plan.actions.get(id.index()) else {
                 return ActionEnd::GivenUp;
@@ -136,12 +145,19 @@ pub(super) fn hand(plan: &Arc<Plan>, platform: &Arc<Platform>, clock: &Clock) ->
                         }
                         None => std::future::pending().await,
                     },
+                    Work::Alert { .. } => match heard {
+                        Some(heard) => {
+                            heard.come().await;
+                            Ok(())
+                        }
+                        None => std::future::pending().await,
+                    },
                 }
             };
             // A program has its own deadline, and is gone after it.
             let done = match work {
                 Work::Run(_) => Ok(done.await),
-                Work::Get { .. } | Work::Terminal => clock.timeout(*within, done).await,
+                Work::Get { .. } | Work::Terminal | Work::Alert { .. } => clock.timeout(*within, done).await,
             };
             match done {
                 Ok(Ok(())) => ActionEnd::Done,

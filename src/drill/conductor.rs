@@ -127,7 +127,9 @@ impl<C: Crew, S: Surgeon, G: Watchman> Conductor<'_, '_, C, S, G> {
             Some(happening) = self.happenings.recv() => self.happened(course, happening),
             Some(news) = self.crews.news() => self.heard(course, news),
             Some(outcome) = course.tasks.join_next() => self.came_of(course, outcome),
-            Some(outcome) = self.actions.outcome() => self.actions.came_of(outcome, self.book),
+            Some(outcome) = self.actions.outcome() => {
+                self.actions.came_of(outcome, &mut course.timeline, self.book);
+            }
             () = self.clock.sleep_until(next) => {}
         }
     }

@@ -1,12 +1,14 @@
 use crate::base::units::At;
-use crate::plan::{End, Fault, FaultId, Instant, Moment};
+use crate::plan::{ActionId, End, Fault, FaultId, Instant, Moment};
 use crate::record::FaultEvent;
 
-/// Which fault is to be ordered or healed when: the plan's instants, moved by what was observed of other faults.
+/// Which fault is to be ordered or healed when: the plan's instants, moved by what was observed of other faults and of actions.
 /// Pure; it is told what happened and asked what is next.
 #[derive(Debug)]
 pub(super) struct Timeline {
     tracks: Vec<Track>,
+    /// The actions that are known to be done, and when they were.
+    done: Vec<(ActionId, At)>,
     /// How many may be ordered, in force and being healed at once.
     most: usize,
 }
@@ -61,7 +63,7 @@ impl Timeline {
             triggered: None,
         };
         let most = most.map_or(usize::MAX, |most| most as usize);
-        Timeline { tracks: faults.iter().map(track).collect(), most }
+        Timeline { tracks: faults.iter().map(track).collect(), done: Vec::new(), most }
     }
 
     /// The earliest thing to do whose instant is known, in the plan's order where two share one. A fault waits as long as
@@ -94,7 +96,18 @@ impl Timeline {
             Instant::At(at) => Some(*at),
             Instant::When(_) => track.triggered,
             Instant::After { fault, moment, offset } => Some(self.moment(*fault, *moment)? + *offset),
+            Instant::Action { action, offset } => Some(self.done_at(*action)? + *offset),
         }
+    }
+
+    /// When an action was done; none until it is.
+    pub(super) fn done_at(&self, action: ActionId) -> Option<At> {
+        self.done.iter().find(|(known, _)| *known == action).map(|(_, at)| *at)
+    }
+
+    /// Takes note of an action that was done.
+    pub(super) fn done(&mut self, action: ActionId, at: At) {
+        self.done.push((action, at));
     }
 
     /// An instant of a fault, once it is known.
@@ -301,6 +314,27 @@ mod tests {
         assert_eq!(timeline.next(), None);
         timeline.note(At(11), FaultId(0), &FaultEvent::NotEffective { why: vec![Sight::NoTarget] });
         assert_eq!(timeline.next(), Some((At(10), Due::Order(FaultId(1)))));
+    }
+
+    #[test]
+    fn one_that_waits_for_an_action_is_due_when_that_is_done_and_never_if_it_is_not() {
+        let after = |action| Instant::Action { action: ActionId(action), offset: Span(5) };
+        let mut until = kill("a", Instant::At(At(10)));
+        until.kind = FaultKind::Kill { processes: vec![ProcessId(1)] };
+        until.end = End::Until(after(1));
+        let mut timeline = Timeline::new(&[until, kill("b", after(0)), kill("c", after(2))], None);
+        timeline.note(At(10), FaultId(0), &FaultEvent::Ordered);
+        timeline.note(At(11), FaultId(0), &effective());
+        assert_eq!(timeline.next(), None);
+        timeline.done(ActionId(1), At(15));
+        assert_eq!(timeline.next(), Some((At(20), Due::Heal(FaultId(0)))));
+        timeline.note(At(20), FaultId(0), &FaultEvent::HealOrdered);
+        assert_eq!(timeline.next(), None);
+        timeline.done(ActionId(0), At(30));
+        assert_eq!(timeline.next(), Some((At(35), Due::Order(FaultId(1)))));
+        timeline.note(At(35), FaultId(1), &FaultEvent::Ordered);
+        timeline.note(At(36), FaultId(1), &FaultEvent::NotEffective { why: vec![Sight::NoTarget] });
+        assert_eq!(timeline.next(), None, "its action was not done");
     }
 
     fn flaw(kind: FlawKind) -> Flaw {

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{ActionId, EndpointId, FaultId, Moment, Template};
+use super::{ActionId, EndpointId, FaultId, Moment, Template, WatchId};
 use crate::base::units::{At, Span, Text};
 
 /// One step of the emergency plan: done by people or by a program, and timed.
@@ -46,4 +46,22 @@ pub enum Work {
     Terminal,
     /// A GET answers 2xx.
     Get { endpoint: EndpointId, get: String },
+    /// A watch of alerts hears of it; of alerts of Alertmanager's, that it is resolved.
+    Alert { watch: WatchId },
+}
+
+impl EmergencyAction {
+    /// The instant of a fault that an action of `actions` hangs on, itself or by way of others.
+    pub fn behind(action: ActionId, actions: &[EmergencyAction]) -> Option<(FaultId, Moment)> {
+        let mut next = action;
+        // Each waits for one other at the most, so that whoever goes on for longer is in a circle.
+        for _ in actions {
+            match actions.get(next.index())?.due {
+                Due::At(_) => return None,
+                Due::Fault { fault, moment, .. } => return Some((fault, moment)),
+                Due::Action { action, .. } => next = action,
+            }
+        }
+        None
+    }
 }

@@ -1,17 +1,19 @@
-use super::{ActionId, Basis, Due, EmergencyAction, End, Instant, Measure, Plan, Rehearsal, Scope, Stage, StageKind};
+use super::{
+    ActionId, Basis, EmergencyAction, End, Instant, Measure, Moment, Plan, Rehearsal, Scope, Stage, StageKind,
+};
 use crate::base::units::Rate;
 
 impl Plan {
-    /// Leaves faults out: those that `is_out` says, and those that wait for an instant of one that is left out. Targets on
-    /// nothing but those go with them, and are named as not judged.
+    /// Leaves faults out: those that `is_out` says, and those that wait for an instant of one that is left out, also by way
+    /// of actions. Targets on nothing but those go with them, and are named as not judged.
     pub fn spare(&mut self, is_out: impl Fn(&super::Fault) -> bool) {
         for fault in &mut self.faults {
             fault.spared |= is_out(fault);
         }
         loop {
-            let spared: Vec<bool> = self.faults.iter().map(|fault| fault.spared).collect();
             let gone = |instant: &Instant| match instant {
-                Instant::After { fault, .. } => spared.get(fault.index()) == Some(&true),
+                Instant::After { fault, .. } => self.faults.get(fault.index()).is_some_and(|fault| fault.spared),
+                Instant::Action { action, .. } => !comes(*action, &self.actions, &self.faults),
                 Instant::At(_) | Instant::When(_) => false,
             };
             let follows =
@@ -50,10 +52,15 @@ impl Plan {
     }
 
     /// A rehearsal of the faults alone: nobody comes, so that nothing but the faults themselves is judged. A fault that
-    /// waits for what requests show is left out.
+    /// waits for what requests show is left out, also by way of actions.
     pub fn without_load(&mut self) {
-        let waits = |instant: &Instant| {
-            matches!(instant, Instant::When(_) | Instant::After { moment: super::Moment::Recovered, .. })
+        let actions = self.actions.clone();
+        let waits = |instant: &Instant| match instant {
+            Instant::When(_) | Instant::After { moment: Moment::Recovered, .. } => true,
+            Instant::Action { action, .. } => {
+                matches!(EmergencyAction::behind(*action, &actions), Some((_, Moment::Recovered)))
+            }
+            Instant::At(_) | Instant::After { .. } => false,
         };
         let ends = |end: &End| matches!(end, End::Until(instant) if waits(instant));
         self.spare(|fault| waits(&fault.at) || ends(&fault.end));
@@ -70,18 +77,15 @@ impl Plan {
 
 /// Whether an action does not wait for a fault that is left out, itself or by way of others.
 fn comes(action: ActionId, actions: &[EmergencyAction], faults: &[super::Fault]) -> bool {
-    match actions.get(action.index()).map(|action| action.due) {
-        Some(Due::Fault { fault, .. }) => faults.get(fault.index()).is_none_or(|fault| !fault.spared),
-        Some(Due::Action { action, .. }) => comes(action, actions, faults),
-        Some(Due::At(_)) | None => true,
-    }
+    let behind = EmergencyAction::behind(action, actions).and_then(|(fault, _)| faults.get(fault.index()));
+    behind.is_none_or(|fault| !fault.spared)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::analysis::sim::Sim;
-    use crate::plan::{FaultId, Moment};
+    use crate::plan::{Due, FaultId, Work};
 
     #[test]
     fn what_waits_for_a_fault_that_is_left_out_is_left_out_and_so_are_targets_on_it() {
@@ -105,6 +109,55 @@ mod tests {
         );
         plan.without_faults();
         assert!(plan.targets.is_empty() && plan.faults.iter().all(|fault| fault.spared));
+    }
+
+    /// `lose`, then the actions `decide` (after `moment` of it) and `switch` (after that), then the fault `next`.
+    fn with_actions(moment: Moment) -> Plan {
+        let mut plan = Sim { fault: Some((30.0, 40.0)), ..Sim::default() }.plan();
+        let action = |name: &str, due| EmergencyAction {
+            name: name.to_owned(),
+            title: Default::default(),
+            by: Default::default(),
+            say: Default::default(),
+            due,
+            work: Work::Terminal,
+            within: Default::default(),
+        };
+        let offset = Default::default();
+        plan.actions = vec![
+            action("decide", Due::Fault { fault: FaultId(0), moment, offset }),
+            action("switch", Due::Action { action: ActionId(0), offset }),
+        ];
+        let mut next = plan.faults[0].clone();
+        next.name = "next".to_owned();
+        next.at = Instant::Action { action: ActionId(1), offset };
+        plan.faults.push(next);
+        plan
+    }
+
+    #[test]
+    fn what_waits_for_an_action_that_waits_for_a_fault_that_is_left_out_is_left_out() {
+        for until in [false, true] {
+            let mut plan = with_actions(Moment::Detected);
+            if until {
+                let at = std::mem::replace(&mut plan.faults[1].at, Instant::At(crate::base::units::At::START));
+                plan.faults[1].end = End::Until(at);
+            }
+            plan.spare(|fault| fault.name == "lose");
+            assert!(plan.faults[1].spared, "{until}");
+            plan = with_actions(Moment::Detected);
+            plan.spare(|fault| fault.name == "next");
+            assert!(!plan.faults[0].spared);
+        }
+    }
+
+    #[test]
+    fn without_load_what_waits_for_an_action_after_a_recovery_never_comes() {
+        for (moment, spared) in [(Moment::Recovered, true), (Moment::Healed, false)] {
+            let mut plan = with_actions(moment);
+            plan.without_load();
+            assert_eq!(plan.faults.iter().map(|fault| fault.spared).collect::<Vec<_>>(), [false, spared]);
+        }
     }
 
     #[test]

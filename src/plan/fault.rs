@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Answer, Blow, Condition, ContainerId, Direction, DiskOf, FaultId, Flaw, Harm, HostId, LinkId, ProcessId, Shape,
+    ActionId, Answer, Blow, Condition, ContainerId, Direction, DiskOf, FaultId, Flaw, Harm, HostId, LinkId, ProcessId, Shape,
     Template,
 };
 use crate::base::units::{At, Flow, Offset, Size, Span, Text};
@@ -275,6 +275,11 @@ pub enum Instant {
     After {
         fault: FaultId,
         moment: Moment,
+        offset: Span,
+    },
+    /// After an action was done.
+    Action {
+        action: ActionId,
         offset: Span,
     },
     /// With the second at whose end this held first.

@@ -32,6 +32,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc::UnboundedSender;
 
+pub use alerts::Confirmation;
 pub use bindings::Bindings;
 pub use clock::Dial;
 pub use error::PlatformError;
@@ -265,6 +266,11 @@ impl Platform {
     /// Waits until a GET at an endpoint is answered with 2xx.
     pub async fn until_answered(&self, endpoint: EndpointId, path: &str) -> Result<(), PlatformError> {
         probe::until_answered(&self.setting, &self.bindings, endpoint, path).await
+    }
+
+    /// What a watch of alerts hears from now on of something being done.
+    pub fn confirmation(&self, watch: WatchId) -> Confirmation {
+        self.alerts.confirmation(watch)
     }
 
     /// Ends programs of `prepare` and of actions that were dropped half-way, before anything is cleaned up behind them.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Model, Words};
 use crate::analysis::ActionFigures;
 use crate::base::units::{At, Span};
-use crate::plan::{ActionId, Due, EmergencyAction, Plan, Work};
+use crate::plan::{ActionId, Due, EmergencyAction, Plan, WatchKind, Work};
 use crate::record::ActionEnd;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -92,7 +92,7 @@ pub(super) fn outcome(action: &EmergencyAction, end: &ActionEnd, words: Words) -
 }
 
 /// What people are told when it begins.
-pub(super) fn told(action: &EmergencyAction, words: Words) -> String {
+pub(super) fn told(plan: &Plan, action: &EmergencyAction, words: Words) -> String {
     let name = words.title(&action.title, &action.name);
     let who = match words.title(&action.by, "") {
         by if by.is_empty() => name,
@@ -100,7 +100,16 @@ pub(super) fn told(action: &EmergencyAction, words: Words) -> String {
     };
     let mut said = vec![words.event_action_begun(who)];
     said.extend(Some(words.title(&action.say, "")).filter(|say| !say.is_empty()));
-    said.extend((action.work == Work::Terminal).then(|| words.action_enter()));
+    match &action.work {
+        Work::Terminal => said.push(words.action_enter()),
+        Work::Alert { watch } => {
+            said.extend(plan.platform.watches.get(watch.index()).and_then(|watch| match watch.kind {
+                WatchKind::Alert { listen } => Some(words.action_post(listen)),
+                _ => None,
+            }))
+        }
+        Work::Run(_) | Work::Get { .. } => {}
+    }
     said.join(&words.clause())
 }
 
@@ -112,13 +121,12 @@ pub(super) fn planned(plan: &Plan, action: &EmergencyAction, words: Words, momen
             let fault = plan.faults.get(fault.index()).map_or("", |fault| fault.name.as_str());
             words.plan_fault_after(fault, moment, words.span(offset))
         }
-        Due::Action { action, offset } => {
-            words.plan_fault_after(name(plan, action), words.action_done(), words.span(offset))
-        }
+        Due::Action { action, offset } => after(plan, action, offset, words),
     };
     let how = match &action.work {
         Work::Run(argv) => argv.iter().map(|word| word.0.as_str()).collect::<Vec<_>>().join(" "),
         Work::Terminal => words.action_terminal(),
+        Work::Alert { watch } => words.action_alert(words.watch(plan, *watch)),
         Work::Get { endpoint, get } => {
             let endpoint = plan.platform.endpoints.get(endpoint.index());
             endpoint.map_or_else(String::new, |it| format!("{} GET {get}", words.title(&it.title, &it.name)))
@@ -127,6 +135,8 @@ pub(super) fn planned(plan: &Plan, action: &EmergencyAction, words: Words, momen
     (due, format!("{how} · {}", words.plan_within(words.span(action.within))))
 }
 
-fn name(plan: &Plan, action: ActionId) -> &str {
-    plan.actions.get(action.index()).map_or("", |action| action.name.as_str())
+/// So long after an action is done.
+pub(super) fn after(plan: &Plan, action: ActionId, offset: Span, words: Words) -> String {
+    let name = plan.actions.get(action.index()).map_or("", |action| action.name.as_str());
+    words.plan_fault_after(name, words.action_done(), words.span(offset))
 }

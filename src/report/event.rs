@@ -49,7 +49,7 @@ pub(super) fn event(plan: &Plan, words: Words, event: &Event) -> Option<(String,
         Event::Action { action, what } => {
             let action = plan.actions.get(action.index())?;
             match what {
-                ActionEvent::Begun => (actions::told(action, words), ""),
+                ActionEvent::Begun => (actions::told(plan, action, words), ""),
                 ActionEvent::Ended { how } => {
                     let name = words.title(&action.title, &action.name);
                     let class = if *how == ActionEnd::Done { "good" } else { "bad" };

@@ -301,7 +301,7 @@ fn timeline(out: &mut String, plan: &Plan, words: Words, colour: Colour) {
                 };
                 lines.push((*at, bar(at.as_seconds_f64(), to.as_seconds_f64(), '█'), text));
             }
-            (Instant::After { .. } | Instant::When(_), _) => later.push(text),
+            (Instant::After { .. } | Instant::Action { .. } | Instant::When(_), _) => later.push(text),
         }
     }
     for action in &plan.actions {
@@ -334,6 +334,7 @@ fn instant(words: Words, plan: &Plan, instant: &Instant) -> String {
             let other = plan.faults.get(fault.index()).map_or("", |other| other.name.as_str());
             words.plan_fault_after(other, moment_word(words, *moment), words.span(*offset))
         }
+        Instant::Action { action, offset } => actions::after(plan, *action, *offset, words),
         Instant::When(condition) => {
             let bound = words.objective(&condition.measure, condition.bound);
             words.plan_fault_when(words.subject(plan, condition), bound)

@@ -1,10 +1,10 @@
 //! What the terminal, the page and the summary all tell, arranged once: rows of targets, the course of each fault, the
 //! generator's health, groups of failures, the timeline.
 
-use crate::analysis::{Curve, FaultFigures, Gap, Recovery, Row, Table};
+use crate::analysis::{ActionFigures, Curve, FaultFigures, Gap, Recovery, Row, Table};
 use crate::base::units::{At, Rate, Share, Span};
-use crate::plan::{FaultId, FaultKind, Measure, Quantity, Rehearsal, Scope, SeriesId};
-use crate::record::{BadKind, Event, Failure, FaultEvent};
+use crate::plan::{FaultId, FaultKind, Instant, Measure, Quantity, Rehearsal, Scope, SeriesId};
+use crate::record::{ActionEnd, BadKind, Event, Failure, FaultEvent};
 use crate::verdict::{Cause, Doubt, Exit, Judgement, Reason, Verdict};
 
 use super::deed::fault_deed;
@@ -187,7 +187,7 @@ impl<'a> Model<'a> {
         }
         steps.sort_by_key(|(at, _)| *at);
         if figures.ordered.is_none() {
-            notes.push(if fault.spared { words.fault_spared() } else { words.fault_never_ordered() });
+            notes.push(if fault.spared { words.fault_spared() } else { self.never_ordered(words, &fault.at) });
         }
         notes.extend(figures.not_effective.as_ref().map(|why| words.fault_not_effective(words.sights(plan, why))));
         notes.extend(figures.not_healed.as_ref().map(|why| words.fault_not_healed(words.sights(plan, why))));
@@ -204,6 +204,17 @@ impl<'a> Model<'a> {
             steps: steps.into_iter().map(|(_, step)| step).collect(),
             notes,
         })
+    }
+
+    fn never_ordered(&self, words: Words, at: &Instant) -> String {
+        let Instant::Action { action, .. } = at else { return words.fault_never_ordered() };
+        let done = |figures: &ActionFigures| figures.action == *action && figures.end == Some(ActionEnd::Done);
+        match self.plan.actions.get(action.index()) {
+            Some(action) if !self.analysis.actions.iter().any(done) => {
+                words.fault_action_not_done(words.title(&action.title, &action.name))
+            }
+            _ => words.fault_never_ordered(),
+        }
     }
 
     fn recovery(&self, words: Words, fault: FaultId, recovery: &Recovery) -> String {

@@ -382,6 +382,7 @@ messages! {
     moment_healed() "healed" "撤除完成";
     moment_recovered() "recovered" "恢复";
     fault_never_ordered() "was never ordered" "未曾下达";
+    fault_action_not_done(action) "was never ordered: {action} was not done" "未曾下达：{action}未完成";
     one_of_several(title, name) "{title} ({name})" "{title}（{name}）";
     shrink_trial(faults, verdict) "{faults}: {verdict}" "{faults}：{verdict}";
     shrink_no_fault() "no fault" "无故障";
@@ -602,6 +603,8 @@ messages! {
     event_action_begun(action) "{action} begins" "{action}开始";
     action_enter() "press Enter once it is done" "完成后请按回车键";
     action_terminal() "confirmed at the terminal" "在终端确认";
+    action_alert(watch) "confirmed by a POST to {watch}" "由发往{watch}的 POST 请求确认";
+    action_post(listen) "POST to http://{listen} once it is done" "完成后请向 http://{listen} 发送 POST 请求";
     action_done() "done" "完成";
     action_late(within) "not done within {within}" "{within}内未完成";
     action_failed(why) "failed: {why}" "失败：{why}";

@@ -54,7 +54,7 @@ fn check_action(action: &Action, at: Mark, cx: &mut Context<'_>) {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Confirm {
     Terminal,
-    Get(Box<ConfirmGet>),
+    Seen(Box<ConfirmSeen>),
 }
 
 words! {
@@ -62,24 +62,35 @@ words! {
 }
 
 block! {
-    /// A GET that answers 2xx once it is done.
-    pub struct ConfirmGet("`confirm`") {
+    /// A GET that answers 2xx once it is done, or a watch of alerts that hears of it.
+    pub struct ConfirmSeen("`confirm`") {
         /// A path, such as /healthz.
-        get: required("get") String,
+        get: optional("get") String,
+        /// The endpoint that the path is asked of.
         endpoint: optional("endpoint") String,
+        /// A watch of alerts: a POST there while it is under way says that it is done; an alert of Alertmanager's once it is resolved.
+        alert: optional("alert") String,
     }
-    later("alert");
+    one_of("get", "alert");
+    check(check_seen);
+}
+
+fn check_seen(seen: &ConfirmSeen, _: Mark, cx: &mut Context<'_>) {
+    if let (Some(mark), Some(alert), None) = (seen.endpoint.written(), seen.alert.written(), seen.get.written()) {
+        let message = "a watch of alerts is told, and nobody is asked: `endpoint` goes with `get`";
+        cx.say(Diagnostic::error("does-not-go", mark, message).related(alert, "the watch is here"));
+    }
 }
 
 impl Raw for Confirm {
     fn decode(node: &Node, at: Mark, cx: &mut Context<'_>) -> Option<Confirm> {
         match &node.kind {
-            Kind::Map(_) => cx.decode(node, at).map(|get| Confirm::Get(Box::new(get))),
+            Kind::Map(_) => cx.decode(node, at).map(|seen| Confirm::Seen(Box::new(seen))),
             _ => cx.decode(node, at).map(|ConfirmWord::Terminal| Confirm::Terminal),
         }
     }
 
     fn schema(defs: &mut Defs) -> Value {
-        json!({ "anyOf": [ConfirmWord::schema(defs), ConfirmGet::schema(defs)] })
+        json!({ "anyOf": [ConfirmWord::schema(defs), ConfirmSeen::schema(defs)] })
     }
 }

@@ -24,7 +24,7 @@ mod search;
 mod top;
 mod users;
 
-pub use action::{Action, Confirm, ConfirmGet, ConfirmWord};
+pub use action::{Action, Confirm, ConfirmSeen, ConfirmWord};
 pub use ailment::{ExhaustFiles, OutOfMemory, Restart, SkewClock, SlowDisk, SlowStart};
 pub use body::{BodyFile, BodyText, PartBlock, PartValue};
 pub use condition::{Basis, Condition, Measure, Obligation, SteadyState, Timing, Trigger, is_metric};
