@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::pin::Pin;
+use std::rc::Rc;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::LocalSet;
@@ -18,9 +20,11 @@ use crate::base::units::{At, Span};
 use crate::fault::Seen;
 use crate::load::News;
 use crate::plan::{
-    Abort, Bound, Condition, End, Fault, FaultId, FaultKind, Instant, LoadId, Measure, ProcessId, Scope, Trial, Undo,
+    Abort, Bound, Condition, Due, EmergencyAction, End, Fault, FaultId, FaultKind, Instant, LoadId, Measure, ProcessId,
+    Scope, Trial, Undo, Work,
 };
-use crate::record::{Event, FaultEvent, Item, Sight, Window, Writer};
+use crate::platform::Happening;
+use crate::record::{ActionEnd, Event, FaultEvent, Item, Sight, Window, Writer};
 
 const CREWS: u16 = 2;
 /// A fault on it makes the surgeon panic.
@@ -36,19 +40,23 @@ struct Script {
     bite: Span,
     heal: Span,
     guarded_until: At,
+    /// From the world's start to the drill's, in which the platform tells something.
+    lead: Span,
 }
 
 struct Played {
     entries: Vec<Entry>,
     conducted: Conducted,
     orders: Vec<&'static str>,
+    /// When actions were begun, as the world counts.
+    begun: Vec<At>,
     ended: At,
 }
 
 impl Script {
     fn new(sim: Sim) -> Script {
         let (bite, heal) = (Span::nanos(1_234_567), Span::nanos(7_654_321));
-        Script { sim, signals: Vec::new(), late: None, bite, heal, guarded_until: At::MAX }
+        Script { sim, signals: Vec::new(), late: None, bite, heal, guarded_until: At::MAX, lead: Span::ZERO }
     }
 
     fn plan(&self) -> Plan {
@@ -67,7 +75,7 @@ impl Script {
         });
         let windows: Vec<Window> = windows.collect();
         let (time, plan) = (SimClock::new(), Arc::new(plan));
-        let clock = time.clock();
+        let clock = time.clock().restarted(At::START + self.lead);
         let folder = tempfile::tempdir().unwrap();
         let writer = Writer::create(folder.path(), "run", &plan, None, Box::new(|text| Cow::Borrowed(text))).unwrap();
         let mut heard = Ears(Vec::new());
@@ -79,13 +87,22 @@ impl Script {
         let crews = Hands { tell: RefCell::new(Some(tell.clone())), news, orders: Arc::clone(&orders) };
         let (press, pressed) = unbounded_channel();
         let mut signals = Signals::from(pressed);
-        let (_platform, mut happenings) = unbounded_channel();
+        let (platform, mut happenings) = unbounded_channel();
+        if self.lead > Span::ZERO {
+            platform.send(Happening::ByHand { what: "something".to_owned() }).unwrap();
+        }
+        let begun: Rc<RefCell<Vec<At>>> = Rc::default();
+        let (world, begins) = (time.clone(), begun.clone());
+        let hand = Box::new(move |_| -> Pin<Box<dyn Future<Output = ActionEnd>>> {
+            begins.borrow_mut().push(world.now());
+            Box::pin(std::future::pending())
+        });
         let mut guardian = Watch { clock: clock.clone(), until: self.guarded_until };
         let conductor = Conductor {
             plan: &plan,
             clock: clock.clone(),
             book: &mut book,
-            actions: super::actions::Actions::new(&plan, &clock, Box::new(|_| Box::pin(std::future::pending()))),
+            actions: super::actions::Actions::new(&plan, &clock, hand),
             surgeon: Ward { clock: clock.clone(), bite: self.bite, heal: self.heal },
             happenings: &mut happenings,
             signals: &mut signals,
@@ -101,7 +118,7 @@ impl Script {
         });
         drop(book);
         let orders = std::mem::take(&mut *orders.lock().unwrap());
-        Played { entries: heard.0, conducted, orders, ended: time.now() }
+        Played { entries: heard.0, conducted, orders, begun: begun.take(), ended: time.now() }
     }
 
     /// The world around the conductor, second by second.
@@ -295,6 +312,23 @@ fn faults_and_the_end_come_at_their_instants_to_the_nanosecond() {
         })
         .collect();
     assert!(closed.len() >= 90 && closed.iter().copied().eq(0..closed.len() as u64), "each once, in order: {closed:?}");
+}
+
+#[test]
+fn nothing_begins_before_the_start_instant_whatever_is_told() {
+    let script = Script { lead: Span::millis(100), ..Script::new(Sim::default()) };
+    let mut plan = script.plan();
+    plan.actions = vec![EmergencyAction {
+        name: "decide".to_owned(),
+        title: Default::default(),
+        by: Default::default(),
+        say: Default::default(),
+        due: Due::At(At::START),
+        work: Work::Terminal,
+        within: Span::SECOND,
+    }];
+    let start = At::START + script.lead;
+    assert_eq!(script.play_as(plan).begun, [start]);
 }
 
 #[test]
