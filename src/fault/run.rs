@@ -7,7 +7,7 @@ use super::{Faults, Kind, blocking, said};
 use crate::base::units::Span;
 use crate::plan::Template;
 use crate::record::Sight;
-use crate::undo::{Action, UndoError, UndoId, run_program};
+use crate::undo::{self, Action, UndoError, UndoId};
 
 /// The command lines of a fault.
 pub(super) struct Programs<'p> {
@@ -60,7 +60,7 @@ async fn seen(faults: &Faults, check: &[String], folder: &Path, within: Span) ->
 
 async fn ask(check: &[String], folder: &Path, within: Span) -> Result<bool, Sight> {
     let (check, folder) = (check.to_vec(), folder.to_owned());
-    blocking(move || run_program(&check, &folder, within)).await?.map_err(said)
+    blocking(move || undo::ask(&check, &folder, within)).await?.map_err(said)
 }
 
 /// How long a program that undoes a fault at the end of the drill may take.

@@ -36,7 +36,8 @@ pub enum Action {
     ClockShare { share: String },
     /// A private folder was made: remove it with all that is in it. It holds a file with the token, or nothing.
     RemoveFolder { folder: PathBuf, token: String },
-    /// A program of the user's did something: another undoes it, and a third says by exiting with 0 that it is in force.
+    /// A program of the user's did something: another undoes it, and a third says by exiting with 0 that it is in force, with 1
+    /// that it is not.
     Run { name: String, command: Vec<String>, check: Vec<String>, folder: PathBuf, within: Span },
     /// A network namespace was made: remove it with all that is in it, and the other ends of its links.
     RemoveNamespace { name: String, namespace: Namespace },
@@ -111,17 +112,9 @@ impl Action {
             Action::RemoveFolder { folder, token } => {
                 private::remove(folder, token).map_err(|error| self.left(error.to_string()))
             }
-            Action::Run { command, check, folder, within, .. } => {
-                let done = program::run(command, folder, *within).map_err(|why| self.left(why))?;
-                if !done {
-                    return Err(self.left("the program that undoes it did not exit with 0".to_owned()));
-                }
-                match program::run(check, folder, *within) {
-                    Ok(false) => Ok(()),
-                    Ok(true) => Err(self.left("its check still says that it is in force".to_owned())),
-                    Err(why) => Err(self.left(why)),
-                }
-            }
+            Action::Run { command, check, folder, within, .. } => program::carry_out(command, folder, *within)
+                .and_then(|()| program::until_gone(check, folder, *within))
+                .map_err(|why| self.left(why)),
             Action::RemoveNamespace { namespace, .. } => {
                 namespace.remove().map_err(|error| self.left(error.to_string()))
             }
@@ -156,7 +149,7 @@ impl Action {
             Action::ClockShare { share } => ClockShare::named(share).is_some_and(|share| share.exists()),
             Action::RemoveFolder { folder, .. } => folder.symlink_metadata().is_ok(),
             // Whoever cannot ask has to assume it.
-            Action::Run { check, folder, within, .. } => program::run(check, folder, *within).unwrap_or(true),
+            Action::Run { check, folder, within, .. } => program::ask(check, folder, *within).unwrap_or(true),
             Action::RemoveNamespace { namespace, .. } => namespace.exists().unwrap_or(true),
             Action::RemoveRules { namespace, table, .. } => network::has_rules(namespace, table).unwrap_or(true),
             Action::RemoveShape { namespace, device, .. } => network::has_shape(namespace, device).unwrap_or(true),

@@ -30,7 +30,7 @@ pub use guardian::{Guardian, guardian_main};
 pub use journal::{JOURNAL, Journal, UndoId};
 pub use limits::Lowered;
 pub use private::Scratch;
-pub use program::run as run_program;
+pub use program::ask;
 pub use recover::{Recovery, Sweep, has_pending, journals, recover, recover_all, residue};
 
 use std::io;

@@ -131,6 +131,14 @@ pub fn leave_session() -> io::Result<()> {
     Ok(())
 }
 
+/// Kills a child that leads a process group, with all of that group. It has not been waited for, so the number is still its own.
+pub fn kill_group(child: &mut Child) {
+    let _ = child.kill();
+    let Ok(group) = libc::pid_t::try_from(child.id()) else { return };
+    // SAFETY: kill takes two numbers.
+    unsafe { libc::kill(-group, libc::SIGKILL) };
+}
+
 /// Has the calling process killed when its parent's thread ends. A second line only: a change of user clears it, and
 /// it does not reach grandchildren.
 fn die_with(parent: u32) -> io::Result<()> {

@@ -44,7 +44,7 @@ pub use executable::takes_no_library;
 pub use faketime::{ClockShare, find_faketime, set_skew, tells_right};
 pub use group::{Controller, Group};
 pub use identity::{Identity, PidFd, Signal};
-pub use launch::{Launch, Launched, converse, describe_exit, detach, find_program, leave_session};
+pub use launch::{Launch, Launched, converse, describe_exit, detach, find_program, kill_group, leave_session};
 pub use limit::Resource;
 pub use machine::{
     Limits, Machine, become_subreaper, boot_id, local_port_range, local_ports, machine, memory_file, open_file_limits,

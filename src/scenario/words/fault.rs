@@ -259,9 +259,9 @@ block! {
         act: required("do") Arguments,
         /// Undoes it, however often it is called, and exits with 0; also when the harness has died.
         undo: required("undo") Arguments,
-        /// Exits with 0 while it is in force, and with something else while it is not.
+        /// Exits with 0 while it is in force, and with 1 while it is not; with anything else it could not tell.
         check: required("check") Arguments,
-        /// How long each may take, and how long the check may take to see it; left out: 10s.
+        /// How long each may take, and how long the check may take to see it come, and go; left out: 10s.
         within: optional("within") Span,
     }
     check(check_run);

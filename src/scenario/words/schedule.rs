@@ -42,7 +42,7 @@ block! {
     /// A program that undoes it, also when the harness has died.
     pub struct UndoRun("`undo` of a fault") {
         run: required("run") Arguments,
-        /// Exits with 0 as long as it is still to be undone.
+        /// Exits with 0 as long as it is still to be undone, and with 1 when it is not; with anything else it could not tell.
         check: required("check") Arguments,
     }
 }
