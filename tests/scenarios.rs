@@ -119,3 +119,25 @@ fn the_readme_names_words_that_exist_and_shows_the_quickstart_as_it_is() {
         "the README shows another quickstart"
     );
 }
+
+#[test]
+fn the_fault_by_kubectl_is_accepted_as_both_readmes_show_it() {
+    let yard = Yard::new();
+    let shown = |readme: &str| {
+        let (_, section) = readme.split_once("# Kubernetes\n").expect("a section on Kubernetes");
+        let (_, fragment) = section.split_once("```yaml\n").expect("a fragment");
+        fragment.split("```").next().expect("its end").to_owned()
+    };
+    let fragment = shown(include_str!("../README.md"));
+    assert_eq!(fragment, shown(include_str!("../README.zh.md")));
+    let quickstart = include_str!("../scenarios/quickstart.yaml");
+    // In every profile longer than the fault.
+    let phased = quickstart
+        .replace("time: 5s", "time: 15s")
+        .replace("for: \"{{ vars.time }}\" }", "for: \"{{ vars.time }}\", phase: outage }");
+    let file = yard.file("kubernetes.yaml", &format!("{phased}{fragment}"));
+    let file = file.to_str().expect("a plain path");
+    yard.run(&["check", file]).expect(0);
+    let plan: Value = serde_json::from_str(&yard.run(&["plan", file, "--format", "json"]).expect(0).out).expect("JSON");
+    assert_eq!(plan["faults"][0]["name"], "no-payment");
+}
