@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ActionId, Answer, Blow, Condition, ContainerId, Direction, DiskOf, FaultId, Flaw, Harm, HostId, LinkId, ProcessId, Shape,
-    Template,
+    ActionId, Answer, Blow, Condition, ContainerId, Direction, DiskOf, FaultId, Flaw, Harm, HostId, LinkId, ProcessId,
+    Shape, Template,
 };
 use crate::base::units::{At, Flow, Offset, Size, Span, Text};
 
