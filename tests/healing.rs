@@ -66,15 +66,6 @@ fn what_the_platform_did_not_heal_is_undone_after_the_load_as_the_drill_says() {
     }
 }
 
-#[test]
-fn an_undo_whose_check_still_says_that_it_is_in_force_has_not_undone_it() {
-    let yard = Yard::new();
-    yard.file("drill.yaml", &drill(&MEND.replace("touch, mended", "\"true\"")));
-    let ended = yard.run(&["run", "drill.yaml"]).expect(5);
-    assert!(moment(&yard.last_run(), "not-healed").is_some());
-    assert!(ended.all().contains("gone"), "{}", ended.all());
-}
-
 /// The drill, until its fault bites.
 fn bitten(yard: &Yard) -> Running {
     yard.file("drill.yaml", &drill(MEND).replace("for: 3s", "for: 60s"));

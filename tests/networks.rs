@@ -183,7 +183,7 @@ fn those_who_look_each_other_up_are_misled_and_found_again() {
         assert_eq!(pins(&name), [] as [String; 0], "{what}");
     };
     let cases: Vec<_> = cases.into_iter().enumerate().collect();
-    for some in cases.chunks(3) {
+    for some in cases.chunks(5) {
         std::thread::scope(|scope| some.iter().for_each(|case| drop(scope.spawn(|| all(*case)))));
     }
 }
