@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use common::{Yard, events, eventually, is_alive, summary};
+use common::{Running, Yard, events, eventually, is_alive, summary};
 use serde_json::Value;
 
 /// Each takes a core for itself: one at a time.
@@ -147,8 +147,18 @@ fn proofs(run: &Path, moment: &str) -> Vec<Value> {
     events(run).iter().filter_map(of).collect()
 }
 
-fn has_bitten(yard: &Yard) -> bool {
-    yard.runs().last().is_some_and(|run| !proofs(run, "effective").is_empty())
+/// The drill, until its fault bites.
+fn bitten(yard: &Yard, text: &str) -> Running {
+    yard.file("drill.yaml", text);
+    let mut drill = yard.start(&["run", "drill.yaml"]);
+    let bites = || yard.runs().last().is_some_and(|run| !proofs(run, "effective").is_empty());
+    assert!(drill.until(bites), "{}{}", drill.text("out"), drill.text("err"));
+    drill
+}
+
+/// The same drill, whose host nobody watches.
+fn unwatched(text: &str) -> String {
+    text.replace("  watch: { db: { host: db_1 } }\n", "")
 }
 
 #[test]
@@ -233,7 +243,7 @@ fn another_version_or_none_is_said() {
     // Hosts that a drill does not use are not asked.
     let text =
         drill(&server.via("wrong"), &program(&yard), "targets: { up: { measure: availability, at-least: 50% } }");
-    yard.file("drill.yaml", &text.replace("  watch: { db: { host: db_1 } }\n", ""));
+    yard.file("drill.yaml", &unwatched(&text));
     yard.run(&["check", "--host", "drill.yaml"]).expect(0);
 }
 
@@ -246,9 +256,7 @@ fn when_the_harness_dies_nothing_is_left_on_the_host() {
     let (yard, server) = (Yard::new(), Server::new());
     let long = LONG.replace("for: 4s", "for: 50s");
     let text = drill(&server.via("key"), &program(&yard), &long).replace("for: 9s", "for: 60s");
-    yard.file("drill.yaml", &text);
-    let mut drill = yard.start(&["run", "drill.yaml"]);
-    assert!(drill.until(|| has_bitten(&yard)), "{}{}", drill.text("out"), drill.text("err"));
+    let drill = bitten(&yard, &text);
     assert!(yard.process("agent").is_some() && server.clients().len() == 2);
     let guardian = yard.process("guardian").expect("a guardian");
     signal(guardian, "KILL");
@@ -270,17 +278,18 @@ fn a_connection_that_is_cut_without_a_word_ends_the_strain_and_is_said() {
     // Watched by nobody, so the one client is the strain's.
     let long = LONG.replace("for: 4s", "for: 14s");
     let text = drill(&server.via("key"), &program(&yard), &long).replace("for: 9s", "for: 16s");
-    yard.file("drill.yaml", &text.replace("  watch: { db: { host: db_1 } }\n", ""));
-    let mut drill = yard.start(&["run", "drill.yaml"]);
-    assert!(drill.until(|| has_bitten(&yard)), "{}{}", drill.text("out"), drill.text("err"));
+    let mut drill = bitten(&yard, &unwatched(&text));
     let clients = server.clients();
     assert_eq!(clients.len(), 1);
     signal(clients[0], "STOP");
     assert!(drill.until(|| yard.process("agent").is_none()), "{}{}", drill.text("out"), drill.text("err"));
     assert!(is_alive(clients[0]), "nobody has told it to");
-    let ended = drill.wait().expect(0);
+    let ended = drill.wait().expect(3);
     assert!(ended.out.contains("whether it was in force until then is not known"), "{}", ended.out);
-    let seen = &proofs(&yard.last_run(), "healed")[0];
+    assert_eq!(proofs(&yard.last_run(), "healed"), [] as [Value; 0]);
+    let all = events(&yard.last_run());
+    let seen = all.iter().find(|entry| entry["what"]["moment"] == "not-healed").expect("it is said");
+    let seen = &seen["what"]["why"];
     assert_eq!((&seen[0]["seen"], &seen[1]["seen"]), (&"unheard".into(), &"released".into()), "{seen}");
     assert_eq!(server.clients(), [] as [u32; 0]);
 }

@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::process::Command;
 
-use common::{Running, Yard, events, eventually, summary};
+use common::{Running, Yard, deal, events, eventually, summary};
 
 /// True, and said, where networks cannot be made.
 #[allow(clippy::print_stderr)]
@@ -115,11 +115,7 @@ fn each_fault_between_processes_is_felt_by_those_who_ask() {
         assert!(found["effective"].is_f64() && found["healed"].is_f64(), "{what}: {found:#}");
         assert_eq!(pins(&name), [] as [String; 0], "{what}");
     };
-    // Some at once: each waits for most of its time.
-    let cases: Vec<_> = cases.into_iter().enumerate().collect();
-    for some in cases.chunks(3) {
-        std::thread::scope(|scope| some.iter().for_each(|case| drop(scope.spawn(|| all(*case)))));
-    }
+    deal(cases.len() as u64, 3, |index| all((index as usize, cases[index as usize])));
 }
 
 #[test]
@@ -182,10 +178,7 @@ fn those_who_look_each_other_up_are_misled_and_found_again() {
         assert!(page.contains(said), "{what}: {}", told.all());
         assert_eq!(pins(&name), [] as [String; 0], "{what}");
     };
-    let cases: Vec<_> = cases.into_iter().enumerate().collect();
-    for some in cases.chunks(5) {
-        std::thread::scope(|scope| some.iter().for_each(|case| drop(scope.spawn(|| all(*case)))));
-    }
+    deal(cases.len() as u64, 5, |index| all((index as usize, cases[index as usize])));
 }
 
 #[test]

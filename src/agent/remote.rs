@@ -1,9 +1,7 @@
 //! An agent, as the harness sees it.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::net::Shutdown;
-use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
@@ -12,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use super::AgentError;
 use super::message::{Hello, Said, Seen, Strain, VERSION, Word};
 use crate::base::clock::Clock;
-use crate::base::host::{self, Identity, Speed, SystemLoad, say};
+use crate::base::host::{self, Identity, Speed, SystemLoad, Tail, say};
 use crate::base::units::{At, Span};
 use crate::plan::Host;
 
@@ -60,7 +58,7 @@ pub struct Agent {
     /// What has come and is no whole line yet.
     heard: Mutex<Vec<u8>>,
     /// What it, or what leads to it, has said on standard error.
-    errors: File,
+    errors: Option<Tail>,
     /// Who tells it that we are there stops when this is gone.
     _beat: mpsc::Sender<()>,
 }
@@ -76,13 +74,18 @@ impl Agent {
             let (stream, theirs) = UnixStream::pair()?;
             // Whoever does not listen is not waited for.
             stream.set_write_timeout(Some(BEAT.to_std()))?;
-            let (errors, voice) = (host::memory_file()?, stream.try_clone()?);
+            let voice = stream.try_clone()?;
             let mut command = Command::new(path);
             command.args(way.words.get(1..).unwrap_or_default()).current_dir(&way.folder);
             let (beat, goes_on) = mpsc::channel();
             std::thread::Builder::new().name("beat".to_owned()).spawn(move || tell(&voice, &goes_on))?;
-            let child = Mutex::new(host::converse(command, theirs, &errors, marker)?);
-            Ok(Agent { name: name.clone(), child, stream, heard: Mutex::default(), errors, _beat: beat })
+            let mut child = host::converse(command, theirs, marker)?;
+            let errors = child.stderr.take().map(|said| Tail::of(said, LONGEST)).transpose();
+            // From here on it is ended, whatever happens.
+            let (child, heard) = (Mutex::new(child), Mutex::default());
+            let mut agent = Agent { name: name.clone(), child, stream, heard, errors: None, _beat: beat };
+            agent.errors = errors?;
+            Ok(agent)
         };
         start().map_err(|why| AgentError::NotStarted { name: name.clone(), program, why })
     }
@@ -92,7 +95,7 @@ impl Agent {
         let line = self.line(Some(REACH))?;
         let hello: Hello = serde_json::from_str(&line).map_err(|_| self.strange(&line))?;
         if hello.peakdrill != VERSION {
-            let (name, theirs) = (self.name.clone(), hello.peakdrill);
+            let (name, theirs) = (self.name.clone(), shortened(&hello.peakdrill));
             return Err(AgentError::Version { name, theirs, ours: VERSION });
         }
         hello.process.ok_or_else(|| self.strange(&line))
@@ -154,8 +157,7 @@ impl Agent {
             }
             clock.block_for(LOOK);
         }
-        let _ = child.kill();
-        let _ = child.wait();
+        kill(&mut child);
     }
 
     fn say(&self, word: &Word) -> Result<(), AgentError> {
@@ -165,7 +167,7 @@ impl Agent {
     fn hear(&self, within: Option<Span>) -> Result<Said, AgentError> {
         let line = self.line(within)?;
         match serde_json::from_str(&line).map_err(|_| self.strange(&line))? {
-            Said::Failed(why) => Err(AgentError::Failed { name: self.name.clone(), why }),
+            Said::Failed(why) => Err(AgentError::Failed { name: self.name.clone(), why: shortened(&why) }),
             said => Ok(said),
         }
     }
@@ -219,11 +221,7 @@ impl Agent {
 
     /// The last line of what was said on standard error; of a usage that does not fit, what is wrong with it.
     fn last_words(&self) -> Option<String> {
-        let mut said = vec![0; LONGEST];
-        let length = self.errors.metadata().map_or(0, |file| file.len());
-        let read = self.errors.read_at(&mut said, length.saturating_sub(LONGEST as u64)).ok()?;
-        let said = String::from_utf8_lossy(said.get(..read)?).into_owned();
-        last_words(&said).map(shortened)
+        last_words(&self.errors.as_ref()?.text()).map(shortened)
     }
 
     fn strange(&self, said: &str) -> AgentError {
@@ -234,8 +232,14 @@ impl Agent {
 impl Drop for Agent {
     fn drop(&mut self) {
         let _ = self.stream.shutdown(Shutdown::Both);
-        let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let _ = child.kill();
+        kill(self.child.get_mut().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// What leads there may be several processes.
+fn kill(child: &mut Child) {
+    if matches!(child.try_wait(), Ok(None)) {
+        host::kill_group(child);
         let _ = child.wait();
     }
 }
@@ -304,6 +308,15 @@ mod tests {
             "echo 'Warning: something' >&2; echo 'ops@10.0.0.21: Permission denied (publickey).' >&2; exit 255";
         assert_eq!(why(agent(denied).greet()), "db_1: ops@10.0.0.21: Permission denied (publickey).");
         assert_eq!(why(agent("exit 3").greet()), "db_1: the process ended without a word");
+        let much = "yes no-route | head -c 300000 >&2; echo >&2; echo 'no more' >&2; exit 255";
+        assert_eq!(why(agent(much).greet()), "db_1: no more");
+        let dressed = format!(
+            r#"echo '{{"peakdrill":"{VERSION}","process":"12.34"}}'; read still; read word; echo '{{"failed":"a\u001b[2Jb"}}'; cat"#
+        );
+        let dressed = agent(&dressed);
+        dressed.greet().unwrap();
+        assert_eq!(why(dressed.load(Span::seconds(20))), "db_1: a [2Jb");
+        assert!(why(agent(r#"echo '{"peakdrill":"\u001b[2J"}'; cat"#).greet()).contains("db_1 has peakdrill  [2J, "));
         let way = Way { name: "db_1".to_owned(), words: vec!["no-such-ssh".to_owned()], folder: "/".into() };
         assert!(why(Agent::start(&way, None)).contains("`no-such-ssh`, by which db_1 is reached, is no program"));
     }
@@ -320,6 +333,24 @@ mod tests {
         let silent = self::agent(&(hello + "exec sleep 600"));
         silent.greet().unwrap();
         assert_eq!(why(silent.load(Span::millis(20))), "db_1 did not answer within 20ms");
+    }
+
+    #[test]
+    fn all_that_leads_there_is_ended() {
+        let script = r#"sleep 600 & echo "{\"peakdrill\":\"VERSION\",\"process\":\"$!.1\"}"; wait"#;
+        for ends in [true, false] {
+            let agent = agent(&script.replace("VERSION", VERSION));
+            let below = Identity::of(agent.greet().unwrap().pid).unwrap();
+            if ends {
+                agent.end();
+            }
+            drop(agent);
+            let clock = Clock::start();
+            while below.is_alive() {
+                assert!(clock.now() < At::START + Span::seconds(20), "it lives on");
+                clock.block_for(LOOK);
+            }
+        }
     }
 
     #[test]

@@ -9,13 +9,13 @@ use crate::base::diagnostic::{Style, any_error, render, to_json};
 
 pub(super) fn check(args: &CheckArgs, speech: Speech) -> Exit {
     let mut exit = Exit::Passed;
-    let mut list = Vec::new();
+    let (mut list, mut reached) = (Vec::new(), Vec::new());
     for file in &args.files {
         let (reading, plans) = read_all(file, &args.sets, args.unattended);
         let name = file.display().to_string();
         let mut lacks: Vec<String> = Vec::new();
         if args.host && !any_error(&reading.found) {
-            for why in plans.iter().flat_map(|plan| host::lacks(plan, speech.words)) {
+            for why in plans.iter().flat_map(|plan| host::lacks(plan, speech.words, &mut reached)) {
                 // Several profiles lack the same.
                 if !lacks.contains(&why) {
                     lacks.push(why);

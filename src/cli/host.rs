@@ -5,12 +5,13 @@ use std::path::Path;
 use super::machine;
 use crate::fault::Means;
 use crate::plan::arrivals::Slice;
-use crate::plan::{HostId, Plan, WatchKind};
+use crate::plan::{Host, HostId, Plan, WatchKind};
 use crate::report::Words;
 use crate::wire;
 
 /// What cannot be made of this plan here, each in a sentence. Asks for names, and whether hosts answer; does nothing to anybody.
-pub(super) fn lacks(plan: &Plan, words: Words) -> Vec<String> {
+/// `reached` keeps what each host answered: those of several profiles are asked once.
+pub(super) fn lacks(plan: &Plan, words: Words, reached: &mut Vec<(Host, Option<String>)>) -> Vec<String> {
     let here = std::env::current_dir().unwrap_or_else(|_| Path::new("/").to_owned());
     let program = std::env::current_exe().unwrap_or_default();
     let means = Means { platform: &plan.platform, here: &here, program: &program };
@@ -31,9 +32,16 @@ pub(super) fn lacks(plan: &Plan, words: Words) -> Vec<String> {
         said.extend(why.map(|why| words.host_container(&container.name, why)));
     }
     for (index, host) in plan.platform.hosts.iter().enumerate() {
-        if is_used(plan, HostId::at(index)) {
-            said.extend(means.lacks_host(host).map(|why| words.host_unreached(&host.name, why)));
+        if !is_used(plan, HostId::at(index)) {
+            continue;
         }
+        let known = reached.iter().find(|(other, _)| other == host).map(|(_, why)| why.clone());
+        let why = known.unwrap_or_else(|| {
+            let why = means.lacks_host(host);
+            reached.push((host.clone(), why.clone()));
+            why
+        });
+        said.extend(why.map(|why| words.host_unreached(&host.name, why)));
     }
     said.extend(machine::files(plan, Slice::WHOLE, words));
     for (name, why) in wire::unresolved(&plan.platform.allow) {

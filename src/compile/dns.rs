@@ -1,9 +1,9 @@
 //! The names by which those in networks find each other, and what can be wrong with how they are answered.
 
 use super::context::Cx;
-use super::fault::{Draw, Scene, bitten};
+use super::fault::{Draw, Scene};
 use super::names::Names;
-use super::network::in_networks;
+use super::network::networked;
 use crate::base::diagnostic::{Diagnostic, Mark};
 use crate::plan::{Answer, FaultKind, is_dns_name};
 use crate::scenario::{self, DnsAnswer, Field, List, Named};
@@ -100,7 +100,6 @@ pub(super) fn kind(
         }
     }
     let target = cx.need(&broken.process)?;
-    let processes = bitten(path, draw, target, scene, cx);
-    in_networks(&processes, target.mark, scene.processes, cx);
+    let processes = networked(path, draw, target, scene, cx);
     Some(answer.map(|answer| (FaultKind::BreakDns { processes, names, answer }, target.mark)))
 }

@@ -24,7 +24,9 @@ pub(super) fn hosts(platform: &scenario::Platform, allowed: Option<&[Allow]>, cx
                 words
             }
             None => {
-                let words = ["ssh", "-o", "BatchMode=yes", &address.value].map(str::to_owned).to_vec();
+                let words = ["ssh", "-o", "BatchMode=yes", "-o", "ControlPath=none", &address.value]
+                    .map(str::to_owned)
+                    .to_vec();
                 cx.note_default(path("via"), &words.join(" "));
                 words
             }

@@ -165,8 +165,7 @@ pub(super) fn kind(
         );
     }
     let (target, shape) = shape(fault, cx)?;
-    let processes = bitten(path, draw, target, scene, cx);
-    in_networks(&processes, target.mark, scene.processes, cx);
+    let processes = networked(path, draw, target, scene, cx);
     Some(shape.map(|shape| (FaultKind::Shape { processes, direction, shape }, target.mark)))
 }
 
@@ -227,7 +226,20 @@ fn sides(
     Some((one, two, between.mark))
 }
 
-pub(super) fn in_networks(bitten: &[ProcessId], mark: Mark, processes: &Processes, cx: &mut Cx<'_>) {
+/// Those that a fault is aimed at, who all have to live in networks.
+pub(super) fn networked(
+    path: &str,
+    draw: Draw,
+    target: &Spanned<Target>,
+    scene: &Scene<'_>,
+    cx: &mut Cx<'_>,
+) -> Vec<ProcessId> {
+    let processes = bitten(path, draw, target, scene, cx);
+    in_networks(&processes, target.mark, scene.processes, cx);
+    processes
+}
+
+fn in_networks(bitten: &[ProcessId], mark: Mark, processes: &Processes, cx: &mut Cx<'_>) {
     let lives = |id: &ProcessId| processes.networked.get(id.index()) == Some(&true);
     if let Some(outside) = bitten.iter().find(|id| !lives(id)) {
         let name = super::fault::name_of(processes, *outside).unwrap_or("it");

@@ -96,7 +96,8 @@ pub(super) async fn heal(faults: &Faults, misled: Misled) -> Result<Vec<Sight>, 
         let process = asker.process;
         loop {
             let (server, name, namespace) = (server.clone(), name.clone(), asker.namespace.clone());
-            match blocking(move || server.is_right_from(&namespace, &name)).await {
+            let left = deadline.since(faults.clock.now());
+            match blocking(move || server.is_right_from(&namespace, &name, left)).await {
                 Ok(Ok(true)) => {
                     proofs.push(Sight::LedRight { process, times: broken.asked(asker.address).times });
                     break;

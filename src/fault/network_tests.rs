@@ -396,7 +396,7 @@ fn asking(ward: &Ward, id: ProcessId, name: &'static str) -> (Arc<AtomicBool>, J
     let ask = move || {
         let mut right = 0;
         while !stopped.load(Ordering::Relaxed) {
-            right += u64::from(server.is_right_from(&namespace, name).unwrap());
+            right += u64::from(server.is_right_from(&namespace, name, Span::ZERO).unwrap());
             pause(Duration::from_millis(5));
         }
         right
@@ -409,7 +409,7 @@ fn whoever_asks_for_a_name_is_misled_until_it_is_mended() {
     in_runtime(async {
         let Some(ward) = ward("198.19.240.144/28").await else { return };
         let server = ward.faults.platform.name_server().unwrap();
-        let right = |id, name| server.is_right_from(&ward.residence(id).namespace, name).unwrap();
+        let right = |id, name| server.is_right_from(&ward.residence(id).namespace, name, Span::ZERO).unwrap();
         assert!(right(ONE, "node_1") && right(ONE, "node") && right(TWO, "node_1") && !right(ONE, "elsewhere"));
         let fault = |answer| FaultKind::BreakDns { processes: vec![ONE], names: vec!["node_2".to_owned()], answer };
         let late = Answer::Late(Span::seconds(20));

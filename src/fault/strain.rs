@@ -126,8 +126,11 @@ pub(super) async fn heal(faults: &Faults, strained: Strained) -> Result<Vec<Sigh
     // One that has ended before, or was cut off, was not in force all the time.
     let lost = blocking(move || agent.load(ANSWER).err()).await.map_err(|why| vec![why])?;
     let released = end(faults, strained).await?;
-    let lost = lost.map(|why| Sight::Unheard { why: why.to_string() });
-    Ok(lost.into_iter().chain(released).collect())
+    match lost {
+        None => Ok(released),
+        // It is gone, but nobody can say since when.
+        Some(why) => Err([vec![Sight::Unheard { why: why.to_string() }], released].concat()),
+    }
 }
 
 /// Ends it, and waits until it is gone.

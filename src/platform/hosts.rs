@@ -114,10 +114,12 @@ impl Asking {
         Asking { post, clock, asked: None }
     }
 
-    /// The answer to what was asked last, if that is still to come, else to what is asked now.
+    /// The answer to what was asked last, if that is still to come, else to what is asked now. What has come meanwhile is of a second that is
+    /// over, and was said to have no answer.
     pub(super) async fn next(&mut self) -> Result<(At, SystemLoad), String> {
         let (post, clock) = (self.post.clone(), self.clock.clone());
-        let mut asked = self.asked.take().unwrap_or_else(|| spawn_blocking(move || post.ask(&clock)));
+        let late = self.asked.take().filter(|asked| !asked.is_finished());
+        let mut asked = late.unwrap_or_else(|| spawn_blocking(move || post.ask(&clock)));
         match self.clock.timeout(PATIENCE, &mut asked).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => Err(error.to_string()),

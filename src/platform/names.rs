@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
@@ -21,7 +22,7 @@ use tokio::sync::watch;
 use super::{Bindings, PlatformError, Residence, Setting};
 use crate::base::clock::Clock;
 use crate::base::host::{Cover, Namespace, monotonic_nanos};
-use crate::base::units::Span;
+use crate::base::units::{At, Span};
 use crate::plan::{self, Answer, Named};
 
 /// Where it listens, and how large a question may be.
@@ -33,12 +34,17 @@ const LIVES: u32 = 1;
 const MOST: usize = 24;
 /// Nobody has it (RFC 5737).
 const NOBODYS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-/// How long a question of ours may take.
+/// After how long a question of ours is asked again.
 const ASK: Duration = Duration::from_millis(250);
 
 /// What is laid over the machine's files, in the run's private folder. No process can be called so.
 const FOLDER: &str = "Names";
-const FILES: [(&str, &str); 2] = [("resolv.conf", "/etc/resolv.conf"), ("nsswitch.conf", "/etc/nsswitch.conf")];
+const FILES: [(&str, &str); 3] = [
+    ("resolv.conf", "/etc/resolv.conf"),
+    ("nsswitch.conf", "/etc/nsswitch.conf"),
+    // A cache of the machine's would be asked first; who finds no socket there goes on.
+    ("nscd", "/var/run/nscd/socket"),
+];
 
 /// What those in networks see in place of files of the machine: of those that it has.
 pub(super) fn covers(private: &Path) -> io::Result<Vec<Cover>> {
@@ -128,20 +134,32 @@ impl Names {
     }
 }
 
-/// What leads a program to the server; how long it waits and how often it asks is as it is on the machine.
+/// What leads a program to the server.
 fn write(folder: &Path, address: Ipv4Addr) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    let files: HashMap<&str, PathBuf> = FILES.into_iter().map(|(file, _)| (file, folder.join(file))).collect();
     let machine = fs::read_to_string(FILES[0].1).unwrap_or_default();
-    let options = machine.lines().filter(|line| line.trim_start().starts_with("options"));
-    let lines: Vec<String> =
-        std::iter::once(format!("nameserver {address}")).chain(options.map(str::to_owned)).collect();
-    fs::write(&files["resolv.conf"], lines.join("\n") + "\n")?;
-    // Neither a cache of the machine's nor a service of it is asked.
-    fs::write(
-        &files["nsswitch.conf"],
-        "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\n",
-    )
+    let files = [
+        ("resolv.conf", resolv(address, &machine)),
+        ("nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\n".to_owned()),
+        ("nscd", String::new()),
+    ];
+    for (file, text) in files {
+        let path = folder.join(file);
+        fs::write(&path, text)?;
+        // Whoever a program becomes reads them, as those of the machine.
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644))?;
+    }
+    Ok(())
+}
+
+/// How long a program waits and how often it asks is as it is on the machine; that it asks by TCP is not.
+fn resolv(address: Ipv4Addr, machine: &str) -> String {
+    let options = machine.lines().filter_map(|line| line.trim().strip_prefix("options"));
+    let options =
+        options.flat_map(str::split_whitespace).filter(|option| !matches!(*option, "use-vc" | "usevc" | "tcp"));
+    let options: Vec<&str> = options.collect();
+    let server = format!("nameserver {address}\n");
+    if options.is_empty() { server } else { format!("{server}options {}\n", options.join(" ")) }
 }
 
 /// Every name, and where it leads.
@@ -230,8 +248,9 @@ impl NameServer {
         broken.mended.send_replace(true);
     }
 
-    /// Asks as one who lives there would: whether a name leads where it should. Blocks, a quarter of a second at the most.
-    pub fn is_right_from(&self, namespace: &Namespace, name: &str) -> io::Result<bool> {
+    /// Asks as one who lives there would, again and again until there is an answer: whether a name leads where it should. Blocks, as long as
+    /// `within` at the most.
+    pub fn is_right_from(&self, namespace: &Namespace, name: &str, within: Span) -> io::Result<bool> {
         let expected = self.addresses(name);
         let asked = question(name)?;
         let bytes = asked.to_vec().map_err(io::Error::other)?;
@@ -239,11 +258,20 @@ impl NameServer {
             let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
             socket.set_read_timeout(Some(ASK))?;
             socket.connect(self.at)?;
-            socket.send(&bytes)?;
             let mut buffer = vec![0; LARGEST];
-            let length = socket.recv(&mut buffer)?;
-            buffer.truncate(length);
-            Ok(buffer)
+            let clock = Clock::start();
+            loop {
+                socket.send(&bytes)?;
+                // What is on its way for longer than this may still come.
+                match socket.recv(&mut buffer) {
+                    Ok(length) => {
+                        buffer.truncate(length);
+                        return Ok(buffer);
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock && clock.now() < At::START + within => {}
+                    Err(error) => return Err(error),
+                }
+            }
         })?;
         let Ok(answered) = answered else { return Ok(false) };
         let Ok(answered) = Message::from_vec(&answered) else { return Ok(false) };
@@ -266,15 +294,15 @@ impl NameServer {
     fn answer(&self, from: Ipv4Addr, bytes: &[u8]) -> Option<(Vec<u8>, Option<Arc<Broken>>)> {
         let asked = Message::from_vec(bytes).ok().filter(|asked| asked.metadata.message_type == MessageType::Query)?;
         let query = asked.queries.first()?;
-        let name = query.name().to_utf8().trim_end_matches('.').to_ascii_lowercase();
+        let name = query.name().to_ascii().trim_end_matches('.').to_ascii_lowercase();
         let known = self.addresses(&name);
-        let broken =
-            lock(&self.broken).iter().find(|one| one.meets(from, &name, query.query_type(), known.is_some())).cloned();
         let mut said = response(&asked, query);
         if asked.metadata.op_code != OpCode::Query {
             said.metadata.response_code = ResponseCode::NotImp;
             return Some((said.to_vec().ok()?, None));
         }
+        let meets = |one: &&Arc<Broken>| one.meets(from, &name, query.query_type(), known.is_some());
+        let broken = lock(&self.broken).iter().find(meets).cloned();
         let is_address = query.query_type() == RecordType::A;
         let right = |said: &mut Message| match known {
             Some(addresses) if is_address => {
@@ -383,7 +411,7 @@ mod tests {
 
     fn server() -> NameServer {
         let at = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
-        let names = [("node", vec![ONE, TWO]), ("store", vec![TWO])];
+        let names = [("node", vec![ONE, TWO]), ("store", vec![TWO]), ("xn--bcher-kva.shop", vec![ONE])];
         let table = names.into_iter().map(|(name, addresses)| (name.to_owned(), addresses)).collect();
         NameServer { at, table, turn: AtomicUsize::new(0), broken: Mutex::default() }
     }
@@ -407,6 +435,7 @@ mod tests {
         assert_eq!(node("node."), (ResponseCode::NoError, vec![ONE, TWO]));
         assert_eq!(node("NODE."), (ResponseCode::NoError, vec![TWO, ONE]));
         assert_eq!(node("node.shop."), (ResponseCode::NXDomain, vec![]));
+        assert_eq!(node("xn--bcher-kva.shop."), (ResponseCode::NoError, vec![ONE]));
         // There is such a name, and no address of version 6.
         assert_eq!(ask(&server, ONE, "node.", RecordType::AAAA), Some((ResponseCode::NoError, vec![])));
         // Whatever comes, nothing breaks.
@@ -441,6 +470,24 @@ mod tests {
             assert_eq!(ask(&server, ONE, "store.", RecordType::A), Some((ResponseCode::NoError, vec![TWO])));
             assert_eq!(broken.asked(ONE).times, 2);
         }
+    }
+
+    #[test]
+    fn what_is_no_question_is_not_misled() {
+        let server = server();
+        let broken = server.mislead(&[ONE], &[], Answer::Nothing);
+        let mut told = Message::new(7, MessageType::Query, OpCode::Notify);
+        told.add_query(Query::query(Name::from_str_relaxed("store.").unwrap(), RecordType::A));
+        let (said, _) = server.answer(ONE, &told.to_vec().unwrap()).unwrap();
+        assert_eq!(Message::from_vec(&said).unwrap().metadata.response_code, ResponseCode::NotImp);
+        assert_eq!(broken.asked(ONE).times, 0);
+    }
+
+    #[test]
+    fn the_machines_own_options_are_kept_but_for_tcp() {
+        assert_eq!(resolv(ONE, "nameserver 1.1.1.1\nsearch x\n"), "nameserver 198.18.7.3\n");
+        let machine = "options use-vc timeout:1\n#options debug\n options attempts:2 tcp\n";
+        assert_eq!(resolv(ONE, machine), "nameserver 198.18.7.3\noptions timeout:1 attempts:2\n");
     }
 
     #[test]

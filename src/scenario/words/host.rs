@@ -17,7 +17,7 @@ block! {
         title: optional("title") Text,
         /// Its address or its name, inside `allow`.
         address: required("address") String,
-        /// The words that a command line there follows; left out: [ssh, -o, BatchMode=yes, ADDRESS].
+        /// The words that a command line there follows; left out: [ssh, -o, BatchMode=yes, -o, ControlPath=none, ADDRESS].
         via: optional("via") List<String>,
         /// What peakdrill is called there; left out: peakdrill.
         program: optional("program") String,
