@@ -9,6 +9,9 @@ use crate::plan::Template;
 use crate::record::Sight;
 use crate::undo::{self, Action, UndoError, UndoId};
 
+/// How long to wait at least before it is asked again whether a fault is in force.
+const LOOK: Span = Span::millis(20);
+
 /// The command lines of a fault.
 pub(super) struct Programs<'p> {
     pub(super) act: &'p [Template],
@@ -49,13 +52,18 @@ pub(super) async fn inject(
 /// Waits until the check says that it is in force.
 async fn seen(faults: &Faults, check: &[String], folder: &Path, within: Span) -> Result<(), Sight> {
     let deadline = faults.clock.now() + within;
-    while !ask(check, folder, within).await? {
-        if faults.clock.now() >= deadline {
+    loop {
+        let asked = faults.clock.now();
+        if ask(check, folder, within).await? {
+            return Ok(());
+        }
+        let now = faults.clock.now();
+        if now >= deadline {
             return Err(Sight::NeverSeen);
         }
-        faults.clock.sleep(Span::millis(20)).await;
+        // A program that takes long to look is not to keep the machine busy.
+        faults.clock.sleep(now.since(asked).max(LOOK)).await;
     }
-    Ok(())
 }
 
 async fn ask(check: &[String], folder: &Path, within: Span) -> Result<bool, Sight> {

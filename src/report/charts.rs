@@ -72,6 +72,8 @@ pub(super) fn over_time(
             to: figures.healed.map_or(end.max(from), |healed| healed.as_seconds_f64()),
         })
     });
+    let mut faults: Vec<Band> = faults.collect();
+    faults.sort_by(|one, other| one.from.total_cmp(&other.from));
     Chart {
         key: key.to_owned(),
         title,
@@ -83,7 +85,7 @@ pub(super) fn over_time(
         lines: Vec::new(),
         stacked: false,
         phases: phases.filter(|band| band.to > band.from).collect(),
-        faults: faults.collect(),
+        faults,
         marks: Vec::new(),
         levels: Vec::new(),
         off_label: words.line_off(),

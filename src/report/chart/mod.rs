@@ -147,8 +147,8 @@ impl Chart {
         let lines: Vec<(&Line, Vec<Option<f64>>)> = self.lines.iter().map(|line| (line, pick(line))).collect();
 
         let legend = self.legend_rows();
-        let phases = lanes(&self.phases, self.across.from, self.across.to);
-        let faults = lanes(&self.faults, self.across.from, self.across.to);
+        let phases = self.lanes(&self.phases, |band| (band.from, band.to));
+        let faults = self.lanes(&self.faults, |band| self.with_label(band));
         let marks = self.mark_lanes();
         let mut top = 30 + LANE * legend.len() as i32 + 4;
         let legend_top = 30;
@@ -334,8 +334,43 @@ impl Chart {
     }
 
     /// Marks in lanes, so that no label is written over another.
+    /// Bands in lanes, so that none overlaps another of its lane; each with its number, for alternating shades.
+    fn lanes(&self, bands: &[Band], room: impl Fn(&Band) -> (f64, f64)) -> Vec<Vec<(usize, Band)>> {
+        let (from, to) = (self.across.from, self.across.to);
+        let mut lanes: Vec<(f64, Vec<(usize, Band)>)> = Vec::new();
+        for (nth, band) in bands.iter().enumerate().filter(|(_, band)| band.to > from && band.from < to) {
+            let band = Band { name: band.name.clone(), from: band.from.max(from), to: band.to.min(to) };
+            let (begin, end) = room(&band);
+            match lanes.iter_mut().find(|(taken, _)| *taken <= begin + 1e-9) {
+                Some((taken, lane)) => {
+                    *taken = end;
+                    lane.push((nth, band));
+                }
+                None => lanes.push((end, vec![(nth, band)])),
+            }
+        }
+        lanes.into_iter().map(|(_, lane)| lane).collect()
+    }
+
+    /// What a band takes with its name in it or beside it, as [`Canvas::label_beside`] puts it.
+    fn with_label(&self, band: &Band) -> (f64, f64) {
+        let width = (width_of(&band.name, 11.0) + 10.0) / self.scale();
+        if width <= band.to - band.from {
+            (band.from, band.to)
+        } else if band.to + width <= self.across.to {
+            (band.from, band.to + width)
+        } else {
+            (band.from - width, band.to)
+        }
+    }
+
+    /// Pixels for each unit across.
+    fn scale(&self) -> f64 {
+        f64::from(WIDTH - LEFT - RIGHT) / (self.across.to - self.across.from).max(1e-9)
+    }
+
     fn mark_lanes(&self) -> Vec<Vec<&Mark>> {
-        let scale = f64::from(WIDTH - LEFT - RIGHT) / (self.across.to - self.across.from).max(1e-9);
+        let scale = self.scale();
         let mut lanes: Vec<(f64, Vec<&Mark>)> = Vec::new();
         for mark in &self.marks {
             let from = (mark.at - self.across.from) * scale;
@@ -350,19 +385,6 @@ impl Chart {
         }
         lanes.into_iter().map(|(_, marks)| marks).collect()
     }
-}
-
-/// Bands in lanes, so that none overlaps another of its lane; each with its number, for alternating shades.
-fn lanes(bands: &[Band], from: f64, to: f64) -> Vec<Vec<(usize, Band)>> {
-    let mut lanes: Vec<Vec<(usize, Band)>> = Vec::new();
-    for (nth, band) in bands.iter().enumerate().filter(|(_, band)| band.to > from && band.from < to) {
-        let band = Band { name: band.name.clone(), from: band.from.max(from), to: band.to.min(to) };
-        match lanes.iter_mut().find(|lane| lane.last().is_none_or(|(_, last)| last.to <= band.from + 1e-9)) {
-            Some(lane) => lane.push((nth, band)),
-            None => lanes.push(vec![(nth, band)]),
-        }
-    }
-    lanes
 }
 
 /// Each line on top of those before it; no data counts as nothing there.
@@ -399,5 +421,52 @@ fn half_step(x: &[f64]) -> f64 {
     match x {
         [first, .., last] if x.len() > 1 => (last - first) / (x.len() - 1) as f64 / 2.0,
         _ => 0.5,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chart(faults: Vec<Band>) -> Chart {
+        Chart {
+            key: "rate".to_owned(),
+            title: "Rate".to_owned(),
+            x_label: String::new(),
+            y_label: String::new(),
+            across: Across::time(0.0, 60.0),
+            upright: Upright::PerSecond,
+            x: Vec::new(),
+            lines: Vec::new(),
+            stacked: false,
+            phases: Vec::new(),
+            faults,
+            marks: Vec::new(),
+            levels: Vec::new(),
+            off_label: String::new(),
+        }
+    }
+
+    #[test]
+    fn no_name_of_a_fault_lies_over_another() {
+        let faults = (0..30).map(|nth| {
+            let from = f64::from(nth) * 2.0;
+            Band { name: format!("a node is killed, {nth}"), from, to: from + 1.0 + f64::from(nth % 4) * 5.0 }
+        });
+        let chart = chart(faults.collect());
+        let lanes = chart.lanes(&chart.faults, |band| chart.with_label(band));
+        assert_eq!(lanes.iter().map(Vec::len).sum::<usize>(), 30);
+        for lane in &lanes {
+            for pair in lane.windows(2) {
+                let ((_, one), (_, other)) = (&pair[0], &pair[1]);
+                assert!(chart.with_label(one).1 <= chart.with_label(other).0 + 1e-9, "{one:?} {other:?}");
+            }
+        }
+        // Names that lie in their bars take no more than those.
+        let wide = Band { name: "a node".to_owned(), from: 10.0, to: 30.0 };
+        assert_eq!(chart.with_label(&wide), (10.0, 30.0));
+        // One at the end has its name to the left.
+        let late = Band { name: "a node is killed".to_owned(), from: 58.0, to: 60.0 };
+        assert!(chart.with_label(&late).0 < 55.0 && chart.with_label(&late).1 == 60.0);
     }
 }
