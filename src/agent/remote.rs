@@ -58,7 +58,7 @@ pub struct Agent {
     /// What has come and is no whole line yet.
     heard: Mutex<Vec<u8>>,
     /// What it, or what leads to it, has said on standard error.
-    errors: Option<Tail>,
+    errors: Tail,
     /// Who tells it that we are there stops when this is gone.
     _beat: mpsc::Sender<()>,
 }
@@ -74,18 +74,14 @@ impl Agent {
             let (stream, theirs) = UnixStream::pair()?;
             // Whoever does not listen is not waited for.
             stream.set_write_timeout(Some(BEAT.to_std()))?;
-            let voice = stream.try_clone()?;
+            let ((said, errors), voice) = (io::pipe()?, stream.try_clone()?);
             let mut command = Command::new(path);
             command.args(way.words.get(1..).unwrap_or_default()).current_dir(&way.folder);
             let (beat, goes_on) = mpsc::channel();
             std::thread::Builder::new().name("beat".to_owned()).spawn(move || tell(&voice, &goes_on))?;
-            let mut child = host::converse(command, theirs, marker)?;
-            let errors = child.stderr.take().map(|said| Tail::of(said, LONGEST)).transpose();
-            // From here on it is ended, whatever happens.
-            let (child, heard) = (Mutex::new(child), Mutex::default());
-            let mut agent = Agent { name: name.clone(), child, stream, heard, errors: None, _beat: beat };
-            agent.errors = errors?;
-            Ok(agent)
+            let said = Tail::of(said, LONGEST)?;
+            let child = Mutex::new(host::converse(command, theirs, errors, marker)?);
+            Ok(Agent { name: name.clone(), child, stream, heard: Mutex::default(), errors: said, _beat: beat })
         };
         start().map_err(|why| AgentError::NotStarted { name: name.clone(), program, why })
     }
@@ -221,7 +217,7 @@ impl Agent {
 
     /// The last line of what was said on standard error; of a usage that does not fit, what is wrong with it.
     fn last_words(&self) -> Option<String> {
-        last_words(&self.errors.as_ref()?.text()).map(shortened)
+        last_words(&self.errors.text()).map(shortened)
     }
 
     fn strange(&self, said: &str) -> AgentError {

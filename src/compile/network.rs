@@ -214,11 +214,8 @@ fn sides(
     cx: &mut Cx<'_>,
 ) -> Option<(Vec<ProcessId>, Vec<ProcessId>, Mark)> {
     let [first, second] = cx.items(&between.value.0) else { return None };
-    let one = bitten(&format!("{path}.between.first"), draw, first, scene, cx);
-    let two = bitten(&format!("{path}.between.second"), draw, second, scene, cx);
-    for (side, target) in [(&one, first), (&two, second)] {
-        in_networks(side, target.mark, scene.processes, cx);
-    }
+    let one = networked(&format!("{path}.between.first"), draw, first, scene, cx);
+    let two = networked(&format!("{path}.between.second"), draw, second, scene, cx);
     if one.iter().any(|id| two.contains(id)) {
         let message = "a process is on one side: nothing is between it and itself";
         cx.say(Diagnostic::error("given-twice", second.mark, message).related(first.mark, "the other side"));

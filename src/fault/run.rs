@@ -62,7 +62,7 @@ async fn seen(faults: &Faults, check: &[String], folder: &Path, within: Span) ->
             return Err(Sight::NeverSeen);
         }
         // A program that takes long to look is not to keep the machine busy.
-        faults.clock.sleep(now.since(asked).max(LOOK)).await;
+        faults.clock.sleep(now.since(asked).max(LOOK).min(deadline.since(now))).await;
     }
 }
 

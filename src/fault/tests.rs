@@ -235,3 +235,22 @@ fn a_fault_of_programs_is_believed_by_its_check_alone() {
         ward.end().await;
     });
 }
+
+#[test]
+fn a_check_that_takes_long_is_asked_half_of_the_time_at_most() {
+    in_runtime(async {
+        let ward = ward(vec![server("store")]).await;
+        let folder = tempfile::tempdir().unwrap();
+        let (file, asked) = (folder.path().join("broken"), folder.path().join("asked"));
+        let mut slow = by_file(&file, "true");
+        let FaultKind::Run { check, .. } = &mut slow else { panic!("{slow:?}") };
+        let script = "sleep 0.1; printf x >> $0; test -e $1";
+        let words = ["sh", "-c", script, asked.to_str().unwrap(), file.to_str().unwrap()];
+        *check = words.map(|word| crate::plan::Template(word.to_owned())).to_vec();
+        assert_eq!(ward.inject(&slow).await.unwrap_err(), [Sight::NeverSeen]);
+        // Before, six times in its second, and whether it is gone.
+        let times = std::fs::read_to_string(&asked).unwrap().len();
+        assert!((3..=8).contains(&times), "{times}");
+        ward.end().await;
+    });
+}

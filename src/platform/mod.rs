@@ -9,6 +9,7 @@ mod bindings;
 mod chore;
 mod clock;
 mod containers;
+mod covers;
 mod error;
 mod exposition;
 mod hosts;
@@ -35,8 +36,9 @@ use tokio::sync::mpsc::UnboundedSender;
 pub use alerts::Confirmation;
 pub use bindings::Bindings;
 pub use clock::Dial;
+pub use covers::lacks_names;
 pub use error::PlatformError;
-pub use names::{Broken, NameServer, lacks_names};
+pub use names::{Broken, NameServer};
 pub use networks::Residence;
 pub use process::Process;
 

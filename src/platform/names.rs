@@ -1,13 +1,11 @@
 //! The name server of those who live in networks: by it they find each other, and links, and by it a fault misleads them.
 //!
 //! It is a thread of the harness that listens in the drill's router, and ends with it: a fault of names needs no undo in the journal.
-//! What those in networks see in place of the machine's `/etc/resolv.conf` leads them to it.
+//! What those in networks see in place of files of the machine leads them to it.
 
 use std::collections::HashMap;
-use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -19,9 +17,9 @@ use hickory_resolver::proto::rr::rdata::A;
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use tokio::sync::watch;
 
-use super::{Bindings, PlatformError, Residence, Setting};
+use super::{Bindings, PlatformError, Residence, Setting, covers};
 use crate::base::clock::Clock;
-use crate::base::host::{Cover, Namespace, monotonic_nanos};
+use crate::base::host::{Namespace, monotonic_nanos};
 use crate::base::units::{At, Span};
 use crate::plan::{self, Answer, Named};
 
@@ -36,28 +34,6 @@ const MOST: usize = 24;
 const NOBODYS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 /// After how long a question of ours is asked again.
 const ASK: Duration = Duration::from_millis(250);
-
-/// What is laid over the machine's files, in the run's private folder. No process can be called so.
-const FOLDER: &str = "Names";
-const FILES: [(&str, &str); 3] = [
-    ("resolv.conf", "/etc/resolv.conf"),
-    ("nsswitch.conf", "/etc/nsswitch.conf"),
-    // A cache of the machine's would be asked first; who finds no socket there goes on.
-    ("nscd", "/var/run/nscd/socket"),
-];
-
-/// What those in networks see in place of files of the machine: of those that it has.
-pub(super) fn covers(private: &Path) -> io::Result<Vec<Cover>> {
-    let there = FILES.into_iter().filter(|(_, over)| Path::new(over).exists());
-    there.map(|(file, over)| Cover::new(&private.join(FOLDER).join(file), Path::new(over))).collect()
-}
-
-/// Why those in networks cannot be led to a name server of the drill's.
-pub fn lacks_names() -> Option<String> {
-    let (_, over) = FILES[0];
-    (!Path::new(over).exists())
-        .then(|| format!("there is no {over} on this machine, by which programs find a name server"))
-}
 
 /// The server, while it runs.
 #[derive(Debug, Default)]
@@ -98,10 +74,10 @@ impl Names {
         let server = Arc::new(server);
         let (stop, stopped) = watch::channel(());
         let (shared, clock) = (server.clone(), setting.door.clock().clone());
-        let folder = private.map(|private| private.join(FOLDER));
+        let private = private.map(Path::to_owned);
         let begin = move || -> io::Result<JoinHandle<()>> {
-            if let Some(folder) = folder {
-                write(&folder, address)?;
+            if let Some(private) = private {
+                covers::write(&private, address)?;
             }
             let socket = residence.router.enter(|| UdpSocket::bind(shared.at))??;
             socket.set_nonblocking(true)?;
@@ -132,34 +108,6 @@ impl Names {
     fn lock(&self) -> MutexGuard<'_, Option<Running>> {
         self.running.lock().expect("nothing panics while it holds this lock")
     }
-}
-
-/// What leads a program to the server.
-fn write(folder: &Path, address: Ipv4Addr) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    let machine = fs::read_to_string(FILES[0].1).unwrap_or_default();
-    let files = [
-        ("resolv.conf", resolv(address, &machine)),
-        ("nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\n".to_owned()),
-        ("nscd", String::new()),
-    ];
-    for (file, text) in files {
-        let path = folder.join(file);
-        fs::write(&path, text)?;
-        // Whoever a program becomes reads them, as those of the machine.
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644))?;
-    }
-    Ok(())
-}
-
-/// How long a program waits and how often it asks is as it is on the machine; that it asks by TCP is not.
-fn resolv(address: Ipv4Addr, machine: &str) -> String {
-    let options = machine.lines().filter_map(|line| line.trim().strip_prefix("options"));
-    let options =
-        options.flat_map(str::split_whitespace).filter(|option| !matches!(*option, "use-vc" | "usevc" | "tcp"));
-    let options: Vec<&str> = options.collect();
-    let server = format!("nameserver {address}\n");
-    if options.is_empty() { server } else { format!("{server}options {}\n", options.join(" ")) }
 }
 
 /// Every name, and where it leads.
@@ -481,13 +429,6 @@ mod tests {
         let (said, _) = server.answer(ONE, &told.to_vec().unwrap()).unwrap();
         assert_eq!(Message::from_vec(&said).unwrap().metadata.response_code, ResponseCode::NotImp);
         assert_eq!(broken.asked(ONE).times, 0);
-    }
-
-    #[test]
-    fn the_machines_own_options_are_kept_but_for_tcp() {
-        assert_eq!(resolv(ONE, "nameserver 1.1.1.1\nsearch x\n"), "nameserver 198.18.7.3\n");
-        let machine = "options use-vc timeout:1\n#options debug\n options attempts:2 tcp\n";
-        assert_eq!(resolv(ONE, machine), "nameserver 198.18.7.3\noptions timeout:1 attempts:2\n");
     }
 
     #[test]

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{Bindings, Dial, PlatformError, Setting, names};
+use super::{Bindings, Dial, PlatformError, Setting, covers};
 use crate::base::host::{self, Cover};
 use crate::plan::Template;
 
@@ -75,9 +75,7 @@ impl Recipe {
             environment.extend(more);
         }
         let covers = match private.filter(|_| networked) {
-            Some(private) => {
-                names::covers(private).map_err(|why| PlatformError::Start { process: name.clone(), why })?
-            }
+            Some(private) => covers::of(private).map_err(|why| PlatformError::Start { process: name.clone(), why })?,
             None => Vec::new(),
         };
         let dir = dir.map(|dir| setting.here.join(dir));

@@ -107,11 +107,16 @@ pub fn detach(mut command: Command, stdin: impl AsFd, marker: Option<&str>) -> i
     apart(command, marker)
 }
 
-/// The same for one that answers: `socket` is its standard input and output, and what it says beside is to be read from the child. It
-/// works in the folder that `command` says.
-pub fn converse(mut command: Command, socket: impl AsFd, marker: Option<&str>) -> io::Result<Child> {
+/// The same for one that answers: `socket` is its standard input and output, and `errors` takes what it says beside. It works in the folder
+/// that `command` says.
+pub fn converse(
+    mut command: Command,
+    socket: impl AsFd,
+    errors: impl Into<Stdio>,
+    marker: Option<&str>,
+) -> io::Result<Child> {
     let end = || socket.as_fd().try_clone_to_owned().map(Stdio::from);
-    command.stdin(end()?).stdout(end()?).stderr(Stdio::piped());
+    command.stdin(end()?).stdout(end()?).stderr(errors);
     apart(command, marker)
 }
 

@@ -136,13 +136,13 @@ impl<'a> Canvas<'a> {
         top: i32,
         rgb: Rgb,
     ) -> Result<(), ReportError> {
-        let width = width_of(text, 11.0) as i32 + 8;
-        if width <= to - from {
-            self.text_middle(text, ((from + to) / 2, top), rgb)
-        } else if to + width <= end {
+        let (left, right) = with_label(text, (f64::from(from), f64::from(to)), f64::from(end));
+        if right > f64::from(to) {
             self.write(text, (to + 5, top), font(11.0), rgb, (HPos::Left, VPos::Top))
-        } else {
+        } else if left < f64::from(from) {
             self.write(text, (from - 5, top), font(11.0), rgb, (HPos::Right, VPos::Top))
+        } else {
+            self.text_middle(text, ((from + to) / 2, top), rgb)
         }
     }
 
@@ -167,6 +167,18 @@ impl<'a> Canvas<'a> {
 
 fn font(size: f64) -> FontDesc<'static> {
     FontDesc::new(FontFamily::SansSerif, size * SHRINK, FontStyle::Normal)
+}
+
+/// From where to where a strip and its label lie: the label in it, or to the right or left of it where it is too narrow.
+pub(super) fn with_label(text: &str, (from, to): (f64, f64), end: f64) -> (f64, f64) {
+    let width = width_of(text, 11.0) + 8.0;
+    if width <= to - from {
+        (from, to)
+    } else if to + width <= end {
+        (from, to + width)
+    } else {
+        (from - width, to)
+    }
 }
 
 /// About how wide a text is in pixels: full-width letters an em, others a little over half.

@@ -17,6 +17,8 @@ const LEFT: i32 = 72;
 const RIGHT: i32 = 18;
 const PLOT: i32 = 230;
 const LANE: i32 = 17;
+/// As wide as a fault is drawn at least.
+const NARROWEST: i32 = 2;
 
 /// A colour, as red, green, blue.
 pub(super) type Rgb = (u8, u8, u8);
@@ -148,7 +150,7 @@ impl Chart {
 
         let legend = self.legend_rows();
         let phases = self.lanes(&self.phases, |band| (band.from, band.to));
-        let faults = self.lanes(&self.faults, |band| self.with_label(band));
+        let faults = self.lanes(&self.faults, |band| self.labelled(band));
         let marks = self.mark_lanes();
         let mut top = 30 + LANE * legend.len() as i32 + 4;
         let legend_top = 30;
@@ -200,7 +202,7 @@ impl Chart {
             for (lane, bands) in faults.iter().enumerate() {
                 for (_, band) in bands {
                     let strip = faults_top + LANE * lane as i32;
-                    let (from, to) = (plot.x(band.from), plot.x(band.to).max(plot.x(band.from) + 2));
+                    let (from, to) = (plot.x(band.from), plot.x(band.to).max(plot.x(band.from) + NARROWEST));
                     canvas.rect((from, strip), (to, strip + LANE - 2), Ink { rgb: RED, opacity: 0.32 })?;
                     canvas.rect((from, top), (to, bottom), Ink { rgb: RED, opacity: 0.10 })?;
                     canvas.line(&[(from, top), (from, bottom)], Ink { rgb: RED, opacity: 0.55 }, 1)?;
@@ -333,58 +335,50 @@ impl Chart {
         Ok(())
     }
 
-    /// Marks in lanes, so that no label is written over another.
-    /// Bands in lanes, so that none overlaps another of its lane; each with its number, for alternating shades.
+    /// The part of each band that is shown, in lanes, with its number, for alternating shades. `room`: what it takes, with its name.
     fn lanes(&self, bands: &[Band], room: impl Fn(&Band) -> (f64, f64)) -> Vec<Vec<(usize, Band)>> {
         let (from, to) = (self.across.from, self.across.to);
-        let mut lanes: Vec<(f64, Vec<(usize, Band)>)> = Vec::new();
-        for (nth, band) in bands.iter().enumerate().filter(|(_, band)| band.to > from && band.from < to) {
-            let band = Band { name: band.name.clone(), from: band.from.max(from), to: band.to.min(to) };
-            let (begin, end) = room(&band);
-            match lanes.iter_mut().find(|(taken, _)| *taken <= begin + 1e-9) {
-                Some((taken, lane)) => {
-                    *taken = end;
-                    lane.push((nth, band));
-                }
-                None => lanes.push((end, vec![(nth, band)])),
-            }
-        }
-        lanes.into_iter().map(|(_, lane)| lane).collect()
+        let within = bands.iter().enumerate().filter(|(_, band)| band.to > from && band.from < to);
+        let cut = within
+            .map(|(nth, band)| (nth, Band { name: band.name.clone(), from: band.from.max(from), to: band.to.min(to) }));
+        in_lanes(cut, |(_, band)| room(band))
     }
 
-    /// What a band takes with its name in it or beside it, as [`Canvas::label_beside`] puts it.
-    fn with_label(&self, band: &Band) -> (f64, f64) {
-        let width = (width_of(&band.name, 11.0) + 10.0) / self.scale();
-        if width <= band.to - band.from {
-            (band.from, band.to)
-        } else if band.to + width <= self.across.to {
-            (band.from, band.to + width)
-        } else {
-            (band.from - width, band.to)
-        }
+    /// What a fault takes with its name in it or beside it.
+    fn labelled(&self, band: &Band) -> (f64, f64) {
+        let (from, to) = (self.pixels(band.from), self.pixels(band.to));
+        canvas::with_label(&band.name, (from, to.max(from + f64::from(NARROWEST))), self.pixels(self.across.to))
     }
 
-    /// Pixels for each unit across.
-    fn scale(&self) -> f64 {
-        f64::from(WIDTH - LEFT - RIGHT) / (self.across.to - self.across.from).max(1e-9)
-    }
-
+    /// Marks in lanes, so that no label is written over another.
     fn mark_lanes(&self) -> Vec<Vec<&Mark>> {
-        let scale = self.scale();
-        let mut lanes: Vec<(f64, Vec<&Mark>)> = Vec::new();
-        for mark in &self.marks {
-            let from = (mark.at - self.across.from) * scale;
-            let to = from + 10.0 + width_of(&mark.name, 11.0);
-            match lanes.iter_mut().find(|(end, _)| *end <= from) {
-                Some(lane) => {
-                    lane.0 = to;
-                    lane.1.push(mark);
-                }
-                None => lanes.push((to, vec![mark])),
-            }
-        }
-        lanes.into_iter().map(|(_, marks)| marks).collect()
+        in_lanes(self.marks.iter(), |mark| {
+            let from = self.pixels(mark.at);
+            (from, from + 10.0 + width_of(&mark.name, 11.0))
+        })
     }
+
+    /// Pixels from the left end of the plot.
+    fn pixels(&self, at: f64) -> f64 {
+        let scale = f64::from(WIDTH - LEFT - RIGHT) / (self.across.to - self.across.from).max(1e-9);
+        (at - self.across.from) * scale
+    }
+}
+
+/// In lanes, so that none overlaps another of its lane.
+fn in_lanes<T>(all: impl Iterator<Item = T>, room: impl Fn(&T) -> (f64, f64)) -> Vec<Vec<T>> {
+    let mut lanes: Vec<(f64, Vec<T>)> = Vec::new();
+    for one in all {
+        let (from, to) = room(&one);
+        match lanes.iter_mut().find(|(taken, _)| *taken <= from + 1e-9) {
+            Some((taken, lane)) => {
+                *taken = to;
+                lane.push(one);
+            }
+            None => lanes.push((to, vec![one])),
+        }
+    }
+    lanes.into_iter().map(|(_, lane)| lane).collect()
 }
 
 /// Each line on top of those before it; no data counts as nothing there.
@@ -454,19 +448,20 @@ mod tests {
             Band { name: format!("a node is killed, {nth}"), from, to: from + 1.0 + f64::from(nth % 4) * 5.0 }
         });
         let chart = chart(faults.collect());
-        let lanes = chart.lanes(&chart.faults, |band| chart.with_label(band));
+        let lanes = chart.lanes(&chart.faults, |band| chart.labelled(band));
         assert_eq!(lanes.iter().map(Vec::len).sum::<usize>(), 30);
         for lane in &lanes {
             for pair in lane.windows(2) {
                 let ((_, one), (_, other)) = (&pair[0], &pair[1]);
-                assert!(chart.with_label(one).1 <= chart.with_label(other).0 + 1e-9, "{one:?} {other:?}");
+                assert!(chart.labelled(one).1 <= chart.labelled(other).0 + 1e-9, "{one:?} {other:?}");
             }
         }
         // Names that lie in their bars take no more than those.
         let wide = Band { name: "a node".to_owned(), from: 10.0, to: 30.0 };
-        assert_eq!(chart.with_label(&wide), (10.0, 30.0));
+        assert_eq!(chart.labelled(&wide), (chart.pixels(10.0), chart.pixels(30.0)));
         // One at the end has its name to the left.
         let late = Band { name: "a node is killed".to_owned(), from: 58.0, to: 60.0 };
-        assert!(chart.with_label(&late).0 < 55.0 && chart.with_label(&late).1 == 60.0);
+        let (left, right) = chart.labelled(&late);
+        assert!(left < chart.pixels(55.0) && right == chart.pixels(60.0), "{left} {right}");
     }
 }
